@@ -1,0 +1,66 @@
+/**
+ * @file buf.h  Pure. The one checked writer. Errors are sticky: append freely,
+ * look at err once at the end.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/sl.h"
+
+struct buf {
+	uint8_t *p;
+	size_t n;      /**< used                                           */
+	size_t cap;    /**< allocated, or size of the caller's memory      */
+	size_t max;    /**< never grows beyond this [bytes]                */
+	int err;       /**< 0, ENOSPC (max reached) or ENOMEM; sticky      */
+	bool fixed;    /**< memory is the caller's: never freed or grown   */
+};
+
+/** Growable; nothing is allocated before the first byte */
+void buf_init(struct buf *b, size_t max);
+/** Writes into the caller's memory */
+void buf_fixed(struct buf *b, void *mem, size_t size);
+/** Frees what buf_init() made; leaves an empty buffer */
+void buf_free(struct buf *b);
+/** Keep the memory, forget content and error */
+void buf_reset(struct buf *b);
+
+void buf_put(struct buf *b, const void *p, size_t n);
+void buf_sl(struct buf *b, struct sl s);
+#define buf_lit(b, lit) buf_put((b), (lit), sizeof(lit) - 1)
+void buf_str(struct buf *b, const char *s);
+void buf_chr(struct buf *b, char c);
+/** Decimal */
+void buf_u64(struct buf *b, uint64_t v);
+/** Lower-case hex of bytes */
+void buf_hex(struct buf *b, const void *p, size_t n);
+/** printf, for admin output only (not per message) */
+void buf_printf(struct buf *b, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/** Room for n bytes at the end, or NULL (err set); commit with b->n += used */
+uint8_t *buf_room(struct buf *b, size_t n);
+
+static inline struct sl buf_as_sl(const struct buf *b)
+{
+	return sl_mk(b->p, b->n);
+}
+
+/**
+ * Immutable, counted bytes: a message kept for retransmission and shared by
+ * every queue that sends it. One thread only.
+ */
+struct blob {
+	uint32_t ref;
+	uint32_t n;      /**< length [bytes] */
+	uint8_t p[];
+};
+
+struct blob *blob_make(const void *p, size_t n);    /**< NULL: no memory */
+struct blob *blob_ref(struct blob *b);
+void blob_unref(struct blob *b);                    /**< NULL allowed */
+static inline struct sl blob_sl(const struct blob *b)
+{
+	return b ? sl_mk(b->p, b->n) : SL_NONE;
+}
+
+#endif

@@ -1,0 +1,127 @@
+/**
+ * @file dispatcher.h  Pure. Which node takes a request: the pool, the health
+ * of its nodes, the choice. Knows no SIP and no socket.
+ *
+ * Words are HAProxy's: fall, rise, inter, fastinter, downinter, ready, drain,
+ * maint.
+ */
+#ifndef DISPATCHER_DISPATCHER_H
+#define DISPATCHER_DISPATCHER_H
+
+#include "base/addr.h"
+#include "base/rng.h"
+#include "base/stat.h"
+
+enum disp_state { DISP_UP, DISP_SUSPECT, DISP_DOWN };
+enum disp_admin { DISP_READY, DISP_DRAIN, DISP_MAINT };
+enum disp_alg { DISP_HASH, DISP_LEAST, DISP_WRR };
+
+const char *disp_state_name(enum disp_state s);     /**< "UP" */
+const char *disp_admin_name(enum disp_admin a);     /**< "ready" */
+
+struct disp_conf {
+	uint32_t inter, fastinter, downinter;   /**< [ms] probe intervals        */
+	uint32_t timeout;                       /**< [ms] of one probe           */
+	uint32_t fall, rise;                    /**< probes                      */
+	uint32_t jitter;                        /**< [%] of the interval         */
+	enum disp_alg alg;
+	uint32_t max_nodes;
+};
+
+struct disp_node_conf {
+	char name[64];
+	struct addr addr;
+	uint8_t tp;              /**< opaque here                               */
+	uint32_t weight;         /**< 0..1000                                   */
+};
+
+/** What happened to a request that was sent to a node */
+enum disp_report {
+	DISP_OK,           /**< it answered in time (rtt given)                  */
+	DISP_SILENT,       /**< no answer in time                                */
+	DISP_RESET,        /**< connection reset or refused, ICMP: DOWN at once  */
+	DISP_REFUSED,      /**< it answered 503                                  */
+};
+
+enum disp_out_kind { DISP_OUT_PROBE, DISP_OUT_CHANGE };
+struct disp_out {
+	enum disp_out_kind kind;
+	uint16_t node;
+	uint32_t probe;                      /**< PROBE: id, give it back         */
+	enum disp_state from, to;            /**< CHANGE                          */
+	const char *why;                     /**< literal                         */
+};
+
+/** View of one node for status and metrics */
+struct disp_view {
+	char name[64];
+	struct addr addr;
+	uint8_t tp;
+	enum disp_state state;
+	enum disp_admin admin;
+	uint32_t weight;
+	uint64_t since;            /**< [ms] of the last state change            */
+	uint32_t okc, failc;       /**< probes in a row                          */
+	uint32_t inflight;
+	uint32_t rtt_us;           /**< smoothed answer time of requests         */
+	uint32_t probe_rtt_us;     /**< last probe                               */
+	uint64_t probe_at;         /**< [ms] last result, 0 = none yet           */
+	uint16_t probe_code;       /**< SIP code as reported, 0 = silence        */
+	char probe_reason[64];
+	uint64_t picked, ok, silent, reset, refused, failed_over_from, failed_over_to;
+};
+
+struct disp;
+
+int  disp_alloc(struct disp **dp, const struct disp_conf *cf, uint64_t seed,
+		uint64_t now);
+void disp_free(struct disp *d);
+/** @return 0 and the index, stable for the life of the node; EEXIST, ENOSPC */
+int  disp_add(struct disp *d, const struct disp_node_conf *nc, uint16_t *idx,
+	      uint64_t now);
+void disp_del(struct disp *d, uint16_t idx);
+int  disp_reconf(struct disp *d, const struct disp_conf *cf);
+int  disp_set_weight(struct disp *d, uint16_t idx, uint32_t weight);
+int  disp_set_admin(struct disp *d, uint16_t idx, enum disp_admin a, uint64_t now);
+/** One past the largest index in use */
+uint16_t disp_n(const struct disp *d);
+/** @return 0 or ENOENT */
+int  disp_view(const struct disp *d, uint16_t idx, struct disp_view *v);
+int  disp_by_addr(const struct disp *d, const struct addr *a, uint16_t *idx);
+int  disp_by_name(const struct disp *d, struct sl name, uint16_t *idx);
+
+/**
+ * Choose a node for a key (hash of the AoR). UP before SUSPECT; when all look
+ * bad, any that is not in maint (panic rule). `tried` is a bitmap by index of nodes
+ * not to take again.
+ * @return 0; ENOENT = none left
+ */
+#define DISP_MAX 64
+struct disp_set { uint64_t bits; };
+int  disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
+	       uint16_t *idx, uint64_t now);
+static inline void disp_set_add(struct disp_set *s, uint16_t i)
+{
+	s->bits |= 1ull << (i & 63);
+}
+static inline bool disp_set_has(const struct disp_set *s, uint16_t i)
+{
+	return s->bits >> (i & 63) & 1;
+}
+
+/** In-flight count: one sent, one ended */
+void disp_begin(struct disp *d, uint16_t idx);
+void disp_end(struct disp *d, uint16_t idx);
+void disp_report(struct disp *d, uint16_t idx, enum disp_report r,
+		 uint32_t rtt_us, uint64_t now);
+/** A request moved from one node to another */
+void disp_moved(struct disp *d, uint16_t from, uint16_t to);
+/** Answer of a probe. ok: the code counts as healthy. code 0: could not be sent */
+void disp_probed(struct disp *d, uint16_t idx, uint32_t probe, bool ok,
+		 uint16_t code, struct sl reason, uint32_t rtt_us, uint64_t now);
+void disp_tick(struct disp *d, uint64_t now);
+uint64_t disp_next(const struct disp *d);
+bool disp_poll(struct disp *d, struct disp_out *out);
+void disp_stats(struct disp *d, struct stats *s);    /**< register figures */
+
+#endif

@@ -1,0 +1,152 @@
+/**
+ * @file txn.h  Pure. Transactions: RFC 3261 17, 6026 (Accepted), 4320 (late
+ * non-INVITE answers), Timer C; every client branch has its own timers.
+ *
+ * The four verbs: txnl_recv(), txnl_tick(), txnl_next(), txnl_poll(). What is
+ * to be sent goes to the outq given at start. Nothing is called back; the
+ * user's pointers come back in events.
+ *
+ * Lifetime: a transaction lives until its TXN_GONE event has been taken (one
+ * for each, always); the user drops his pointer then, and never frees one.
+ */
+#ifndef SIP_TXN_H
+#define SIP_TXN_H
+
+#include "base/rng.h"
+#include "base/stat.h"
+#include "sip/flow.h"
+#include "sip/hop.h"
+#include "sip/scan.h"
+
+struct txnl;      /* transaction layer */
+struct stxn;      /* server transaction */
+struct ctxn;      /* client transaction = one branch */
+
+struct txn_conf {
+	uint32_t t1, t2, t4;       /**< [ms] 500, 4000, 5000                      */
+	uint32_t max_server;       /**< cap of server transactions                */
+	uint32_t max_client;       /**< cap of branches                           */
+	uint8_t key[32];           /**< secret of branch checks                   */
+};
+
+/** Timers of one branch [ms]; 0 = off */
+struct ctxn_timers {
+	uint32_t no100;    /**< INVITE: nothing at all heard since it was sent      */
+	uint32_t no18x;    /**< INVITE: no answer but 100                          */
+	uint32_t ring;     /**< INVITE: Timer C, restarted by each 101-199         */
+	uint32_t final;    /**< Timer B (nothing heard) / F; 0 = 64*T1             */
+	uint32_t noreply;  /**< non-INVITE: no final answer (reported, goes on)    */
+};
+
+enum txn_timer { TT_NO100, TT_NO18X, TT_RING, TT_FINAL, TT_NOREPLY };
+
+enum txn_kind {
+	TXN_NONE,        /**< absorbed (retransmission, ACK to non-2xx, ...)       */
+	TXN_REQUEST,     /**< a new request, no transaction made yet               */
+	TXN_ACK,         /**< ACK that belongs to no non-2xx answer: route it      */
+	TXN_CANCEL,      /**< stxn = INVITE it names (200 already sent), or NULL (481 already sent) */
+	TXN_RESPONSE,    /**< answer on a live branch, first or a further 2xx; user decides */
+	TXN_LATE,        /**< 2xx INVITE answer on an abandoned branch             */
+	TXN_STRAY,       /**< response that matches nothing: drop it               */
+	TXN_TIMEOUT,     /**< a timer of a branch; TT_FINAL and TT_RING end it      */
+	TXN_NOACK,       /**< server INVITE: non-2xx never ACKed (Timer H)         */
+	TXN_GONE,        /**< stxn or ctxn is no more after this event            */
+};
+
+struct txn_event {
+	enum txn_kind kind;
+	struct stxn *stxn;       /**< or NULL */
+	struct ctxn *ctxn;       /**< or NULL */
+	enum txn_timer timer;    /**< TXN_TIMEOUT */
+	void *user;              /**< of the stxn/ctxn concerned */
+};
+
+struct txn_stats {
+	uint64_t server_made, client_made, retrans_in, retrans_out;
+	uint64_t stray, forged, refused_cap, timeouts;
+	uint64_t server_now, client_now;      /**< gauges */
+};
+
+int  txnl_alloc(struct txnl **tp, const struct txn_conf *cf, struct outq *out,
+		uint64_t now);
+void txnl_free(struct txnl *t);
+const struct txn_stats *txnl_stats(const struct txnl *t);
+
+/** A scanned message came over flow f. TXN_TIMEOUT, TXN_GONE never come here. */
+void txnl_recv(struct txnl *t, const struct sip_msg *m, const struct flow *f,
+	       uint64_t now, struct txn_event *ev);
+void txnl_tick(struct txnl *t, uint64_t now);
+uint64_t txnl_next(const struct txnl *t);
+/** Timer events, one at a time. @return false = no more */
+bool txnl_poll(struct txnl *t, struct txn_event *ev);
+
+/* --- server --- */
+/**
+ * Open a server transaction for a TXN_REQUEST. Keeps the request (a copy) and
+ * its Vias. INVITE: does not answer 100 by itself, see stxn_trying().
+ * @return 0, ENOSPC (cap: answer 503 statelessly), ENOMEM
+ */
+int  stxn_alloc(struct stxn **sp, struct txnl *t, const struct sip_msg *m,
+		const struct flow *f, void *user, uint64_t now);
+void stxn_trying(struct stxn *s, uint64_t now);        /**< 100 Trying */
+/** Answer made here. to_tag is the transaction's own. extra: header lines or SL_NONE */
+void stxn_reply(struct stxn *s, uint16_t code, struct sl phrase, struct sl extra,
+		uint64_t now);
+/** Answer passed on: whole message bytes (Vias already ours: stxn_vias()).
+ *  After a final non-2xx was sent nothing more goes out but 2xx retransmissions of
+ *  the Accepted state. @return 0, EPROTO (final already sent; not sent) */
+int  stxn_forward(struct stxn *s, uint16_t code, struct blob *msg, uint64_t now);
+struct sl stxn_vias(const struct stxn *s);       /**< header lines, for hop_reply_vias() */
+struct blob *stxn_request(const struct stxn *s); /**< bytes as received; no ref taken */
+const struct flow *stxn_flow(const struct stxn *s);
+enum sip_method stxn_method(const struct stxn *s);
+uint16_t stxn_code(const struct stxn *s);        /**< last status sent, 0 = none */
+bool stxn_final(const struct stxn *s);
+void *stxn_user(const struct stxn *s);
+void stxn_set_user(struct stxn *s, void *user);
+
+/* --- client --- */
+/**
+ * Get a branch; nothing is sent yet. @return 0, ENOSPC, ENOMEM
+ */
+int  ctxn_alloc(struct ctxn **cp, struct txnl *t, enum sip_method meth,
+		void *user);
+/** "z9hG4bK..." to put in the Via; valid as long as the branch */
+struct sl ctxn_branch(const struct ctxn *c);
+/** Send the request (whole message with our Via on top; takes a ref of msg).
+ *  Over a datagram flow it is retransmitted. */
+void ctxn_send(struct ctxn *c, const struct flow *f, struct blob *msg,
+	       const struct ctxn_timers *tm, uint64_t now);
+/** Give back a branch that was never sent (also after a failed build) */
+void ctxn_drop(struct ctxn *c);
+/**
+ * INVITE: send CANCEL as soon as RFC 3261 9.1 allows (at once when a
+ * provisional was heard, else when the first comes). `reason` header lines or
+ * SL_NONE. The branch goes on and gives its final answer, at the latest
+ * TT_FINAL 64*T1 after the CANCEL. Other methods: no effect.
+ */
+void ctxn_cancel(struct ctxn *c, struct sl reason, uint64_t now);
+/**
+ * Give the branch up: it stays as a zombie until its timers end. Late 1xx are
+ * ignored (an INVITE one is CANCELled), late non-2xx ACKed, late 2xx reported as TXN_LATE.
+ * user is kept. No further TXN_RESPONSE/TXN_TIMEOUT for it, only TXN_LATE, TXN_GONE.
+ */
+void ctxn_abandon(struct ctxn *c, uint64_t now);
+/** The branch whose token this is (a Via branch that came back to us, e.g. in a
+ *  request that passed a node), NULL = not ours, forged, or over.
+ *  *forged true only when it cannot have been made by us. */
+struct ctxn *ctxn_by_branch(struct txnl *t, struct sl branch, bool *forged);
+void *ctxn_user(const struct ctxn *c);
+void ctxn_set_user(struct ctxn *c, void *user);
+const struct flow *ctxn_flow(const struct ctxn *c);
+enum sip_method ctxn_method(const struct ctxn *c);
+struct blob *ctxn_request(const struct ctxn *c);  /**< as sent, no ref taken */
+bool ctxn_zombie(const struct ctxn *c);
+uint16_t ctxn_code(const struct ctxn *c);         /**< last status heard, 0 = none */
+uint64_t ctxn_sent_at(const struct ctxn *c);
+/** All live branches on a flow (peer+tp, and conn when not 0), for a lost
+ *  connection: calls h for each, h may abandon it. */
+void txnl_each_ctxn(struct txnl *t, const struct flow *f,
+		    void (*h)(struct ctxn *c, void *arg), void *arg);
+
+#endif
