@@ -25,11 +25,38 @@ void buf_free(struct buf *b);
 /** Keep the memory, forget content and error */
 void buf_reset(struct buf *b);
 
-void buf_put(struct buf *b, const void *p, size_t n);
-void buf_sl(struct buf *b, struct sl s);
+/** buf_put() when there is no room yet: grows or sets err */
+void buf_put_grow(struct buf *b, const void *p, size_t n);
+
+static inline void buf_put(struct buf *b, const void *p, size_t n)
+{
+	if (!n)
+		return;
+	if (b->err || n > b->cap - b->n) {
+		buf_put_grow(b, p, n);
+		return;
+	}
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+}
+
+static inline void buf_sl(struct buf *b, struct sl s)
+{
+	buf_put(b, s.p, s.n);
+}
+
 #define buf_lit(b, lit) buf_put((b), (lit), sizeof(lit) - 1)
-void buf_str(struct buf *b, const char *s);
-void buf_chr(struct buf *b, char c);
+
+static inline void buf_str(struct buf *b, const char *s)
+{
+	buf_put(b, s, strlen(s));
+}
+
+static inline void buf_chr(struct buf *b, char c)
+{
+	buf_put(b, &c, 1);
+}
+
 /** Decimal */
 void buf_u64(struct buf *b, uint64_t v);
 /** Lower-case hex of bytes */

@@ -4,7 +4,6 @@ base_libbase_a_SOURCES = \
 	base/addr.h \
 	base/buf.c \
 	base/buf.h \
-	base/cfg.c \
 	base/cfg.h \
 	base/clk.c \
 	base/clk.h \
@@ -12,7 +11,6 @@ base_libbase_a_SOURCES = \
 	base/cur.h \
 	base/log.c \
 	base/log.h \
-	base/net.c \
 	base/net.h \
 	base/re.h \
 	base/rng.c \
@@ -25,5 +23,4 @@ base_libbase_a_SOURCES = \
 	base/stat.h \
 	base/wheel.c \
 	base/wheel.h \
-	base/daemon.c \
 	base/daemon.h

@@ -1,0 +1,169 @@
+/* buf.c - Pure. Growing of the checked writer; counted bytes. */
+#include "base/buf.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST 256    /**< first allocation [bytes] */
+
+void buf_init(struct buf *b, size_t max)
+{
+	*b = (struct buf){ .max = max };
+}
+
+void buf_fixed(struct buf *b, void *mem, size_t size)
+{
+	*b = (struct buf){ .p = mem, .cap = size, .max = size,
+			   .fixed = true };
+}
+
+void buf_free(struct buf *b)
+{
+	size_t max = b->max;
+
+	if (b->fixed) {
+		b->n = 0;
+		b->err = 0;
+		return;
+	}
+	free(b->p);
+	buf_init(b, max);
+}
+
+void buf_reset(struct buf *b)
+{
+	b->n = 0;
+	b->err = 0;
+}
+
+/** Room for n more bytes; the size doubles, so that appending stays linear */
+static bool grow(struct buf *b, size_t n)
+{
+	size_t cap;
+	uint8_t *p;
+
+	if (b->err)
+		return false;
+	if (n <= b->cap - b->n)
+		return true;
+	if (b->fixed || n > b->max || b->n > b->max - n) {
+		b->err = ENOSPC;
+		return false;
+	}
+	cap = b->cap ? b->cap : FIRST;
+	while (cap - b->n < n)
+		cap = cap > b->max / 2 ? b->max : cap * 2;
+	if (cap > b->max)
+		cap = b->max;
+	p = realloc(b->p, cap);
+	if (!p) {
+		b->err = ENOMEM;
+		return false;
+	}
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+void buf_put_grow(struct buf *b, const void *p, size_t n)
+{
+	if (!grow(b, n))
+		return;
+	memcpy(b->p + b->n, p, n);
+	b->n += n;
+}
+
+uint8_t *buf_room(struct buf *b, size_t n)
+{
+	return grow(b, n) ? b->p + b->n : NULL;
+}
+
+void buf_u64(struct buf *b, uint64_t v)
+{
+	char t[20];
+	size_t i = sizeof(t);
+
+	do {
+		t[--i] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	buf_put(b, t + i, sizeof(t) - i);
+}
+
+void buf_hex(struct buf *b, const void *p, size_t n)
+{
+	static const char digit[] = "0123456789abcdef";
+	const uint8_t *u = p;
+	uint8_t *o;
+
+	if (n > SIZE_MAX / 2) {
+		b->err = b->err ? b->err : ENOSPC;
+		return;
+	}
+	o = buf_room(b, 2 * n);
+	if (!o)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		*o++ = (uint8_t)digit[u[i] >> 4];
+		*o++ = (uint8_t)digit[u[i] & 15];
+	}
+	b->n += 2 * n;
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	char t[512], *p = t;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t, sizeof(t), fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		b->err = b->err ? b->err : ENOMEM;
+		return;
+	}
+	if ((size_t)n >= sizeof(t)) {
+		p = malloc((size_t)n + 1);
+		if (!p) {
+			b->err = b->err ? b->err : ENOMEM;
+			return;
+		}
+		va_start(ap, fmt);
+		(void)vsnprintf(p, (size_t)n + 1, fmt, ap); /* as above */
+		va_end(ap);
+	}
+	buf_put(b, p, (size_t)n);
+	if (p != t)
+		free(p);
+}
+
+struct blob *blob_make(const void *p, size_t n)
+{
+	struct blob *b;
+
+	if (n > UINT32_MAX - sizeof(*b))
+		return NULL;
+	b = malloc(sizeof(*b) + n);
+	if (!b)
+		return NULL;
+	b->ref = 1;
+	b->n = (uint32_t)n;
+	if (n)
+		memcpy(b->p, p, n);
+	return b;
+}
+
+struct blob *blob_ref(struct blob *b)
+{
+	if (b)
+		b->ref++;
+	return b;
+}
+
+void blob_unref(struct blob *b)
+{
+	if (b && --b->ref == 0)
+		free(b);
+}

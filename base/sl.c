@@ -1,0 +1,108 @@
+/* sl.c - Pure. Slices and the number parser. */
+#include "base/sl.h"
+#include <errno.h>
+
+static inline uint8_t low(uint8_t c)
+{
+	return (uint8_t)(c - 'A') < 26 ? c | 0x20 : c;
+}
+
+static bool ieq(const char *a, const char *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (low((uint8_t)a[i]) != low((uint8_t)b[i]))
+			return false;
+	}
+	return true;
+}
+
+bool sl_ieq(struct sl a, struct sl b)
+{
+	return a.n == b.n && ieq(a.p, b.p, a.n);
+}
+
+bool sl_starts(struct sl s, struct sl prefix)
+{
+	return s.n >= prefix.n &&
+	       (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+bool sl_istarts(struct sl s, struct sl prefix)
+{
+	return s.n >= prefix.n && ieq(s.p, prefix.p, prefix.n);
+}
+
+size_t sl_chr(struct sl s, char c)
+{
+	const char *p = s.n ? memchr(s.p, c, s.n) : NULL;
+
+	return p ? (size_t)(p - s.p) : s.n;
+}
+
+static inline bool blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct sl sl_trim(struct sl s)
+{
+	while (s.n && blank(s.p[0])) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n && blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+struct sl sl_lower(char *dst, struct sl s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		dst[i] = (char)low((uint8_t)s.p[i]);
+	return sl_mk(dst, s.n);
+}
+
+int sl_cmp(struct sl a, struct sl b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int d = n ? memcmp(a.p, b.p, n) : 0;
+
+	if (d)
+		return d < 0 ? -1 : 1;
+	return a.n < b.n ? -1 : a.n > b.n;
+}
+
+int sl_u64(struct sl s, uint64_t max, uint64_t *vp)
+{
+	uint64_t v = 0;
+	bool over = false;
+
+	if (!s.n)
+		return EBADMSG;
+	/* all digits are looked at, so that 99..9x is malformed, not large */
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t d = (uint8_t)(s.p[i] - '0');
+
+		if (d > 9)
+			return EBADMSG;
+		if (over || v > (UINT64_MAX - d) / 10) {
+			over = true;
+			continue;
+		}
+		v = v * 10 + d;
+	}
+	if (over || v > max)
+		return ERANGE;
+	*vp = v;
+	return 0;
+}
+
+int sl_u32(struct sl s, uint32_t max, uint32_t *vp)
+{
+	uint64_t v;
+	int err = sl_u64(s, max, &v);
+
+	if (!err)
+		*vp = (uint32_t)v;
+	return err;
+}
