@@ -1,0 +1,114 @@
+/**
+ * @file cluster.h  Shell. The facade a node uses: links to the other nodes,
+ * heartbeats, live push of the store's changes.
+ */
+#ifndef CLUSTER_CLUSTER_H
+#define CLUSTER_CLUSTER_H
+
+#include "base/addr.h"
+#include "base/stat.h"
+#include "cluster/store.h"
+
+#define CLUSTER_MAX 32          /**< members, ourselves included               */
+#define CLUSTER_NAME 64
+
+struct cluster;
+
+/** Our own state, told to the others */
+enum cluster_state { CLUSTER_JOINING, CLUSTER_READY, CLUSTER_DRAINING };
+const char *cluster_state_name(enum cluster_state s);      /**< "joining" */
+
+/** How another member looks from here */
+enum cluster_health {
+	CLUSTER_UNKNOWN,    /**< configured, never heard since our start       */
+	CLUSTER_ALIVE,
+	CLUSTER_SUSPECT,    /**< late                                          */
+	CLUSTER_DEAD,
+	CLUSTER_LEFT,       /**< said good-bye                                 */
+};
+const char *cluster_health_name(enum cluster_health h);    /**< "alive" */
+
+struct cluster_conf {
+	uint64_t node;                /**< our id: drawn once at random, kept in
+	                                   state_dir; never 0                   */
+	char name[CLUSTER_NAME];      /**< for people                           */
+	struct addr addr;             /**< listens there, and links leave from this
+	                                   IP; port 0 = any (tests)             */
+	uint8_t key[32];              /**< the cluster key                      */
+	struct addr peers[CLUSTER_MAX];   /**< our own may be among them        */
+	uint32_t npeers;
+	uint32_t heartbeat, dead;     /**< [ms] 500, 3000                       */
+	uint32_t max_expires;         /**< [s] must be equal on all nodes        */
+	/** A live node has our changes up to `seq` (rises); called in the loop.
+	 *  May be NULL */
+	void (*ackedh)(uint64_t seq, void *arg);
+	/** Members or our readiness changed. May be NULL */
+	void (*changedh)(void *arg);
+	void *arg;
+};
+
+/** Listens, dials the peers. store and stats are borrowed until cluster_free().
+ *  @return 0, errno of the socket (busy port), EINVAL, ENOMEM */
+int  cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
+		   struct store *store, struct stats *stats);
+/** Says good-bye and closes */
+void cluster_free(struct cluster *c);
+/** The port that we listen on */
+uint16_t cluster_port(const struct cluster *c);
+
+/** Push what changed in the store: call once at the end of a loop turn that
+ *  changed it (cheap when nothing did) */
+void cluster_flush(struct cluster *c);
+/** Largest own sequence (store_seq() right after a change) that a living other
+ *  node has; 0 = none */
+uint64_t cluster_acked(const struct cluster *c);
+/** Other nodes alive now: 0 = nobody can acknowledge */
+uint32_t cluster_alive(const struct cluster *c);
+/** True when every peer linked at start has given us what it had, or no peer
+ *  answered for `dead` ms: the node may say READY */
+bool cluster_synced(const struct cluster *c);
+/** We hear more than half of the members (ourselves included) */
+bool cluster_majority(const struct cluster *c);
+
+void cluster_set_state(struct cluster *c, enum cluster_state s);
+/** Digest of settings that must be equal, and of the users file; a
+ *  difference to a live member is a warning in the view and one log line */
+void cluster_set_digests(struct cluster *c, uint64_t settings, uint64_t users);
+
+struct cluster_member_view {
+	uint64_t node;                /**< 0 = not known yet                    */
+	char name[CLUSTER_NAME];      /**< "" = not known yet                   */
+	struct addr addr;
+	bool self, linked;
+	enum cluster_health health;
+	enum cluster_state state;     /**< what it says of itself               */
+	bool majority;
+	uint64_t incarnation;
+	uint64_t heard_ago;           /**< [ms] since its last sign of life      */
+	uint64_t since;               /**< [ms] in this health                  */
+	uint32_t rtt_us;              /**< of the last heartbeat                */
+	int64_t clock_ms;             /**< its wall clock minus ours            */
+	uint64_t records, contacts;
+	uint64_t seq;                 /**< its changes                          */
+	uint64_t sent_to_us;          /**< of them we have                      */
+	uint64_t acked_by_it;         /**< of ours it has                       */
+	uint64_t lag_ms;              /**< age of our oldest change it hasn't acknowledged */
+	bool settings_differ, users_differ;
+	uint32_t n_hears;             /**< members it hears                     */
+};
+
+struct cluster_view {
+	uint64_t node, incarnation;
+	char name[CLUSTER_NAME];
+	struct addr addr;
+	enum cluster_state state;
+	bool synced, majority;
+	uint32_t alive, members;      /**< ourselves included                   */
+	uint64_t seq, acked;
+	uint64_t links_now, links_made, links_lost, auth_failed, bad_frames;
+	uint32_t n;
+	struct cluster_member_view m[CLUSTER_MAX];     /**< m[0] = ourselves   */
+};
+void cluster_view(const struct cluster *c, struct cluster_view *v);
+
+#endif
