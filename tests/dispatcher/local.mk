@@ -1,0 +1,12 @@
+if CRITERION
+check_PROGRAMS += tests/dispatcher/test_dispatcher
+TESTS += tests/dispatcher/test_dispatcher
+tests_dispatcher_test_dispatcher_SOURCES = \
+	tests/dispatcher/fixture.h \
+	tests/dispatcher/test_dispatcher.c \
+	tests/dispatcher/test_health.c \
+	tests/dispatcher/test_pick.c
+tests_dispatcher_test_dispatcher_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_dispatcher_test_dispatcher_LDADD = dispatcher/libdispatcher.a \
+	base/libbase.a -lm $(CRITERION_LIBS)
+endif
