@@ -7,7 +7,9 @@
  * user's pointers come back in events.
  *
  * Lifetime: a transaction lives until its TXN_GONE event has been taken (one
- * for each, always); the user drops his pointer then, and never frees one.
+ * for each, always, but ctxn_drop()); the user drops his pointer then, and
+ * never frees one. The object of the event can be read until the next poll.
+ * Call txnl_poll() until it is false after each recv, tick and batch of calls.
  */
 #ifndef SIP_TXN_H
 #define SIP_TXN_H
@@ -26,14 +28,17 @@ struct txn_conf {
 	uint32_t t1, t2, t4;       /**< [ms] 500, 4000, 5000                      */
 	uint32_t max_server;       /**< cap of server transactions                */
 	uint32_t max_client;       /**< cap of branches                           */
-	uint8_t key[32];           /**< secret of branch checks                   */
+	uint8_t key[32];           /**< secret of branch checks: random, new at
+					each start                        */
 };
 
 /** Timers of one branch [ms]; 0 = off */
 struct ctxn_timers {
 	uint32_t no100;    /**< INVITE: nothing at all heard since it was sent      */
 	uint32_t no18x;    /**< INVITE: no answer but 100                          */
-	uint32_t ring;     /**< INVITE: Timer C, restarted by each 101-199         */
+	uint32_t ring;     /**< INVITE: Timer C, restarted by each 101-199. When it
+				fires a branch with a provisional is CANCELled.
+				0: only the answer or the user ends a ringing branch */
 	uint32_t final;    /**< Timer B (nothing heard) / F; 0 = 64*T1             */
 	uint32_t noreply;  /**< non-INVITE: no final answer (reported, goes on)    */
 };
@@ -44,11 +49,13 @@ enum txn_kind {
 	TXN_NONE,        /**< absorbed (retransmission, ACK to non-2xx, ...)       */
 	TXN_REQUEST,     /**< a new request, no transaction made yet               */
 	TXN_ACK,         /**< ACK that belongs to no non-2xx answer: route it      */
-	TXN_CANCEL,      /**< stxn = INVITE it names (200 already sent), or NULL (481 already sent) */
+	TXN_CANCEL,      /**< stxn = INVITE it names (200 already sent), once and not
+			      after a final answer; or NULL (481 already sent)     */
 	TXN_RESPONSE,    /**< answer on a live branch, first or a further 2xx; user decides */
 	TXN_LATE,        /**< 2xx INVITE answer on an abandoned branch             */
 	TXN_STRAY,       /**< response that matches nothing: drop it               */
-	TXN_TIMEOUT,     /**< a timer of a branch; TT_FINAL and TT_RING end it      */
+	TXN_TIMEOUT,     /**< a timer of a branch; TT_FINAL and TT_RING end it: it is
+			      a zombie then (TXN_LATE and TXN_GONE may follow)     */
 	TXN_NOACK,       /**< server INVITE: non-2xx never ACKed (Timer H)         */
 	TXN_GONE,        /**< stxn or ctxn is no more after this event            */
 };
@@ -64,6 +71,7 @@ struct txn_event {
 struct txn_stats {
 	uint64_t server_made, client_made, retrans_in, retrans_out;
 	uint64_t stray, forged, refused_cap, timeouts;
+	uint64_t silent;                      /**< answers RFC 4320 forbids   */
 	uint64_t server_now, client_now;      /**< gauges */
 };
 
@@ -92,9 +100,11 @@ void stxn_trying(struct stxn *s, uint64_t now);        /**< 100 Trying */
 /** Answer made here. to_tag is the transaction's own. extra: header lines or SL_NONE */
 void stxn_reply(struct stxn *s, uint16_t code, struct sl phrase, struct sl extra,
 		uint64_t now);
-/** Answer passed on: whole message bytes (Vias already ours: stxn_vias()).
- *  After a final non-2xx was sent nothing more goes out but 2xx retransmissions of
- *  the Accepted state. @return 0, EPROTO (final already sent; not sent) */
+/** Answer passed on: whole message bytes (Vias already ours: stxn_vias());
+ *  takes an own reference. After a final answer nothing more goes out but, to an
+ *  INVITE that got a 2xx, further 2xx. What RFC 4320 forbids for non-INVITE
+ *  (408, 1xx but 100, finals after 64*T1) is not sent, the transaction ends.
+ *  @return 0, EPROTO (final already sent; not sent) */
 int  stxn_forward(struct stxn *s, uint16_t code, struct blob *msg, uint64_t now);
 struct sl stxn_vias(const struct stxn *s);       /**< header lines, for hop_reply_vias() */
 struct blob *stxn_request(const struct stxn *s); /**< bytes as received; no ref taken */
@@ -117,7 +127,8 @@ struct sl ctxn_branch(const struct ctxn *c);
  *  Over a datagram flow it is retransmitted. */
 void ctxn_send(struct ctxn *c, const struct flow *f, struct blob *msg,
 	       const struct ctxn_timers *tm, uint64_t now);
-/** Give back a branch that was never sent (also after a failed build) */
+/** Give back a branch that was never sent (also after a failed build): it is
+ *  gone at once, without a TXN_GONE */
 void ctxn_drop(struct ctxn *c);
 /**
  * INVITE: send CANCEL as soon as RFC 3261 9.1 allows (at once when a
@@ -127,14 +138,15 @@ void ctxn_drop(struct ctxn *c);
  */
 void ctxn_cancel(struct ctxn *c, struct sl reason, uint64_t now);
 /**
- * Give the branch up: it stays as a zombie until its timers end. Late 1xx are
- * ignored (an INVITE one is CANCELled), late non-2xx ACKed, late 2xx reported as TXN_LATE.
+ * Give the branch up: it stays as a zombie until its timers end. An INVITE that
+ * has a provisional is CANCELled now, else when a late one comes; late non-2xx
+ * are ACKed, late 2xx (each copy) reported as TXN_LATE.
  * user is kept. No further TXN_RESPONSE/TXN_TIMEOUT for it, only TXN_LATE, TXN_GONE.
  */
 void ctxn_abandon(struct ctxn *c, uint64_t now);
 /** The branch whose token this is (a Via branch that came back to us, e.g. in a
- *  request that passed a node), NULL = not ours, forged, or over.
- *  *forged true only when it cannot have been made by us. */
+ *  request that passed a node), NULL = not ours, forged, or over. *forged (may be
+ *  NULL) is true for one in our form that we did not make, false for foreign ones. */
 struct ctxn *ctxn_by_branch(struct txnl *t, struct sl branch, bool *forged);
 void *ctxn_user(const struct ctxn *c);
 void ctxn_set_user(struct ctxn *c, void *user);
