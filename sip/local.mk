@@ -2,6 +2,8 @@ noinst_LIBRARIES += sip/libsip.a
 sip_libsip_a_SOURCES = \
 	sip/auth.c \
 	sip/auth.h \
+	sip/chr.c \
+	sip/chr.h \
 	sip/flow.c \
 	sip/flow.h \
 	sip/frame.c \
@@ -10,6 +12,10 @@ sip_libsip_a_SOURCES = \
 	sip/hop.h \
 	sip/scan.c \
 	sip/scan.h \
+	sip/scan_hdr.c \
+	sip/scan_in.h \
+	sip/scan_iter.c \
+	sip/scan_name.c \
 	sip/splice.c \
 	sip/splice.h \
 	sip/transport.c \
@@ -24,4 +30,6 @@ sip_libsip_a_SOURCES = \
 	sip/txn_msg.c \
 	sip/txn_server.c \
 	sip/uri.c \
-	sip/uri.h
+	sip/uri.h \
+	sip/uri_cmp.c \
+	sip/via.c

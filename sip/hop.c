@@ -1,0 +1,202 @@
+/* hop.c - Pure. What one hop adds and takes; answers made from a request. */
+#include <errno.h>
+
+#include "sip/chr.h"
+#include "sip/hop.h"
+
+void hop_via_put(struct buf *b, uint8_t tp, const char *sentby,
+		 struct sl branch, bool alias)
+{
+	buf_lit(b, "Via: SIP/2.0/");
+	buf_str(b, tp_name(tp));
+	buf_chr(b, ' ');
+	buf_str(b, sentby);
+	buf_lit(b, ";branch=");
+	buf_sl(b, branch);
+	if (alias)
+		buf_lit(b, ";rport;alias\r\n");
+	else
+		buf_lit(b, ";rport\r\n");
+}
+
+/* A header value on one line: a fold becomes one blank, and so does any CR or
+ * LF of a refused message, which must not end the line it is copied into. */
+static void put_flat(struct buf *b, struct sl s)
+{
+	const char *p = s.p, *e = s.n ? p + s.n : p, *q = p;
+
+	while ((q = chr_ctl(q, e)) < e) {
+		if (*q != '\r' && *q != '\n') {
+			q++;
+			continue;
+		}
+		buf_put(b, p, (size_t)(q - p));
+		buf_chr(b, ' ');
+		p = q = chr_lws(q, e);
+	}
+	if (p < e)
+		buf_put(b, p, (size_t)(e - p));
+}
+
+static void put_hdr(struct buf *b, const char *name, struct sl val)
+{
+	buf_str(b, name);
+	put_flat(b, val);
+	buf_lit(b, "\r\n");
+}
+
+/* the address without the brackets: RFC 3261 25.1 via-received */
+static void put_received(struct buf *b, const struct addr *src)
+{
+	uint8_t mem[ADDR_TXT];
+	struct buf t;
+	struct sl s;
+
+	buf_fixed(&t, mem, sizeof(mem));
+	addr_put_ip(&t, src);
+	s = buf_as_sl(&t);
+	if (s.n > 2 && *s.p == '[')
+		s = sl_sub(s, 1, s.n - 1);
+	buf_lit(b, ";received=");
+	buf_sl(b, s);
+	buf_lit(b, ";rport=");
+	buf_u64(b, src->port);
+}
+
+/* the top via-parm with what we know of its sender */
+static void put_top_via(struct buf *b, struct sl elem, const struct addr *src)
+{
+	struct sl rest, name, val;
+	struct via v;
+
+	if (via_parse(&v, elem)) {
+		put_flat(b, elem);
+		return;
+	}
+	put_flat(b, sl_mk(elem.p, (size_t)(v.sentby.p + v.sentby.n - elem.p)));
+	rest = v.params;
+	while (param_next(&rest, &name, &val)) {
+		if (sl_ieq(name, SL("received")) || sl_ieq(name, SL("rport")))
+			continue;
+		buf_chr(b, ';');
+		put_flat(b, name);
+		if (sl_isset(val)) {
+			buf_chr(b, '=');
+			put_flat(b, val);
+		}
+	}
+	put_received(b, src);
+}
+
+void hop_vias_put(struct buf *b, const struct sip_msg *m,
+		  const struct addr *src)
+{
+	const struct sip_hdr *h = sip_hdr(m, SIP_VIA);
+	struct sl rest, elem;
+
+	if (!h)
+		return;
+	rest = sip_val(m, h);
+	buf_lit(b, "Via: ");
+	if (sl_elem(&rest, &elem))
+		put_top_via(b, elem, src);
+	rest = sl_trim(rest);
+	if (rest.n) {
+		buf_lit(b, ", ");
+		put_flat(b, rest);
+	}
+	buf_lit(b, "\r\n");
+	while ((h = sip_hdr_next(m, h)))
+		put_hdr(b, "Via: ", sip_val(m, h));
+}
+
+void reply_write(struct buf *b, const struct sip_msg *req,
+		 const struct addr *src, uint16_t code, struct sl phrase,
+		 struct sl to_tag, struct sl extra)
+{
+	struct sl s;
+
+	buf_lit(b, "SIP/2.0 ");
+	buf_u64(b, code);
+	buf_chr(b, ' ');
+	put_flat(b, phrase.n ? phrase : sl_cstr(sip_phrase(code)));
+	buf_lit(b, "\r\n");
+	hop_vias_put(b, req, src);
+	s = sip_first(req, SIP_FROM);
+	if (sl_isset(s))
+		put_hdr(b, "From: ", s);
+	s = sip_first(req, SIP_TO);
+	if (sl_isset(s)) {
+		buf_lit(b, "To: ");
+		put_flat(b, s);
+		if (code > 100 && to_tag.n && !sl_isset(req->to_tag)) {
+			buf_lit(b, ";tag=");
+			buf_sl(b, to_tag);
+		}
+		buf_lit(b, "\r\n");
+	}
+	s = sip_first(req, SIP_CALL_ID);
+	if (sl_isset(s))
+		put_hdr(b, "Call-ID: ", s);
+	s = sip_first(req, SIP_CSEQ);
+	if (sl_isset(s))
+		put_hdr(b, "CSeq: ", s);
+	buf_sl(b, extra);
+	buf_lit(b, "Content-Length: 0\r\n\r\n");
+}
+
+void hop_reply_vias(struct splice *s, struct sl vias)
+{
+	splice_del_all(s, SIP_VIA);
+	splice_top(s, vias);
+}
+
+int hop_maxfwd(struct splice *s, const struct sip_msg *m, char room[32])
+{
+	struct buf b;
+
+	if (m->maxfwd < 0) {
+		splice_end(s, SL("Max-Forwards: 70\r\n"));
+		return 0;
+	}
+	if (m->maxfwd == 0)
+		return ELOOP;
+	buf_fixed(&b, room, 32);
+	buf_u64(&b, (uint64_t)m->maxfwd - 1);
+	splice_val(s, sip_hdr(m, SIP_MAX_FORWARDS), buf_as_sl(&b));
+	return 0;
+}
+
+int hop_route_parse(struct sl elem, struct uri *u, bool *lr)
+{
+	struct name_addr na;
+	struct sl val;
+	int err;
+
+	err = name_addr_parse(&na, elem);
+	if (!err)
+		err = uri_parse(u, na.uri);
+	if (!err)
+		*lr = param_get(u->params, SL("lr"), &val);
+	return err;
+}
+
+void hop_route_strip(struct splice *s, const struct sip_msg *m, unsigned n)
+{
+	const struct sip_hdr *h;
+
+	for (h = sip_hdr(m, SIP_ROUTE); h && n; h = sip_hdr_next(m, h)) {
+		struct sl rest = sip_val(m, h), elem, next;
+		uint32_t to;
+
+		while (n && sl_elem(&rest, &elem))
+			n--;
+		next = rest;
+		if (!sl_elem(&next, &elem)) {
+			splice_del(s, h);
+			continue;
+		}
+		to = (uint32_t)(elem.p - m->raw.p);
+		splice_cut(s, h->vs, to, SL_NONE);
+	}
+}

@@ -1,0 +1,266 @@
+/* scan.c - Pure. One pass over a message: lines, names, start line, body. */
+#include <errno.h>
+
+#include "sip/chr.h"
+#include "sip/scan_in.h"
+#include "sip/uri.h"
+
+/* the first fault found is the one that is told */
+static void scan_fault(struct scan *s, uint16_t code, const char *why)
+{
+	if (s->f->code)
+		return;
+	s->f->code = code;
+	s->f->why = why;
+}
+
+/*
+ * End of the line that begins at p: *ve = its end without CRLF, result = past
+ * the CRLF, NULL = the bytes end before. `fold`: lines that begin with a blank
+ * belong to it.
+ */
+static const char *scan_line(struct scan *s, const char *p, const char *e,
+			     bool fold, const char **ve)
+{
+	const char *start = p;
+
+	for (;;) {
+		const char *q = chr_ctl(p, e);
+
+		if (q == e)
+			return NULL;
+		p = q + 1;
+		if (*q == '\r' && p < e && *p == '\n') {
+			p++;
+		} else if (*q == '\n') {
+			s->m->bare_lf = true;
+			scan_fault(s, 400, "Line End Without CR");
+		} else {
+			/* controls: HTAB, and quoted pairs but CR LF */
+			if (*q != '\t' && (!fold || *q == '\r' || q == start ||
+					   q[-1] != '\\'))
+				scan_fault(s, 400, "Control Character");
+			continue;
+		}
+		if (fold && p < e && (*p == ' ' || *p == '\t'))
+			continue;
+		*ve = q;
+		return p;
+	}
+}
+
+/* "SIP/x.y"; 0 = 2.0, 1 = another version, -1 = no version at all */
+static int scan_version(struct sl s)
+{
+	struct sl num;
+	size_t dot;
+
+	if (s.n == 7 && memcmp(s.p, "SIP/2.0", 7) == 0)
+		return 0;
+	if (!sl_istarts(s, SL("SIP/")))
+		return -1;
+	num = sl_sub(s, 4, s.n);
+	dot = sl_chr(num, '.');
+	if (!dot || dot + 1 >= num.n ||
+	    chr_run(num.p, num.p + dot, CHR_DIGIT) != num.p + dot ||
+	    chr_run(num.p + dot + 1, num.p + num.n, CHR_DIGIT) !=
+		    num.p + num.n)
+		return -1;
+	return sl_eq(num, SL("2.0")) ? 0 : 1;
+}
+
+static void scan_request_line(struct scan *s, const char *p, const char *e)
+{
+	struct sip_msg *m = s->m;
+	const char *q = chr_run(p, e, CHR_TOKEN), *r;
+	struct uri u;
+	int v;
+
+	m->method = sl_mk(p, (size_t)(q - p));
+	m->meth = sip_method(m->method);
+	r = q < e && *q == ' ' ? memchr(q + 1, ' ', (size_t)(e - q - 1)) : NULL;
+	if (q == p || !r) {
+		scan_fault(s, 400, "Bad Request Line");
+		return;
+	}
+	m->ruri = sl_mk(q + 1, (size_t)(r - q - 1));
+	v = scan_version(sl_mk(r + 1, (size_t)(e - r - 1)));
+	if (v)
+		scan_fault(s, v > 0 ? 505 : 400, v > 0 ?
+			   "Version Not Supported" : "Bad Request Line");
+	if (uri_parse(&u, m->ruri) || sl_isset(u.headers))
+		scan_fault(s, 400, "Bad Request-URI");
+}
+
+static void scan_status_line(struct scan *s, const char *p, const char *e)
+{
+	struct sip_msg *m = s->m;
+	uint32_t code;
+
+	if (e - p < 11 || scan_version(sl_mk(p, 7)) || p[7] != ' ' ||
+	    sl_u32(sl_mk(p + 8, 3), 699, &code) || code < 100 ||
+	    (e - p > 11 && p[11] != ' ')) {
+		scan_fault(s, 400, "Bad Status Line");
+		return;
+	}
+	m->status = (uint16_t)code;
+	m->reason = e - p > 12 ? sl_mk(p + 12, (size_t)(e - p - 12)) : SL("");
+}
+
+static bool scan_checked(uint8_t id)
+{
+	return id && (id <= SIP_CONTENT_LENGTH || id == SIP_CONTENT_TYPE ||
+		      id == SIP_EXPIRES || id == SIP_SERVICE_ROUTE);
+}
+
+/* One header with its folded lines. Result: the next line, NULL = no end */
+static const char *scan_header(struct scan *s, const char *p, const char *e)
+{
+	struct sip_msg *m = s->m;
+	const char *q = chr_run(p, e, CHR_TOKEN), *v = q, *ve, *end, *why;
+	struct sip_hdr *h;
+	uint8_t id;
+
+	while (v < e && (*v == ' ' || *v == '\t'))
+		v++;
+	if (q == p || v == e || *v != ':') {
+		scan_fault(s, 400, "Bad Header Name");
+		return scan_line(s, p, e, true, &ve);
+	}
+	v++;
+	end = scan_line(s, v, e, true, &ve);
+	if (!end)
+		return NULL;
+	if (end - p > SIP_MAX_LINE)
+		scan_fault(s, 400, "Header Too Long");
+	if (m->hdrc == SIP_MAX_HDRS) {
+		scan_fault(s, 400, "Too Many Headers");
+		return end;
+	}
+	v = chr_lws(v, ve);
+	while (ve > v && chr_is(ve[-1], CHR_LWS))
+		ve--;
+	id = scan_hdr_id(p, (size_t)(q - p));
+	h = &m->hdr[m->hdrc++];
+	h->id = id;
+	h->next = 0;
+	h->off = (uint32_t)(p - s->b);
+	h->nlen = (uint32_t)(q - p);
+	h->vs = (uint32_t)(v - s->b);
+	h->ve = (uint32_t)(ve - s->b);
+	h->end = (uint32_t)(end - s->b);
+	if (!m->count[id]++)
+		m->first[id] = m->hdrc;
+	else
+		m->hdr[s->last[id] - 1].next = (uint16_t)(m->hdrc - 1);
+	s->last[id] = m->hdrc;
+	if (scan_checked(id)) {
+		why = scan_hdr(s, id, sl_mk(v, (size_t)(ve - v)));
+		if (why)
+			scan_fault(s, 400, why);
+	}
+	return end;
+}
+
+/* Start line and headers; sets body_off. False = the empty line is missing */
+static bool scan_head(struct scan *s, const char *e)
+{
+	struct sip_msg *m = s->m;
+	const char *p = s->b, *ve;
+
+	m->req = !(e - p >= 4 && sl_istarts(sl_mk(p, 4), SL("SIP/")));
+	p = scan_line(s, p, e, false, &ve);
+	if (!p) {
+		scan_fault(s, 400, "Bad Start Line");
+		return false;
+	}
+	if (m->req)
+		scan_request_line(s, s->b, ve);
+	else
+		scan_status_line(s, s->b, ve);
+	m->hdrs_off = (uint32_t)(p - s->b);
+	while (p && p < e) {
+		if (*p == '\r' && p + 1 < e && p[1] == '\n') {
+			m->body_off = (uint32_t)(p + 2 - s->b);
+			return true;
+		}
+		if (*p == '\n') {
+			m->bare_lf = true;
+			scan_fault(s, 400, "Line End Without CR");
+			m->body_off = (uint32_t)(p + 1 - s->b);
+			return true;
+		}
+		p = scan_header(s, p, e);
+	}
+	return false;
+}
+
+static void scan_body(struct scan *s, bool datagram)
+{
+	struct sip_msg *m = s->m;
+	size_t left = m->raw.n - m->body_off;
+
+	if (s->has_len && s->len > left)
+		scan_fault(s, 400, "Body Shorter Than Content-Length");
+	else if (s->has_len && s->len < left && !datagram)
+		scan_fault(s, 400, "Body Longer Than Content-Length");
+	else if (s->has_len)
+		left = s->len;
+	else if (!datagram)
+		scan_fault(s, 400, "No Content-Length");
+	m->raw.n = m->body_off + left;
+	m->body = sl_mk(m->raw.p + m->body_off, left);
+}
+
+static void scan_required(struct scan *s)
+{
+	static const struct {
+		uint8_t id;
+		const char *why;
+	} req[] = {
+		{SIP_VIA, "No Via"},         {SIP_FROM, "No From"},
+		{SIP_TO, "No To"},           {SIP_CALL_ID, "No Call-ID"},
+		{SIP_CSEQ, "No CSeq"},
+	};
+
+	for (unsigned i = 0; i < sizeof(req) / sizeof(*req); i++)
+		if (!s->m->count[req[i].id])
+			scan_fault(s, 400, req[i].why);
+}
+
+int sip_scan(struct sip_msg *m, const void *mem, size_t n, bool datagram,
+	     struct sip_fault *fault)
+{
+	struct scan s = {.m = m, .f = fault};
+	const char *p = mem, *e = p + n;
+	size_t head;
+
+	*fault = (struct sip_fault){0};
+	memset(m, 0, offsetof(struct sip_msg, hdr));
+	m->maxfwd = -1;
+	/* RFC 3261 7.5: line ends before the start line are ignored */
+	while (p < e && (*p == '\r' || *p == '\n'))
+		p++;
+	if (p == e)
+		return ENODATA;
+	s.b = p;
+	m->raw = sl_mk(p, (size_t)(e - p));
+	head = m->raw.n < SIP_MAX_HEAD ? m->raw.n : SIP_MAX_HEAD;
+	if (m->raw.n > SIP_MAX_MSG)
+		scan_fault(&s, 513, "Message Too Large");
+	if (!scan_head(&s, p + head)) {
+		if (m->raw.n > SIP_MAX_HEAD)
+			scan_fault(&s, 513, "Headers Too Large");
+		scan_fault(&s, 400, "No End of Headers");
+	} else {
+		scan_body(&s, datagram);
+		scan_required(&s);
+	}
+	if (!fault->code)
+		return 0;
+	/* An answer needs a way back and something to match it by; the
+	 * headers it copies may be as broken as they came. */
+	fault->answerable = m->req && m->meth != SIP_ACK && m->count[SIP_VIA] &&
+			    m->count[SIP_CSEQ];
+	return EBADMSG;
+}
