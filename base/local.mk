@@ -4,6 +4,9 @@ base_libbase_a_SOURCES = \
 	base/addr.h \
 	base/buf.c \
 	base/buf.h \
+	base/cfg.c \
+	base/cfg_value.c \
+	base/cfg_value.h \
 	base/cfg.h \
 	base/clk.c \
 	base/clk.h \
@@ -11,6 +14,7 @@ base_libbase_a_SOURCES = \
 	base/cur.h \
 	base/log.c \
 	base/log.h \
+	base/net.c \
 	base/net.h \
 	base/re.h \
 	base/rng.c \
@@ -23,4 +27,5 @@ base_libbase_a_SOURCES = \
 	base/stat.h \
 	base/wheel.c \
 	base/wheel.h \
+	base/daemon.c \
 	base/daemon.h

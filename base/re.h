@@ -18,5 +18,6 @@
 #endif
 
 #include <re.h>
+#include <re_dbg.h>
 
 #endif
