@@ -18,6 +18,8 @@
 #endif
 
 #include <re.h>
+#define DEBUG_MODULE "edgewise"
+#define DEBUG_LEVEL 0
 #include <re_dbg.h>
 
 #endif
