@@ -11,6 +11,7 @@
 enum auth_alg { AUTH_MD5, AUTH_SHA256, AUTH_ALG_N };   /**< also bits 1<<x */
 const char *auth_alg_name(enum auth_alg a);            /**< "MD5", "SHA-256" */
 
+/** Texts are raw: without their quotes, backslashes still inside, auth_unq() */
 struct auth_cred {
 	struct sl username, realm, nonce, uri, response, cnonce, nc, qop, opaque;
 	enum auth_alg alg;     /**< MD5 when absent */
@@ -19,6 +20,9 @@ struct auth_cred {
 /** Parse a Digest (Proxy-)Authorization value.
  *  @return 0, ENOTSUP (another scheme or unknown algorithm), EBADMSG */
 int auth_cred_parse(struct auth_cred *c, struct sl value);
+
+/** What a quoted text means: without its backslashes. dst: at least s.n bytes */
+struct sl auth_unq(char *dst, struct sl s);
 
 enum { AUTH_HEX_MAX = 64, AUTH_NONCE_MAX = 64 };
 

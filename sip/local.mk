@@ -1,10 +1,13 @@
 noinst_LIBRARIES += sip/libsip.a
 sip_libsip_a_SOURCES = \
+	sip/auth.c \
 	sip/auth.h \
+	sip/auth_nonce.c \
 	sip/chr.c \
 	sip/chr.h \
 	sip/flow.c \
 	sip/flow.h \
+	sip/frame.c \
 	sip/frame.h \
 	sip/hop.c \
 	sip/hop.h \
