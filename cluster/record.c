@@ -172,7 +172,7 @@ bool record_is_past(const struct record *r, uint64_t wall)
 	return true;
 }
 
-uint64_t record_next(const struct record *r, uint64_t wall)
+uint64_t record_next(const struct record *r)
 {
 	uint64_t next = UINT64_MAX, end = r->hold;
 

@@ -61,7 +61,7 @@ bool record_prune(struct record *r, uint64_t wall);
 bool record_is_past(const struct record *r, uint64_t wall);
 /** Time of the next change by itself: a contact expires or the hold ends;
  *  UINT64_MAX never */
-uint64_t record_next(const struct record *r, uint64_t wall);
+uint64_t record_next(const struct record *r);
 /** The contact to show, or NULL: top entry, not dead, not killed, not expired */
 const struct rec_entry *record_visible(const struct record *r, uint64_t wall);
 /** Largest stamp in the record */

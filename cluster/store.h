@@ -30,7 +30,7 @@ struct store_stats {
 	uint64_t records;          /**< gauge: all held                        */
 	uint64_t contacts;         /**< gauge: visible; lapses count at the tick */
 	uint64_t tombs;            /**< gauge: held, nothing visible           */
-	uint64_t aor_bytes;        /**< gauge: bytes of records, headers included */
+	uint64_t bytes;            /**< gauge: of all records, headers included */
 	uint64_t puts, dels, kills, merges;      /**< that changed something   */
 	uint64_t merges_known;     /**< merges that brought nothing new        */
 	uint64_t stale;            /**< ESTALE                                 */
@@ -39,7 +39,6 @@ struct store_stats {
 	uint64_t full;             /**< refused: a cap                         */
 	uint64_t oom;              /**< refused: no memory                     */
 	uint64_t bad_stamp;        /**< refused: too far in the future         */
-	uint64_t lineage_drops;    /**< beyond REC_LINEAGES                    */
 };
 
 int  store_alloc(struct store **sp, const struct store_conf *cf, uint64_t wall);
@@ -95,15 +94,18 @@ bool store_walk(struct store *s, uint64_t *pos, uint64_t wall,
  *                 on all nodes); the low 8 bits are ignored
  * @return 0; ESTALE: this lineage has a larger cseq; EALREADY: the same cseq
  *         (a retransmission, also of a removal); ENOSPC: a cap.
- *         Rule of the generation: a lineage whose last version is dead or killed for more
- *         than 32 s, or expired, starts anew with any cseq.
+ *         Rule of the generation: a lineage whose last version is no longer shown
+ *         (removed, killed, superseded by another lineage) and older than 32 s, or
+ *         expired, starts anew with any cseq.
  */
 int  store_check(struct store *s, struct sl aor, struct sl key,
 		 uint64_t lineage, uint32_t cseq, uint64_t wall);
-/** After this returned 0, the next n changes with a value of at most `bytes`
- *  each for this AoR don't fail with ENOSPC or ENOMEM (nothing else may change the
- *  store in between). @return 0, ENOSPC, ENOMEM */
-int  store_reserve(struct store *s, struct sl aor, uint32_t n, size_t bytes);
+/** After this returned 0, `added` new bindings and `changes` changes in all (new ones
+ *  included, at most 64) with values of at most `bytes` each for this AoR don't
+ *  fail with ENOSPC or ENOMEM, if nothing else changes the store in between.
+ *  @return 0, ENOSPC, ENOMEM */
+int  store_reserve(struct store *s, struct sl aor, uint32_t added,
+		   uint32_t changes, size_t bytes);
 /**
  * Bind or refresh.
  *
