@@ -1,0 +1,21 @@
+# Targets export LLVMFuzzerTestOneInput. configure --enable-fuzz links them
+# with libFuzzer; otherwise replay.c gives them the stored inputs, once.
+# A new target X: fuzz_X.c, corpus/X/ with at least one input, and
+#   check_PROGRAMS += tests/fuzz/fuzz_X
+#   tests_fuzz_fuzz_X_SOURCES = tests/fuzz/fuzz_X.c $(FUZZ_MAIN)
+#   tests_fuzz_fuzz_X_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+#   tests_fuzz_fuzz_X_LDADD = sip/libsip.a base/libbase.a ...
+if FUZZ
+FUZZ_MAIN =
+LIBFUZZER = -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+LIBFUZZER =
+endif
+TESTS += tests/fuzz/replay.sh
+EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
+
+check_PROGRAMS += tests/fuzz/fuzz_cfg
+tests_fuzz_fuzz_cfg_SOURCES = tests/fuzz/fuzz_cfg.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_cfg_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_cfg_LDADD = base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS)
