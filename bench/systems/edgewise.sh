@@ -1,0 +1,91 @@
+# Driver: Edgewise, from a build of this tree (EDGEWISE_BUILD, default build/).
+# Shipped defaults in both profiles; what differs from them is what the
+# scenarios need: no digest, every domain, SIP to a node from all of loopback
+# (`lag` speaks to a node directly), room for the load (max_expires).
+# CORE=tcp|udp: transport between edge and nodes. EDGE_CONF, NODE_CONF: further
+# lines for the configuration files.
+EDGEWISE_BUILD=${EDGEWISE_BUILD:-$(cd "$BENCH_DIR/.." && pwd)/build}
+CORE=${CORE:-tcp}
+EW_KEY=$BENCH_TMP/ew-cluster.key
+_ew_bin() {
+	local d
+	for d in "" sbc/ node/ ctl/; do [ -x "$EDGEWISE_BUILD/$d$1" ] && { echo "$EDGEWISE_BUILD/$d$1"; return; }; done
+	echo "bench: no $1 in $EDGEWISE_BUILD: build first" >&2; return 1
+}
+sys_version() { echo "$("$(_ew_bin edgewise-sbc)" -V 2>&1 | head -1), commit $(git -C "$EDGEWISE_BUILD/.." describe --always --dirty 2>/dev/null || echo '?')"; }
+sys_settings() { echo "profile=$PROFILE: shipped defaults, core=$CORE auth=off domains=any edges=127.0.0.0/8${EDGE_CONF:+ edge: $EDGE_CONF}${NODE_CONF:+ node: $NODE_CONF}"; }
+_ew_get() { # port path: an HTTP/1.0 GET, body and head to stdout
+	timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/$0 && printf "GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n" "$1" >&3 && cat <&3' "$1" "$2" 2>/dev/null
+}
+_ew_ready() { # port master-pid: until /readyz says 200, 15 s at most
+	local i
+	for i in $(seq 150); do
+		_ew_get "$1" /readyz | head -1 | grep -q ' 200 ' && return 0
+		[ -d "/proc/$2" ] || return 1
+		sleep 0.1
+	done
+	return 1
+}
+_ew() { # who program wrapper...
+	local who=$1 prog=$2 bin; shift 2
+	bin=$(_ew_bin "$prog") || return 1
+	( exec setsid "$@" "$bin" -c "$BENCH_TMP/ew-$who.conf" ) >"$BENCH_TMP/ew-$who.log" 2>&1 </dev/null 9>&- &
+	echo $! >"$BENCH_TMP/$SYSTEM-$who.pid"; disown
+}
+sys_start_node() {
+	local n=$1
+	mkdir -p "$BENCH_TMP/ew-$n.state"
+	cat >"$BENCH_TMP/ew-$n.conf" <<-CONF
+	name = "n$n";
+	sip = { address = "$(node_ip $n)"; port = $NODE_PORT; };
+	edges = ( "127.0.0.0/8" );
+	domains = "any";
+	auth = "off";
+	registrar = { max_expires = 86400; };
+	cluster = {
+	  address = "$(node_ip $n)"; port = 5080; key_file = "$EW_KEY";
+	  peers = ( "$(node_ip 1):5080", "$(node_ip 2):5080", "$(node_ip 3):5080" );
+	};
+	http = { address = "127.0.0.1"; port = $((8060 + n)); };
+	state_dir = "$BENCH_TMP/ew-$n.state";
+	log = { level = "warn"; target = "stderr"; };
+	${NODE_CONF:-}
+	CONF
+	_ew $n edgewise-node
+}
+sys_start() {
+	local n
+	# each start is a new cluster: nothing left from an earlier repetition
+	rm -rf "$BENCH_TMP"/ew-*.state; mkdir -p "$BENCH_TMP/ew-edge.state"
+	( umask 077; od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$EW_KEY"; echo >>"$EW_KEY" )
+	for n in $NODES; do sys_start_node $n; done
+	for n in $NODES; do
+		_ew_ready $((8060 + n)) "$(sys_master $n)" || { log "node $n is not ready:"; tail -5 "$BENCH_TMP/ew-$n.log" >&2; return 1; }
+	done
+	{
+		cat <<-CONF
+		listen = ( { transport = "udp"; address = "$EDGE_IP"; port = $EDGE_PORT; },
+		           { transport = "tcp"; address = "$EDGE_IP"; port = $EDGE_PORT; } );
+		core = { transport = "$CORE"; address = "$EDGE_IP"; port = 5070; };
+		http = { address = "127.0.0.1"; port = 8060; };
+		state_dir = "$BENCH_TMP/ew-edge.state";
+		log = { level = "warn"; target = "stderr"; };
+		${EDGE_CONF:-}
+		pool = (
+		CONF
+		for n in $NODES; do
+			[ $n = 1 ] || echo ,
+			echo "  { name = \"n$n\"; address = \"$(node_ip $n)\"; port = $NODE_PORT; }"
+		done
+		echo ");"
+	} >"$BENCH_TMP/ew-edge.conf"
+	_ew edge edgewise-sbc ${EDGE_WRAP:-}
+	_ew_ready 8060 "$(sys_master edge)" || { log "the edge is not ready:"; tail -5 "$BENCH_TMP/ew-edge.log" >&2; return 1; }
+	sleep 2       # two probes of every node
+}
+# One figure of a node's /metrics.
+_ew_metric() { _ew_get $((8060 + $1)) /metrics | awk -v k="$2" '$1==k{print int($2); exit}'; }
+sys_contacts() { _ew_metric $1 edgewise_node_bindings; }
+sys_mem_kb() { local b; b=$(_ew_metric $1 edgewise_node_memory_bytes); echo $((${b:-0} / 1024)); }
+sys_node_calls() { _ew_metric $1 edgewise_node_invites_total; }
+sys_peers() { _ew_metric $1 edgewise_cluster_peers_alive; }
