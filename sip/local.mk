@@ -21,13 +21,16 @@ sip_libsip_a_SOURCES = \
 	sip/splice.h \
 	sip/transport.c \
 	sip/transport.h \
+	sip/transport_conn.c \
 	sip/transport_i.h \
 	sip/transport_tcp.c \
 	sip/transport_udp.c \
 	sip/txn.c \
 	sip/txn.h \
+	sip/txn_branch.c \
 	sip/txn_client.c \
 	sip/txn_i.h \
+	sip/txn_key.c \
 	sip/txn_msg.c \
 	sip/txn_server.c \
 	sip/uri.c \

@@ -18,18 +18,24 @@ struct transport_conf {
 	uint32_t idle;             /**< [s] close an idle client stream           */
 	uint32_t first_msg;        /**< [s] first message must be there by then   */
 	uint32_t whole_msg;        /**< [s] a message begun must be whole by then */
-	uint32_t connect;          /**< [ms] outgoing connect time-out            */
-	uint32_t txq_max;          /**< [bytes] unsent per connection, then it is closed */
+	uint32_t connect;          /**< [ms] outgoing connect time-out, 0 = 1000  */
+	uint32_t txq_max;          /**< [bytes] unsent per connection, then it is closed;
+					0 = 1 MiB                         */
 };
 
 struct transport_h {
 	/** One message. verdict FRAME_MSG; or FRAME_BAD/FRAME_BIG with why: answer, then SIP_OUT_CLOSE */
 	void (*recv)(const struct flow *f, struct sl msg, enum frame_verdict v,
 		     const char *why, void *arg);
-	/** A stream ended, could not be opened, or a datagram was refused (ICMP).
-	 *  err: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ... 0 = closed by peer */
+	/** A stream ended or could not be opened (once for each, conn set, peer =
+	 *  address dialled or of the caller), or conn = 0: a datagram was refused
+	 *  (ICMP), or no stream could even be begun. What was queued is lost.
+	 *  err: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOBUFS (txq_max),
+	 *  ... 0 = closed by peer or by SIP_OUT_CLOSE. Never called from inside
+	 *  transport_do() or transport_flush(). */
 	void (*lost)(const struct flow *f, int err, void *arg);
-	/** End of one batch of events: take effects, arm the timer */
+	/** End of one batch of events: take effects, arm the timer. What it
+	 *  queues is flushed after it. Optional */
 	void (*turn)(void *arg);
 	void *arg;
 };

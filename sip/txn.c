@@ -47,7 +47,7 @@ int txnl_alloc(struct txnl **tp, const struct txn_conf *cf, struct outq *out,
 
 	err = wheel_alloc(&t->w, now);
 	if (!err)
-		err = txn_server_init(t);
+		err = txn_table_init(t);
 	if (err) {
 		txnl_free(t);
 		return err;

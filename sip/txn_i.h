@@ -162,20 +162,37 @@ static inline struct sl span_sl(const struct blob *b, struct span s)
 	return sl_mk(b->p + s.off, s.n);
 }
 
+/* txn_key.c */
+int  txn_table_init(struct txnl *t);
+const struct skey *txn_key(struct txnl *t, const struct sip_msg *m);
+struct stxn *txn_find(struct txnl *t, const struct skey *k,
+		      const struct sip_msg *m, const struct flow *f);
+void txn_link(struct stxn *s);
+void txn_unlink(struct stxn *s);
+
 /* txn_server.c */
-int  txn_server_init(struct txnl *t);
 void txn_server_close(struct txnl *t);
 void txn_server_recv(struct txnl *t, const struct sip_msg *m,
 		     const struct flow *f, uint64_t now, struct txn_event *ev);
 bool stxn_fire(struct stxn *s, enum txn_tk k, struct txn_event *ev);
 void stxn_release(struct stxn *s);
 
-/* txn_client.c */
+/* txn_branch.c */
+enum br {
+	BR_FOREIGN,     /**< not in our form                              */
+	BR_FORGED,      /**< in our form, but not made by us              */
+	BR_OVER,        /**< ours, the branch is no more                  */
+	BR_LIVE,
+};
+
+enum br txn_by_branch(struct txnl *t, struct sl br, struct ctxn **cp);
 void txn_client_close(struct txnl *t);
+void ctxn_release(struct ctxn *c);
+
+/* txn_client.c */
 void txn_client_recv(struct txnl *t, const struct sip_msg *m, uint64_t now,
 		     struct txn_event *ev);
 bool ctxn_fire(struct ctxn *c, enum txn_tk k, struct txn_event *ev);
-void ctxn_release(struct ctxn *c);
 
 /* txn_msg.c */
 struct blob *txn_ack(struct txnl *t, const struct blob *req, struct sl to);

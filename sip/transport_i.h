@@ -1,0 +1,181 @@
+/**
+ * @file transport_i.h  Shell. Private to transport*.c.
+ */
+#ifndef SIP_TRANSPORT_I_H
+#define SIP_TRANSPORT_I_H
+
+#include "base/net.h"
+#include "base/wheel.h"
+#include "sip/scan.h"
+#include "sip/transport.h"
+
+enum {
+	TR_LISTENERS = 64,
+	TR_RX_N = 32,              /**< datagrams per system call               */
+	TR_RX_SIZE = 65536,        /**< room for each [bytes]                   */
+	TR_TX_N = 64,              /**< datagrams or blobs per system call      */
+	TR_UDP_QUEUE = 4096,       /**< unsent datagrams per socket             */
+	TR_LOST_QUEUE = 1024,      /**< datagram errors not yet told            */
+	TR_BUCKETS = 4096,
+	TR_ACCEPTS = 64,           /**< connections taken per turn              */
+	TR_READS = 4,              /**< reads of TR_RX_SIZE per turn and stream */
+	TR_ACCEPT_PAUSE = 100,     /**< when out of descriptors [ms]            */
+	TR_LINGER = 1000,          /**< from our FIN to close [ms]              */
+	TR_BAD_WAIT = 2000,        /**< for the answer to a bad stream [ms]     */
+	TR_CORE_TIMEOUT = 5000,    /**< unacknowledged bytes to a node [ms]     */
+	TR_CLIENT_TIMEOUT = 30000, /**< the same to a client [ms]               */
+	TR_RCVBUF = 4 << 20,
+};
+
+enum tr_drop {
+	DROP_TRUNCATED,    /**< datagram longer than the room for it           */
+	DROP_NO_CONN,      /**< stream of the flow is no more                  */
+	DROP_UDP_QUEUE,    /**< datagram: queue full                           */
+	DROP_UDP_SEND,     /**< datagram: the system refused it                */
+	DROP_TXQ,          /**< stream: more than txq_max unsent               */
+	DROP_CONNS,        /**< stream refused: max_conns                      */
+	DROP_CONNS_IP,     /**< stream refused: max_conns_ip                   */
+	DROP_ACCEPT,       /**< accept failed (descriptors, memory)            */
+	DROP_TIMEOUT,      /**< stream closed: first, whole message or idle    */
+	DROP_FRAMING,      /**< stream that cannot be framed                   */
+	DROP_LOST,         /**< datagram error not told: queue full            */
+	DROP_BAD_FLOW,     /**< no such listener, wrong family                 */
+	DROP_N
+};
+
+struct tr_stats {
+	uint64_t rx_msg[TP_N], tx_msg[TP_N];
+	uint64_t rx_bytes[TP_N], tx_bytes[TP_N];
+	uint64_t conns;                 /**< gauge */
+	uint64_t in, out, ended;        /**< streams                           */
+	uint64_t pings, icmp;
+	uint64_t drop[DROP_N];
+};
+
+struct dgram {
+	struct addr to;
+	struct blob *blob;
+};
+
+struct lst {
+	struct transport *t;
+	struct nfd *nfd;
+	int fd;                         /**< -1 = slot not used                */
+	uint16_t idx;
+	uint8_t tp;
+	bool core;
+	bool dirty;                     /**< UDP: something queued             */
+	bool blocked;                   /**< UDP: waits until writable         */
+	struct addr bound;
+	struct dgram *tx;               /**< UDP: TR_UDP_QUEUE, made at first use */
+	uint32_t head, n;
+	struct wtimer pause;            /**< TCP: accept again                 */
+};
+
+enum conn_state {
+	CONN_DIALLING,
+	CONN_OPEN,
+	CONN_CLOSING,      /**< sends the rest, then FIN                       */
+	CONN_LINGER,       /**< FIN sent, input thrown away                    */
+	CONN_DEAD,         /**< on the lost list                               */
+};
+
+struct conn {
+	struct conn *id_next, *peer_next, *alias_next;
+	struct conn *dirty_next;
+	struct conn *next, **pprev;     /**< all, or the lost list             */
+	struct transport *t;
+	struct lst *lst;
+	struct nfd *nfd;
+	int fd;
+	int err;                        /**< CONN_DEAD: why                    */
+	uint32_t id;
+	enum conn_state state;
+	bool out;                       /**< we dialled                        */
+	bool dirty;
+	bool bad;                       /**< cannot be framed: input ignored   */
+	bool spoke;                     /**< a whole message came              */
+	bool aliased, counted;
+	struct addr peer, alias;
+	struct frame frame;
+	struct blob **q;                /**< ring of unsent blobs              */
+	uint32_t qhead, qn, qcap;
+	size_t qoff;                    /**< sent of the first                 */
+	size_t qbytes;
+	uint64_t rx_at;                 /**< last byte [ms]                    */
+	uint64_t made_at;
+	struct wtimer tmr;
+};
+
+/** Connections of one client address */
+struct ipcount {
+	struct ipcount *next;
+	struct addr ip;
+	uint32_t n;
+};
+
+/** Error without a connection: datagrams, no socket to dial with */
+struct tr_err {
+	struct flow flow;
+	int err;
+};
+
+struct transport {
+	struct transport_conf cf;
+	struct transport_h h;
+	struct stats *st;
+	struct tr_stats c;
+	struct lst lst[TR_LISTENERS];
+	uint16_t lstn;
+	uint32_t next_id;
+	unsigned depth;                 /**< inside an event                   */
+	uint64_t now;
+	struct wheel *w;
+	struct ntimer *tmr;
+	struct conn *all;
+	struct conn *dirty;
+	struct conn *lost, **lost_tail; /**< ended, to be told                 */
+	struct tr_err *err;
+	uint32_t errh, errn;
+	struct conn *by_id[TR_BUCKETS];
+	struct conn *by_peer[TR_BUCKETS];
+	struct conn *by_alias[TR_BUCKETS];
+	struct ipcount *by_ip[TR_BUCKETS];
+	struct blob *pong;
+	uint8_t *rx;                    /**< TR_RX_N * TR_RX_SIZE              */
+	size_t rx_size;                 /**< of each, TR_RX_SIZE but in tests  */
+};
+
+/* transport.c */
+void tr_enter(struct transport *t);
+void tr_leave(struct transport *t);
+void tr_arm(struct transport *t);
+void tr_tell(struct transport *t, const struct flow *f, int err);
+
+/* transport_udp.c */
+int  udp_open(struct lst *l, const struct addr *a);
+void udp_close(struct lst *l);
+void udp_queue(struct lst *l, const struct addr *to, struct blob *b);
+void udp_flush(struct lst *l);
+
+/* transport_tcp.c */
+int  tcp_open(struct lst *l, const struct addr *a);
+void tcp_accept_again(struct lst *l);
+struct conn *tcp_dial(struct lst *l, const struct addr *peer);
+void tcp_flush(struct conn *c);
+void tcp_timer(struct conn *c);
+void tcp_queue(struct conn *c, struct blob *b);
+void tcp_end(struct conn *c);
+
+/* transport_conn.c */
+struct conn *conn_new(struct lst *l, int fd, const struct addr *peer, bool out);
+void conn_kill(struct conn *c, int err);
+void conn_free(struct conn *c);
+struct conn *conn_by_id(const struct transport *t, uint32_t id);
+struct conn *conn_to(const struct lst *l, const struct addr *peer);
+void conn_alias(struct conn *c, const struct addr *a);
+void conn_dirty(struct conn *c);
+struct flow conn_flow(const struct conn *c);
+bool conn_ip_full(const struct transport *t, const struct addr *ip);
+
+#endif

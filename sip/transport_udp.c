@@ -1,0 +1,327 @@
+/**
+ * @file transport_udp.c  Shell. Datagram sockets: many per system call, errors
+ * of the network from the socket's error queue.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <time.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "sip/transport_i.h"
+
+static struct flow udp_flow(const struct lst *l, const struct addr *peer)
+{
+	struct flow f;
+
+	memset(&f, 0, sizeof(f));
+	f.tp = l->tp;
+	f.lst = l->idx;
+	f.peer = *peer;
+	return f;
+}
+
+/* --- errors --- */
+
+static int recverr(struct msghdr *mh)
+{
+	struct sock_extended_err ee;
+	struct cmsghdr *cm;
+
+	for (cm = CMSG_FIRSTHDR(mh); cm; cm = CMSG_NXTHDR(mh, cm)) {
+		if (!(cm->cmsg_level == IPPROTO_IP &&
+		      cm->cmsg_type == IP_RECVERR) &&
+		    !(cm->cmsg_level == IPPROTO_IPV6 &&
+		      cm->cmsg_type == IPV6_RECVERR))
+			continue;
+		memcpy(&ee, CMSG_DATA(cm), sizeof(ee));
+		if (ee.ee_origin == SO_EE_ORIGIN_ICMP ||
+		    ee.ee_origin == SO_EE_ORIGIN_ICMP6)
+			return (int)ee.ee_errno;
+	}
+	return 0;
+}
+
+/** Tell who refused our datagrams. Bounded: what is left wakes us again */
+static void read_errors(struct lst *l)
+{
+	struct transport *t = l->t;
+	struct sockaddr_storage ss;
+	char ctl[512];
+	struct msghdr mh;
+	struct addr peer;
+	struct flow f;
+	int i, err;
+
+	for (i = 0; i < 256; i++) {
+		memset(&mh, 0, sizeof(mh));
+		mh.msg_name = &ss;
+		mh.msg_namelen = sizeof(ss);
+		mh.msg_control = ctl;
+		mh.msg_controllen = sizeof(ctl);
+		if (recvmsg(l->fd, &mh, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			return;
+
+		err = recverr(&mh);
+		/* EMSGSIZE: path MTU found, the kernel fragments from now on */
+		if (!err || err == EMSGSIZE || !mh.msg_namelen ||
+		    net_from_sockaddr(&peer, (struct sockaddr *)&ss))
+			continue;
+		t->c.icmp++;
+		f = udp_flow(l, &peer);
+		tr_tell(t, &f, err);
+	}
+}
+
+/* --- in --- */
+
+/** RFC 5626: CRLF keep-alives over UDP; and what phones send instead */
+static bool keepalive(const uint8_t *p, size_t n)
+{
+	size_t i;
+
+	if (n > 4)
+		return false;
+	for (i = 0; i < n; i++) {
+		if (p[i] != '\r' && p[i] != '\n' && p[i])
+			return false;
+	}
+	return true;
+}
+
+static void deliver(struct lst *l, struct mmsghdr *m, const uint8_t *p)
+{
+	struct transport *t = l->t;
+	struct addr peer;
+	struct flow f;
+	size_t n = m->msg_len;
+
+	t->c.rx_bytes[TP_UDP] += n;
+	if (m->msg_hdr.msg_flags & MSG_TRUNC) {
+		t->c.drop[DROP_TRUNCATED]++;
+		return;
+	}
+	if (keepalive(p, n) ||
+	    net_from_sockaddr(&peer, m->msg_hdr.msg_name) || !peer.port)
+		return;
+
+	t->c.rx_msg[TP_UDP]++;
+	f = udp_flow(l, &peer);
+	if (n > t->cf.max_msg)
+		t->h.recv(&f, sl_mk(p, n), FRAME_BIG, "Message Too Large",
+			  t->h.arg);
+	else
+		t->h.recv(&f, sl_mk(p, n), FRAME_MSG, NULL, t->h.arg);
+}
+
+static void udp_read(struct lst *l)
+{
+	struct sockaddr_storage ss[TR_RX_N];
+	struct mmsghdr m[TR_RX_N];
+	struct iovec iov[TR_RX_N];
+	struct transport *t = l->t;
+	int i, n;
+
+	for (i = 0; i < TR_RX_N; i++) {
+		iov[i].iov_base = t->rx + (size_t)i * TR_RX_SIZE;
+		iov[i].iov_len = t->rx_size;
+		memset(&m[i].msg_hdr, 0, sizeof(m[i].msg_hdr));
+		m[i].msg_hdr.msg_name = &ss[i];
+		m[i].msg_hdr.msg_namelen = sizeof(ss[i]);
+		m[i].msg_hdr.msg_iov = &iov[i];
+		m[i].msg_hdr.msg_iovlen = 1;
+	}
+
+	n = recvmmsg(l->fd, m, TR_RX_N, MSG_DONTWAIT, NULL);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			read_errors(l);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		deliver(l, &m[i], iov[i].iov_base);
+}
+
+/* --- out --- */
+
+void udp_queue(struct lst *l, const struct addr *to, struct blob *b)
+{
+	struct transport *t = l->t;
+	struct dgram *d;
+
+	if (to->af != l->bound.af || !to->port) {
+		t->c.drop[DROP_BAD_FLOW]++;
+		blob_unref(b);
+		return;
+	}
+	if (!l->tx)
+		l->tx = calloc(TR_UDP_QUEUE, sizeof(*l->tx));
+	if (l->tx && l->n == TR_UDP_QUEUE)
+		udp_flush(l);
+	if (!l->tx || l->n == TR_UDP_QUEUE) {
+		t->c.drop[DROP_UDP_QUEUE]++;
+		blob_unref(b);
+		return;
+	}
+
+	d = &l->tx[(l->head + l->n++) % TR_UDP_QUEUE];
+	d->to = *to;
+	d->blob = b;
+	l->dirty = true;
+}
+
+static void pop(struct lst *l, uint32_t n)
+{
+	while (n--) {
+		blob_unref(l->tx[l->head].blob);
+		l->head = (l->head + 1) % TR_UDP_QUEUE;
+		l->n--;
+	}
+}
+
+/** One system call. @return messages sent, or -1 and errno */
+static int send_some(struct lst *l)
+{
+	struct sockaddr_storage ss[TR_TX_N];
+	struct mmsghdr m[TR_TX_N];
+	struct iovec iov[TR_TX_N];
+	struct dgram *d;
+	int i, n = l->n < TR_TX_N ? (int)l->n : TR_TX_N;
+
+	for (i = 0; i < n; i++) {
+		d = &l->tx[(l->head + (uint32_t)i) % TR_UDP_QUEUE];
+		iov[i].iov_base = d->blob->p;
+		iov[i].iov_len = d->blob->n;
+		memset(&m[i].msg_hdr, 0, sizeof(m[i].msg_hdr));
+		m[i].msg_hdr.msg_name = &ss[i];
+		m[i].msg_hdr.msg_namelen = net_to_sockaddr(&ss[i], &d->to);
+		m[i].msg_hdr.msg_iov = &iov[i];
+		m[i].msg_hdr.msg_iovlen = 1;
+	}
+	return sendmmsg(l->fd, m, (unsigned)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void block(struct lst *l, bool on)
+{
+	if (l->blocked == on)
+		return;
+	l->blocked = on;
+	(void)nfd_set(l->nfd, NET_READ | (on ? NET_WRITE : 0));
+}
+
+/** The first datagram could not be sent, for good */
+static void refuse_first(struct lst *l, int err)
+{
+	struct flow f = udp_flow(l, &l->tx[l->head].to);
+
+	l->t->c.drop[DROP_UDP_SEND]++;
+	tr_tell(l->t, &f, err);
+	pop(l, 1);
+}
+
+/**
+ * An error of an earlier datagram makes the next send fail as well, whoever
+ * it is for: so errors are read and the send is tried once more.
+ */
+void udp_flush(struct lst *l)
+{
+	struct transport *t = l->t;
+	bool again = false;
+	int i, n, err;
+
+	l->dirty = false;
+	while (l->n) {
+		n = send_some(l);
+		if (n > 0) {
+			for (i = 0; i < n; i++)
+				t->c.tx_bytes[TP_UDP] += l->tx[(l->head +
+					(uint32_t)i) % TR_UDP_QUEUE].blob->n;
+			t->c.tx_msg[TP_UDP] += (uint64_t)n;
+			pop(l, (uint32_t)n);
+			again = false;
+			continue;
+		}
+
+		err = errno;
+		if (err == EINTR)
+			continue;
+		if (err == EAGAIN || err == ENOBUFS) {
+			block(l, true);
+			return;
+		}
+		if (!again) {
+			again = true;
+			read_errors(l);
+			continue;
+		}
+		refuse_first(l, err);
+		again = false;
+	}
+	block(l, false);
+}
+
+/* --- socket --- */
+
+static void udp_event(int flags, void *arg)
+{
+	struct lst *l = arg;
+
+	tr_enter(l->t);
+	if (flags & NET_ERROR)
+		read_errors(l);
+	if (flags & NET_READ)
+		udp_read(l);
+	if (flags & NET_WRITE)
+		udp_flush(l);
+	tr_leave(l->t);
+}
+
+int udp_open(struct lst *l, const struct addr *a)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = net_to_sockaddr(&ss, a);
+	int on = 1, size = TR_RCVBUF;
+
+	if (!len)
+		return EAFNOSUPPORT;
+
+	l->fd = socket(a->af == 6 ? AF_INET6 : AF_INET,
+		       SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (l->fd < 0)
+		return errno;
+
+	/* as much as the system allows; net.core.rmem_max may cut it */
+	(void)setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	(void)setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (a->af == 6) {
+		if (setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+			       sizeof(on)) ||
+		    setsockopt(l->fd, IPPROTO_IPV6, IPV6_RECVERR, &on,
+			       sizeof(on)))
+			return errno;
+	}
+	else if (setsockopt(l->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on))) {
+		return errno;
+	}
+
+	if (bind(l->fd, (struct sockaddr *)&ss, len))
+		return errno;
+	len = sizeof(ss);
+	if (getsockname(l->fd, (struct sockaddr *)&ss, &len))
+		return errno;
+	net_from_sockaddr(&l->bound, (struct sockaddr *)&ss);
+
+	return nfd_alloc(&l->nfd, l->fd, NET_READ, udp_event, l);
+}
+
+/** Frees what was not sent; the socket is closed by the caller */
+void udp_close(struct lst *l)
+{
+	if (l->tx)
+		pop(l, l->n);
+	free(l->tx);
+	l->tx = NULL;
+}

@@ -1,0 +1,245 @@
+/**
+ * @file txn_branch.c  Pure. Slots of client transactions and the token that
+ * names one in a Via: "z9hG4bK", slot, generation, keyed check.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sip/txn_i.h"
+
+/* --- the token in the Via --- */
+
+static uint64_t check_of(const struct txnl *t, uint32_t idx, uint32_t gen)
+{
+	const uint32_t in[4] = { idx, gen, 0x6272616e, 0x6368 };
+
+	return secret_hash(t->cf.key, in, sizeof(in));
+}
+
+static void put_hex(char **p, uint64_t v, unsigned digits)
+{
+	while (digits--)
+		*(*p)++ = "0123456789abcdef"[v >> (4 * digits) & 15];
+}
+
+static void make_branch(struct ctxn *c)
+{
+	char *p = c->branch;
+
+	c->check = check_of(c->l, c->idx, c->gen);
+	memcpy(p, SIP_COOKIE, 7);
+	p += 7;
+	put_hex(&p, c->idx, 6);
+	put_hex(&p, c->gen, 8);
+	put_hex(&p, c->check, 16);
+}
+
+/** Upper case too: a peer may write tokens as it likes (RFC 3261 7.3.1) */
+static bool get_hex(const char **p, unsigned digits, uint64_t *vp)
+{
+	uint64_t v = 0;
+	char c;
+
+	while (digits--) {
+		c = *(*p)++;
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (uint64_t)(c - '0');
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			v = v << 4 | (uint64_t)((c | 0x20) - 'a' + 10);
+		else
+			return false;
+	}
+	*vp = v;
+	return true;
+}
+
+/** Array look-up; *cp is set for BR_LIVE */
+enum br txn_by_branch(struct txnl *t, struct sl br, struct ctxn **cp)
+{
+	const char *p = br.p;
+	uint64_t idx, gen, check;
+	struct ctxn *c = NULL;
+
+	if (br.n != TXN_BRANCH || !sl_istarts(br, SL(SIP_COOKIE)))
+		return BR_FOREIGN;
+	p += 7;
+	if (!get_hex(&p, 6, &idx) || !get_hex(&p, 8, &gen) ||
+	    !get_hex(&p, 16, &check))
+		return BR_FOREIGN;
+
+	if (idx / TXN_SLAB < t->cslabn)
+		c = &t->cslab[idx / TXN_SLAB][idx % TXN_SLAB];
+	if (!c || c->gen != gen)
+		return check == check_of(t, (uint32_t)idx, (uint32_t)gen) ?
+			BR_OVER : BR_FORGED;
+	if (c->check != check)
+		return BR_FORGED;
+	if (c->state <= CS_NEW || c->state >= CS_DEAD)
+		return BR_OVER;
+	*cp = c;
+	return BR_LIVE;
+}
+
+struct ctxn *ctxn_by_branch(struct txnl *t, struct sl branch, bool *forged)
+{
+	struct ctxn *c = NULL;
+	enum br b = txn_by_branch(t, branch, &c);
+
+	if (forged)
+		*forged = b == BR_FORGED;
+	return c;
+}
+
+/* --- start and end --- */
+
+static int more(struct txnl *t)
+{
+	struct ctxn *slab;
+	uint32_t i, base = t->cslabn * TXN_SLAB;
+	int err;
+
+	err = txn_slab((void ***)(void *)&t->cslab, &t->cslabn,
+		       sizeof(*slab));
+	if (err)
+		return err;
+
+	slab = t->cslab[t->cslabn - 1];
+	for (i = TXN_SLAB; i--;) {
+		slab[i].idx = base + i;
+		slab[i].next = t->cfree;
+		t->cfree = &slab[i];
+	}
+	return 0;
+}
+
+static void clear(struct ctxn *c)
+{
+	blob_unref(c->req);
+	blob_unref(c->ack);
+	blob_unref(c->cancel);
+	blob_unref(c->reason);
+	c->req = c->ack = c->cancel = c->reason = NULL;
+}
+
+void txn_client_close(struct txnl *t)
+{
+	uint32_t i, j;
+
+	for (i = 0; i < t->cslabn; i++) {
+		for (j = 0; j < TXN_SLAB; j++)
+			clear(&t->cslab[i][j]);
+		free(t->cslab[i]);
+	}
+	free(t->cslab);
+}
+
+/** Slot free; its next branch has another generation */
+void ctxn_release(struct ctxn *c)
+{
+	struct txnl *t = c->l;
+
+	clear(c);
+	c->state = CS_FREE;
+	c->next = t->cfree;
+	t->cfree = c;
+}
+
+int ctxn_alloc(struct ctxn **cp, struct txnl *t, enum sip_method meth,
+	       void *user)
+{
+	struct ctxn *c;
+	uint32_t idx, gen;
+	int err;
+
+	if (!cp || !t)
+		return EINVAL;
+
+	if (t->st.client_now >= t->cf.max_client) {
+		t->st.refused_cap++;
+		return ENOSPC;
+	}
+	if (!t->cfree) {
+		err = more(t);
+		if (err)
+			return err;
+	}
+
+	c = t->cfree;
+	t->cfree = c->next;
+	idx = c->idx;
+	gen = c->gen + 1;
+	memset(c, 0, sizeof(*c));
+	c->l = t;
+	c->idx = idx;
+	c->gen = gen;
+	c->state = CS_NEW;
+	c->meth = (uint8_t)meth;
+	c->user = user;
+	c->retr.kind = TK_C_RETR;
+	c->life.kind = TK_C_LIFE;
+	c->first.kind = TK_C_FIRST;
+	c->no18x.kind = TK_C_NO18X;
+	c->ringt.kind = TK_C_RING;
+	c->cretr.kind = TK_C_CANCEL;
+	make_branch(c);
+
+	t->st.client_made++;
+	t->st.client_now++;
+	*cp = c;
+	return 0;
+}
+
+void ctxn_drop(struct ctxn *c)
+{
+	if (!c || c->state != CS_NEW)
+		return;
+	c->l->st.client_now--;
+	ctxn_release(c);
+}
+
+/* --- looking --- */
+
+struct sl ctxn_branch(const struct ctxn *c)
+{
+	return sl_mk(c->branch, sizeof(c->branch));
+}
+
+void *ctxn_user(const struct ctxn *c)
+{
+	return c->user;
+}
+
+void ctxn_set_user(struct ctxn *c, void *user)
+{
+	c->user = user;
+}
+
+const struct flow *ctxn_flow(const struct ctxn *c)
+{
+	return &c->flow;
+}
+
+enum sip_method ctxn_method(const struct ctxn *c)
+{
+	return (enum sip_method)c->meth;
+}
+
+struct blob *ctxn_request(const struct ctxn *c)
+{
+	return c->req;
+}
+
+bool ctxn_zombie(const struct ctxn *c)
+{
+	return c->zombie;
+}
+
+uint16_t ctxn_code(const struct ctxn *c)
+{
+	return c->code;
+}
+
+uint64_t ctxn_sent_at(const struct ctxn *c)
+{
+	return c->sent_at;
+}
