@@ -1,0 +1,36 @@
+noinst_LIBRARIES += sbc/libsbc.a
+sbc_libsbc_a_SOURCES = \
+	sbc/admit.c \
+	sbc/admit.h \
+	sbc/call.c \
+	sbc/call.h \
+	sbc/config.c \
+	sbc/config.h \
+	sbc/edge.c \
+	sbc/edge.h \
+	sbc/edge_build.c \
+	sbc/edge_priv.h \
+	sbc/edge_probe.c \
+	sbc/edge_request.c \
+	sbc/edge_response.c \
+	sbc/hide.c \
+	sbc/hide.h \
+	sbc/keys.c \
+	sbc/keys.h \
+	sbc/ledger.c \
+	sbc/ledger.h \
+	sbc/route.c \
+	sbc/route.h \
+	sbc/token.c \
+	sbc/token.h
+
+sbin_PROGRAMS += sbc/edgewise-sbc
+sbc_edgewise_sbc_SOURCES = \
+	sbc/api.c \
+	sbc/main.c \
+	sbc/sbc.c \
+	sbc/sbc.h \
+	sbc/sbc_priv.h
+sbc_edgewise_sbc_LDADD = sbc/libsbc.a web/libweb.a dispatcher/libdispatcher.a \
+	sip/libsip.a base/libbase.a $(RE_LIBS) $(CONFIG_LIBS) \
+	$(SODIUM_LIBS) $(JANSSON_LIBS) $(SSL_LIBS)

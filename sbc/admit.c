@@ -1,0 +1,57 @@
+/* admit.c - Pure. Policy on what comes in. */
+#include "sbc/admit.h"
+
+static enum admit_verdict refuse(struct admit *a, const struct sip_msg *m,
+				 uint16_t code, const char *why)
+{
+	a->code = code;
+	a->phrase = sl_cstr(why);
+	/* an ACK is never answered, RFC 3261 17 */
+	return m->meth == SIP_ACK ? ADMIT_DROP : ADMIT_REFUSE;
+}
+
+/** We support no extension a proxy could be asked for: RFC 3261 20.29 */
+static enum admit_verdict unsupported(struct admit *a, const struct sip_msg *m)
+{
+	struct sip_iter it = { 0 };
+	struct buf b;
+	size_t n = 0;
+
+	buf_fixed(&b, a->room, sizeof(a->room));
+	buf_lit(&b, "Unsupported: ");
+	while (sip_iter(m, SIP_PROXY_REQUIRE, &it)) {
+		/* a tag that does not fit is left out, never cut */
+		if (!it.val.n || b.n + it.val.n + 4 > sizeof(a->room))
+			continue;
+		if (n++)
+			buf_lit(&b, ", ");
+		buf_sl(&b, it.val);
+	}
+	buf_lit(&b, "\r\n");
+	if (!n)
+		return ADMIT_OK;
+	a->extra = buf_as_sl(&b);
+	return refuse(a, m, 420, NULL);
+}
+
+enum admit_verdict admit_request(struct admit *a, const struct admit_conf *cf,
+				 const struct sip_msg *m)
+{
+	a->code = 0;
+	a->phrase = a->extra = SL_NONE;
+	if (m->raw.n > cf->max_message)
+		return refuse(a, m, 513, NULL);
+	if (uri_parse(&a->ruri, m->ruri))
+		return refuse(a, m, 400, "Bad Request-URI");
+	if (a->ruri.scheme == URI_OTHER)
+		return refuse(a, m, 416, NULL);
+	/* RFC 3261 19.1.1: no headers in a Request-URI; a Route hidden there
+	 * must never come alive */
+	if (sl_isset(a->ruri.headers))
+		return refuse(a, m, 400, "Headers in Request-URI");
+	if (m->maxfwd == 0)
+		return refuse(a, m, 483, NULL);
+	if (m->count[SIP_PROXY_REQUIRE])
+		return unsupported(a, m);
+	return ADMIT_OK;
+}

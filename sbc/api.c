@@ -1,0 +1,155 @@
+/* api.c - Shell. Management pages of the edge. */
+#include "sbc/sbc_priv.h"
+
+#include <errno.h>
+
+#include "base/clk.h"
+#include "base/log.h"
+#include <config.h>
+#include "web/jsn.h"
+
+static bool ready(struct buf *why, void *arg)
+{
+	const struct sbc *s = arg;
+
+	if (s->stop_at)
+		buf_lit(why, "stopping");
+	else if (!edge_ready(s->edge))
+		buf_lit(why, "no node is up");
+	else
+		return true;
+	return false;
+}
+
+static json_t *node_json(const struct disp_view *v, uint64_t now)
+{
+	json_t *o = json_object(), *p = json_object();
+
+	jsn_str(o, "name", v->name);
+	jsn_addr(o, "address", &v->addr);
+	jsn_str(o, "transport", tp_param(v->tp));
+	jsn_str(o, "state", disp_state_name(v->state));
+	jsn_str(o, "admin", disp_admin_name(v->admin));
+	jsn_u64(o, "weight", v->weight);
+	jsn_u64(o, "since_ms", now - v->since);
+	jsn_u64(o, "inflight", v->inflight);
+	jsn_u64(o, "rtt_us", v->rtt_us);
+	jsn_u64(o, "picked", v->picked);
+	jsn_u64(o, "ok", v->ok);
+	jsn_u64(o, "silent", v->silent);
+	jsn_u64(o, "reset", v->reset);
+	jsn_u64(o, "refused", v->refused);
+	jsn_u64(o, "failed_over_from", v->failed_over_from);
+	jsn_u64(o, "failed_over_to", v->failed_over_to);
+	jsn_u64(p, "code", v->probe_code);
+	jsn_str(p, "reason", v->probe_reason);
+	jsn_u64(p, "rtt_us", v->probe_rtt_us);
+	jsn_u64(p, "age_ms", v->probe_at ? now - v->probe_at : 0);
+	jsn_u64(p, "good", v->okc);
+	jsn_u64(p, "failed", v->failc);
+	jsn_put(o, "probe", p);
+	return o;
+}
+
+static json_t *pool_json(struct sbc *s)
+{
+	struct disp *d = edge_disp(s->edge);
+	json_t *a = json_array();
+	struct disp_view v;
+
+	for (uint16_t i = 0; i < disp_n(d); i++)
+		if (!disp_view(d, i, &v))
+			(void)json_array_append_new(a, node_json(&v,
+								clk_now()));
+	return a;
+}
+
+static json_t *listen_json(const struct sbc *s)
+{
+	json_t *a = json_array();
+
+	for (uint16_t i = 0; i < s->lstc; i++) {
+		json_t *o = json_object();
+
+		jsn_str(o, "transport", tp_param(s->lst[i].tp));
+		jsn_addr(o, "address", &s->lst[i].bound);
+		jsn_str(o, "sentby", s->lst[i].sentby);
+		jsn_str(o, "side", s->lst[i].core ? "core" : "client");
+		(void)json_array_append_new(a, o);
+	}
+	return a;
+}
+
+/** Figures of the ledger that tell what failing nodes cost */
+static json_t *calls_json(const struct sbc *s)
+{
+	static const struct {
+		const char *key, *name, *labels;
+	} v[] = {
+		{ "saved", "sbc_saved_total", NULL },
+		{ "rescued", "sbc_rescued_total", NULL },
+		{ "gate", "sbc_gate_total", NULL },
+		{ "lost_ringing", "sbc_lost_total", "why=\"ringing\"" },
+		{ "lost_silent", "sbc_lost_total", "why=\"silent\"" },
+		{ "lost_no_node", "sbc_lost_total", "why=\"no_node\"" },
+	};
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		uint64_t n = 0;
+
+		(void)stat_get(s->st, v[i].name, v[i].labels, &n);
+		jsn_u64(o, v[i].key, n);
+	}
+	return o;
+}
+
+static json_t *status(void *arg)
+{
+	struct sbc *s = arg;
+	json_t *o = json_object();
+	char txt[128];
+	struct buf why;
+	bool ok;
+
+	buf_fixed(&why, txt, sizeof(txt) - 1);
+	ok = ready(&why, s);
+	txt[why.n] = '\0';
+	jsn_str(o, "program", "edgewise-sbc");
+	jsn_str(o, "version", PACKAGE_VERSION);
+	jsn_u64(o, "uptime_s", (clk_now() - s->started) / 1000);
+	jsn_bool(o, "ready", ok);
+	jsn_str(o, "reason", txt);
+	jsn_u64(o, "pending", edge_pending(s->edge));
+	jsn_u64(o, "connections", transport_conns(s->tp));
+	jsn_put(o, "listen", listen_json(s));
+	jsn_put(o, "pool", pool_json(s));
+	jsn_put(o, "calls", calls_json(s));
+	return o;
+}
+
+int api_start(struct sbc *s)
+{
+	struct addr a = s->cf.http.address;
+	int err;
+
+	a.port = (uint16_t)s->cf.http.port;
+	s->admin = (struct admin){
+		.st = s->st, .ready = ready, .status = status, .arg = s,
+	};
+	err = stat_add(s->st, STAT_COUNTER, "sbc_reloads_total",
+		       "result=\"done\"", "SIGHUP reloads", &s->reloads, s);
+	if (!err)
+		err = stat_add(s->st, STAT_COUNTER, "sbc_reloads_total",
+			       "result=\"refused\"", "SIGHUP reloads",
+			       &s->reload_errors, s);
+	if (!err)
+		err = http_srv_alloc(&s->http, "http", &a, s->st);
+	return err ? err : admin_routes(s->http, &s->admin);
+}
+
+void api_stop(struct sbc *s)
+{
+	http_srv_free(s->http);
+	s->http = NULL;
+}

@@ -1,0 +1,453 @@
+/* call.c - Pure. A client's request, the nodes tried for it, the gate. */
+#include <errno.h>
+
+#include "sbc/edge_priv.h"
+
+static void call_settle(struct call *c)
+{
+	if (c->settled || !c->stxn || !stxn_final(c->stxn))
+		return;
+	c->settled = true;
+	c->e->pending--;
+}
+
+static struct sl call_id(struct call *c)
+{
+	return c->stxn ? c->e->msg2.callid : SL_NONE;
+}
+
+/** Scan the kept request into e->msg2 */
+static const struct sip_msg *request_of(struct call *c)
+{
+	const struct blob *b = stxn_request(c->stxn);
+	struct sip_fault fault;
+
+	/* it was scanned before: fails only if that was wrong */
+	if (sip_scan(&c->e->msg2, b->p, b->n, true, &fault))
+		return NULL;
+	return &c->e->msg2;
+}
+
+static const char *node_name(const struct edge *e, uint16_t node)
+{
+	return e->node[node].name;
+}
+
+static const char *method_name(const struct call *c)
+{
+	enum sip_method m = stxn_method(c->stxn);
+
+	return m == SIP_M_OTHER ? "other" : sip_method_name(m);
+}
+
+/** The attempt is over, however: its node has one request less */
+static void attempt_end(struct attempt *a)
+{
+	a->live = false;
+	if (a->call->cur == a)
+		a->call->cur = NULL;
+	if (!a->counted)
+		return;
+	a->counted = false;
+	disp_end(a->call->e->disp, a->node);
+}
+
+/** Answer here and end the request */
+static void call_reply(struct call *c, uint16_t code, uint64_t now)
+{
+	char room[32];
+
+	stxn_reply(c->stxn, code, SL_NONE,
+		   code == 503 ? edge_retry_after(c->e, room) : SL_NONE, now);
+	call_settle(c);
+}
+
+/** No further node: RFC 3261 16.7 would make 500 of 503; but 503 is right here,
+ *  since no node would take another request either */
+static void call_give_up(struct call *c, uint64_t now)
+{
+	struct edge *e = c->e;
+	bool silent = c->silent && stxn_method(c->stxn) == SIP_INVITE;
+	uint64_t *count = c->silent ? &e->led.lost_silent :
+				      &e->led.lost_no_node;
+
+	(void)request_of(c);
+	ledger_lost(&e->led, count, c->silent ? "silent" : "no_node",
+		    call_id(c), method_name(c),
+		    c->attempts ? node_name(e, c->attempts->node) : "-",
+		    c->attemptc, now - c->begin, now);
+	call_reply(c, silent ? 408 : 503, now);
+}
+
+static struct ctxn_timers attempt_timers(const struct edge *e)
+{
+	return (struct ctxn_timers){
+		.no100 = e->tune.no100,
+		.no18x = e->tune.no18x,
+		/* the branch to the phone ends first and tells the node */
+		.ring = e->tune.ring + 5000,
+		.noreply = e->tune.noreply,
+	};
+}
+
+static int attempt_open(struct call *c, const struct sip_msg *m, uint16_t node,
+			uint64_t now)
+{
+	struct edge *e = c->e;
+	struct ctxn_timers tm = attempt_timers(e);
+	struct attempt *a = eobj_alloc(e, EO_ATTEMPT, sizeof(*a));
+	struct blob *msg;
+	int err;
+
+	if (!a)
+		return ENOMEM;
+	err = ctxn_alloc(&a->ctxn, e->txnl, m->meth, a);
+	if (err) {
+		eobj_free(a);
+		return err;
+	}
+	a->call = c;
+	a->node = node;
+	a->next = c->attempts;
+	c->attempts = a;
+	msg = edge_build_node(e, m, stxn_flow(c->stxn), ctxn_branch(a->ctxn));
+	if (!msg) {
+		ctxn_drop(a->ctxn);
+		c->attempts = a->next;
+		eobj_free(a);
+		return ENOMEM;
+	}
+	a->live = a->counted = true;
+	c->cur = a;
+	c->attemptc++;
+	disp_begin(e->disp, node);
+	ctxn_send(a->ctxn, &e->node[node].flow, msg, &tm, now);
+	blob_unref(msg);
+	return 0;
+}
+
+/** Send to the next node. m: the request, NULL = scan the kept one */
+static void call_try(struct call *c, const struct sip_msg *m, uint64_t now)
+{
+	struct edge *e = c->e;
+	struct attempt *old = c->attempts;
+	uint16_t node;
+
+	if (c->attemptc >= e->tune.max_attempts ||
+	    (c->attemptc && now - c->begin >= e->tune.deadline) ||
+	    disp_pick(e->disp, c->key, &c->tried, &node, now)) {
+		call_give_up(c, now);
+		return;
+	}
+	disp_set_add(&c->tried, node);
+	m = m ? m : request_of(c);
+	if (!m || attempt_open(c, m, node, now)) {
+		e->led.overload++;
+		call_reply(c, 503, now);
+		return;
+	}
+	if (old)
+		disp_moved(e->disp, old->node, node);
+}
+
+void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
+		uint64_t key, uint64_t now)
+{
+	struct call *c = eobj_alloc(e, EO_CALL, sizeof(*c));
+	char room[32];
+
+	if (!c || stxn_alloc(&c->stxn, e->txnl, m, f, c, now)) {
+		eobj_free(c);
+		e->led.overload++;
+		edge_refuse(e, m, f, 503, SL_NONE, edge_retry_after(e, room));
+		return;
+	}
+	c->e = e;
+	c->key = key;
+	c->begin = now;
+	e->pending++;
+	if (m->meth == SIP_INVITE)
+		stxn_trying(c->stxn, now);
+	call_try(c, m, now);
+}
+
+/* --- what the node says --- */
+
+static void heard(struct attempt *a, const struct sip_msg *m, uint64_t now)
+{
+	struct edge *e = a->call->e;
+	uint64_t rtt = now - ctxn_sent_at(a->ctxn);
+
+	if (a->heard)
+		return;
+	a->heard = true;
+	if (m->status != 503 || a->egress)
+		disp_report(e->disp, a->node, DISP_OK, (uint32_t)rtt * 1000,
+			    now);
+}
+
+static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
+{
+	struct call *c = a->call;
+	struct edge *e = c->e;
+
+	attempt_end(a);
+	/* a callee's 503 must not make the phone think that the edge is out
+	 * of order: RFC 3261 16.7 step 6 */
+	if (edge_pass_up(e, c->stxn, m, m->status == 503 ? 500 : 0, now)) {
+		if (m->status < 300)
+			e->led.ghost++;
+		/* an answer that cannot be passed on is an answer still */
+		stxn_reply(c->stxn, 500, SL_NONE, SL_NONE, now);
+	}
+	if (!c->settled && c->attemptc > 1)
+		ledger_saved(&e->led, m->callid, method_name(c),
+			     node_name(e, a->node), c->attemptc,
+			     now - c->begin, now);
+	call_settle(c);
+}
+
+void call_response(struct attempt *a, const struct sip_msg *m, bool late,
+		   uint64_t now)
+{
+	struct call *c = a->call;
+	struct edge *e = c->e;
+
+	if (!c->stxn) {
+		if (m->meth == SIP_INVITE && m->status / 100 == 2)
+			e->led.ghost++;
+		return;
+	}
+	if (late) {
+		e->led.late_2xx++;
+		if (edge_pass_up(e, c->stxn, m, 0, now))
+			e->led.ghost++;
+		call_settle(c);
+		return;
+	}
+	heard(a, m, now);
+	if (m->status < 200) {
+		if (m->status > 100 && a->live)
+			(void)edge_pass_up(e, c->stxn, m, 0, now);
+		return;
+	}
+	if (m->status == 503 && !a->egress && a->live) {
+		call_fail(a, FAIL_REFUSED, now);
+		return;
+	}
+	final(a, m, now);
+}
+
+void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now)
+{
+	if (!a->live)
+		return;
+	switch (timer) {
+	case TT_NO100:
+	case TT_NOREPLY:
+		if (!a->egress)
+			call_fail(a, FAIL_SILENT, now);
+		return;
+	case TT_NO18X:
+		if (!a->egress)
+			call_fail(a, FAIL_HUNG, now);
+		return;
+	case TT_FINAL:
+	case TT_RING:
+		break;
+	}
+	/* the branch has ended without an answer; Timer C is not a node's
+	 * fault, RFC 3261 16.8 */
+	attempt_end(a);
+	for (struct relay *r = a->relays; r; r = r->next)
+		if (r->ctxn)
+			ctxn_cancel(r->ctxn, SL_NONE, now);
+	if (a->call->stxn)
+		call_reply(a->call, a->call->cancelled ? 487 : 408, now);
+}
+
+/* --- failover --- */
+
+static enum disp_report report_of(enum fail_why why)
+{
+	switch (why) {
+	case FAIL_SILENT:
+	case FAIL_HUNG:
+	case FAIL_DOWN:
+	case FAIL_WHY_N:
+		break;
+	case FAIL_RESET:
+		return DISP_RESET;
+	case FAIL_REFUSED:
+		return DISP_REFUSED;
+	}
+	return DISP_SILENT;
+}
+
+/** Ringing at phones when the node died. Other methods than INVITE wait for the
+ *  phone's answer, which call_rescue() passes on; an INVITE is given up. */
+static void lost_ringing(struct attempt *a, enum fail_why why, uint64_t now)
+{
+	static const struct sl reason = {
+		"Reason: SIP;cause=503;text=\"Node lost\"\r\n", 40
+	};
+	struct call *c = a->call;
+	struct edge *e = c->e;
+
+	if (stxn_method(c->stxn) != SIP_INVITE)
+		return;
+	for (struct relay *r = a->relays; r; r = r->next)
+		if (r->ctxn)
+			ctxn_cancel(r->ctxn, reason, now);
+	if (c->cancelled) {
+		call_reply(c, 487, now);
+		return;
+	}
+	(void)request_of(c);
+	ledger_lost(&e->led, &e->led.lost_ringing, fail_why_name(why),
+		    call_id(c), method_name(c), node_name(e, a->node),
+		    c->attemptc, now - c->begin, now);
+	call_reply(c, 503, now);
+}
+
+void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
+{
+	struct call *c = a->call;
+	struct edge *e = c->e;
+	uint16_t to = a->node;
+
+	if (!a->live)
+		return;
+	attempt_end(a);
+	a->lost = true;
+	ctxn_abandon(a->ctxn, now);
+	/* its connection, or the probes, have been reported as a whole */
+	if (why != FAIL_RESET && why != FAIL_DOWN)
+		disp_report(e->disp, a->node, report_of(why), 0, now);
+	if (!c->stxn || stxn_final(c->stxn))
+		return;
+	if (a->egress) {
+		lost_ringing(a, why, now);
+		return;
+	}
+	if (c->cancelled) {
+		call_reply(c, 487, now);
+		return;
+	}
+	c->silent = c->silent || why != FAIL_REFUSED;
+	call_try(c, NULL, now);
+	if (c->cur)
+		to = c->cur->node;
+	if (to != a->node)
+		ledger_moved(&e->led, why, e->msg2.callid, method_name(c),
+			     node_name(e, a->node), node_name(e, to),
+			     now - c->begin, now);
+}
+
+bool call_rescue(struct attempt *a, const struct sip_msg *m, uint64_t now)
+{
+	struct call *c = a->call;
+
+	if (!a->lost || !c->stxn || m->status < 200)
+		return false;
+	if (stxn_final(c->stxn)) {
+		if (m->meth != SIP_INVITE || m->status >= 300)
+			return false;
+		if (stxn_code(c->stxn) >= 300) {
+			c->e->led.ghost++;
+			return false;
+		}
+	}
+	if (m->meth == SIP_INVITE && m->status >= 300)
+		return false;
+	if (edge_pass_up(c->e, c->stxn, m, 0, now))
+		return false;
+	c->e->led.rescued++;
+	call_settle(c);
+	return true;
+}
+
+void call_orphan(struct call *c, uint16_t code, uint64_t now)
+{
+	/* 430 is between proxies: RFC 5626 11.1 */
+	call_reply(c, code == 430 ? 480 : code < 300 ? 500 : code, now);
+}
+
+void call_cancel(struct call *c, uint64_t now)
+{
+	if (c->cancelled)
+		return;
+	c->cancelled = true;
+	c->e->led.cancelled++;
+	if (c->cur)
+		ctxn_cancel(c->cur->ctxn, SL_NONE, now);
+	else if (c->stxn && !stxn_final(c->stxn))
+		call_reply(c, 487, now);
+}
+
+/* --- gate --- */
+
+bool call_gate(const struct attempt *a)
+{
+	return a->live && !a->call->cancelled;
+}
+
+void call_add_relay(struct attempt *a, struct relay *r)
+{
+	r->attempt = a;
+	r->next = a->relays;
+	a->relays = r;
+	if (a->egress < UINT16_MAX)
+		a->egress++;
+}
+
+void call_del_relay(struct attempt *a, struct relay *r)
+{
+	struct relay **pp = &a->relays;
+
+	while (*pp && *pp != r)
+		pp = &(*pp)->next;
+	if (*pp)
+		*pp = r->next;
+	r->attempt = NULL;
+}
+
+/* --- the end --- */
+
+static void call_free(struct call *c)
+{
+	if (c->stxn || c->attempts)
+		return;
+	eobj_free(c);
+}
+
+void call_stxn_gone(struct call *c)
+{
+	call_settle(c);
+	if (!c->settled) {
+		/* cannot be: a transaction ends after its final answer */
+		c->settled = true;
+		c->e->pending--;
+	}
+	c->stxn = NULL;
+	call_free(c);
+}
+
+void call_ctxn_gone(struct attempt *a)
+{
+	struct call *c = a->call;
+	struct attempt **pp = &c->attempts;
+
+	attempt_end(a);
+	/* nobody is left who could answer */
+	if (c->stxn && !c->cur && !stxn_final(c->stxn))
+		call_reply(c, 408, c->e->now);
+	while (a->relays)
+		call_del_relay(a, a->relays);
+	while (*pp && *pp != a)
+		pp = &(*pp)->next;
+	if (*pp)
+		*pp = a->next;
+	eobj_free(a);
+	call_free(c);
+}

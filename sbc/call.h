@@ -1,0 +1,97 @@
+/**
+ * @file call.h  Pure. One client request on its way through the pool:
+ *
+ *     call = ingress server transaction + attempts (one per node tried)
+ *            + egress branches (relays to clients opened by that attempt)
+ *
+ * The egress request carries our ingress branch below the node's Via; this ties
+ * both legs together without help from the node. Rules of failover and gate:
+ * docs/decisions, "Failover inside one transaction".
+ */
+#ifndef SBC_CALL_H
+#define SBC_CALL_H
+
+#include "dispatcher/dispatcher.h"
+#include "sbc/ledger.h"
+#include "sip/txn.h"
+
+struct edge;
+
+/** What a transaction's user pointer points to; first member of each. All are
+ *  in one list of the edge, so that its end can free them. */
+enum eobj_kind { EO_CALL, EO_ATTEMPT, EO_RELAY, EO_PROBE };
+struct eobj {
+	enum eobj_kind kind;
+	struct edge *e;
+	struct eobj *next, **pprev;
+};
+/** size bytes, zeroed but for the head; NULL: no memory */
+void *eobj_alloc(struct edge *e, enum eobj_kind kind, size_t size);
+/** Out of the list and gone; NULL allowed */
+void eobj_free(void *obj);
+
+struct call {
+	struct eobj o;
+	struct edge *e;
+	struct stxn *stxn;         /**< NULL after it has gone                */
+	struct attempt *attempts;  /**< owned; newest first                   */
+	struct attempt *cur;       /**< the live one or NULL                  */
+	struct disp_set tried;     /**< nodes                                 */
+	uint64_t key;              /**< of the pool                           */
+	uint64_t begin;            /**< [ms]                                  */
+	uint8_t attemptc;
+	bool cancelled;            /**< by the client: no further attempt     */
+	bool silent;               /**< a node said nothing                   */
+	bool settled;              /**< has its final answer                  */
+};
+
+struct attempt {
+	struct eobj o;
+	struct call *call;         /**< outlives its attempts                 */
+	struct attempt *next;
+	struct ctxn *ctxn;
+	struct relay *relays;      /**< egress branches, not owned            */
+	uint16_t node;
+	uint16_t egress;           /**< branches ever opened                  */
+	bool live;                 /**< the one that may open branches        */
+	bool lost;                 /**< given up because the node failed      */
+	bool heard;                /**< the node has answered anything        */
+	bool counted;              /**< in the node's in-flight count         */
+};
+
+/** One request forwarded to a client: egress branch of an attempt, or an
+ *  in-dialog request from another client (attempt = NULL) */
+struct relay {
+	struct eobj o;
+	struct edge *e;
+	struct stxn *stxn;         /**< NULL after it has gone                */
+	struct ctxn *ctxn;         /**< NULL after it has gone                */
+	struct attempt *attempt;   /**< NULL: none, or gone                   */
+	struct relay *next;        /**< in attempt->relays                    */
+	bool settled;
+};
+
+/** A new request for the pool. Answers by itself whatever happens. */
+void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
+		uint64_t key, uint64_t now);
+/** A response of the node */
+void call_response(struct attempt *a, const struct sip_msg *m, bool late,
+		   uint64_t now);
+void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now);
+/** The node has failed: move the request, or end it */
+void call_fail(struct attempt *a, enum fail_why why, uint64_t now);
+/** The client cancelled */
+void call_cancel(struct call *c, uint64_t now);
+/** A client answered a branch whose node has failed.
+ *  @return true when the answer went to the caller */
+bool call_rescue(struct attempt *a, const struct sip_msg *m, uint64_t now);
+/** The last branch of a lost attempt failed: end the request */
+void call_orphan(struct call *c, uint16_t code, uint64_t now);
+/** May this attempt open a branch? */
+bool call_gate(const struct attempt *a);
+void call_add_relay(struct attempt *a, struct relay *r);
+void call_del_relay(struct attempt *a, struct relay *r);
+void call_stxn_gone(struct call *c);
+void call_ctxn_gone(struct attempt *a);
+
+#endif

@@ -1,0 +1,289 @@
+/* config.c - Shell. Settings of edgewise-sbc. */
+#include "sbc/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "sip/flow.h"
+
+static const char *const transports[] = { "udp", "tcp", NULL };
+static const char *const algorithms[] = { "hash", "least", "wrr", NULL };
+static const char *const hides[] = { "core", "none", NULL };
+static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const targets[] = { "stderr", "syslog", NULL };
+
+#define L(f) offsetof(struct sbc_listen, f)
+static const struct cfg_key listen_keys[] = {
+	{ .name = "transport", .type = CFG_ENUM, .names = transports,
+	  .off = L(transport), .help = "Transport of this listener." },
+	{ .name = "address", .type = CFG_IP, .off = L(address),
+	  .help = "Numeric address to bind." },
+	{ .name = "port", .type = CFG_U32, .max = 65535, .def = "5060",
+	  .off = L(port), .help = "Port; 0 takes a free one." },
+	{ .name = "advertise", .type = CFG_STR, .max = 127, .def = "",
+	  .off = L(advertise),
+	  .help = "Host name or address clients are told." },
+	{ .name = NULL }
+};
+
+#define N(f) offsetof(struct sbc_node, f)
+static const struct cfg_key node_keys[] = {
+	{ .name = "name", .type = CFG_STR, .min = 1, .max = 63,
+	  .off = N(name), .help = "Name of the node, in logs and figures." },
+	{ .name = "address", .type = CFG_IP, .off = N(address),
+	  .help = "Numeric address of the node." },
+	{ .name = "port", .type = CFG_U32, .min = 1, .max = 65535,
+	  .def = "5060", .off = N(port), .help = "Its SIP port." },
+	{ .name = "weight", .type = CFG_U32, .max = 1000, .def = "100",
+	  .off = N(weight), .help = "Its share of the requests." },
+	{ .name = NULL }
+};
+
+#define O(f) offsetof(struct sbc_config, f)
+#define MS(n, f, lo, hi, d, h) { .name = n, .type = CFG_U32, .off = O(f), \
+	.min = lo, .max = hi, .def = d, .unit = "ms", .help = h, .reload = true }
+#define NUM(n, f, lo, hi, d, re, h) { .name = n, .type = CFG_U32, \
+	.off = O(f), .min = lo, .max = hi, .def = d, .help = h, .reload = re }
+
+const struct cfg_key sbc_keys[] = {
+	{ .name = "listen", .type = CFG_LIST, .min = 1, .max = SBC_LISTENS,
+	  .off = O(listen), .sub = listen_keys,
+	  .elem_size = sizeof(struct sbc_listen),
+	  .def = "( { transport = \"udp\"; address = \"127.0.0.1\"; },"
+		 "  { transport = \"tcp\"; address = \"127.0.0.1\"; } )",
+	  .help = "Where clients reach us." },
+	{ .name = "core.transport", .type = CFG_ENUM, .names = transports,
+	  .def = "tcp", .off = O(core.transport),
+	  .help = "Transport towards the nodes." },
+	{ .name = "core.address", .type = CFG_IP, .def = "127.0.0.1",
+	  .off = O(core.address),
+	  .help = "Our address towards the nodes." },
+	{ .name = "core.port", .type = CFG_U32, .max = 65535, .def = "5070",
+	  .off = O(core.port), .help = "Our port towards the nodes." },
+	{ .name = "pool", .type = CFG_LIST, .min = 1, .max = SBC_NODES,
+	  .off = O(pool), .sub = node_keys, .reload = true,
+	  .elem_size = sizeof(struct sbc_node),
+	  .def = "( { name = \"n1\"; address = \"127.0.0.11\"; } )",
+	  .help = "The nodes." },
+	{ .name = "algorithm", .type = CFG_ENUM, .names = algorithms,
+	  .def = "hash", .off = O(algorithm), .reload = true,
+	  .help = "How the node of a request is chosen." },
+	MS("probe.inter", probe.inter, 50, 600000, "1000",
+	   "Interval of health probes."),
+	MS("probe.fastinter", probe.fastinter, 20, 600000, "200",
+	   "Interval while a node is suspected."),
+	MS("probe.downinter", probe.downinter, 50, 600000, "2000",
+	   "Interval while a node is down."),
+	MS("probe.timeout", probe.timeout, 20, 60000, "500",
+	   "Time for the answer of a probe."),
+	NUM("probe.fall", probe.fall, 1, 100, "3", true,
+	    "Failed probes until a node is down."),
+	NUM("probe.rise", probe.rise, 1, 100, "2", true,
+	    "Good probes until it is up again."),
+	{ .name = "probe.jitter", .type = CFG_U32, .max = 50, .def = "10",
+	  .off = O(probe.jitter), .unit = "%", .reload = true,
+	  .help = "Random part of the interval." },
+	{ .name = "hide", .type = CFG_ENUM, .names = hides, .def = "core",
+	  .off = O(hide), .reload = true,
+	  .help = "What clients may see of the inside." },
+	{ .name = "dialog_token", .type = CFG_BOOL, .def = "true",
+	  .off = O(dialog_token), .reload = true,
+	  .help = "Refuse in-dialog requests without our token." },
+	{ .name = "timers.t1", .type = CFG_U32, .min = 10, .max = 10000,
+	  .def = "500", .unit = "ms", .off = O(timers.t1),
+	  .help = "Round trip estimate of RFC 3261." },
+	{ .name = "timers.t2", .type = CFG_U32, .min = 10, .max = 60000,
+	  .def = "4000", .unit = "ms", .off = O(timers.t2),
+	  .help = "Longest retransmission interval." },
+	{ .name = "timers.t4", .type = CFG_U32, .min = 10, .max = 60000,
+	  .def = "5000", .unit = "ms", .off = O(timers.t4),
+	  .help = "Longest life of a message in the network." },
+	MS("timers.no100", timers.no100, 20, 32000, "250",
+	   "INVITE: a node that says nothing in this time has failed."),
+	MS("timers.no18x", timers.no18x, 0, 180000, "2000",
+	   "INVITE: a node that says 100 and then nothing; 0 = off."),
+	MS("timers.noreply", timers.noreply, 20, 32000, "500",
+	   "Other requests: a node that gives no final answer."),
+	MS("timers.ring", timers.ring, 1000, 3600000, "180000",
+	   "How long a phone may ring (Timer C)."),
+	MS("timers.deadline", timers.deadline, 100, 32000, "10000",
+	   "No further node is tried after this."),
+	NUM("max_attempts", max_attempts, 1, 16, "3", true,
+	    "Nodes tried for one request."),
+	{ .name = "limits.max_message", .type = CFG_U32, .min = 1024,
+	  .max = 65535, .def = "65535", .unit = "bytes",
+	  .off = O(limits.max_message), .help = "Largest SIP message." },
+	NUM("limits.max_transactions", limits.max_transactions, 100, 4000000,
+	    "100000", false, "Above this: 503 with Retry-After."),
+	NUM("limits.max_connections", limits.max_connections, 10, 1000000,
+	    "10000", false, "TCP connections in all."),
+	NUM("limits.max_connections_ip", limits.max_connections_ip, 0,
+	    1000000, "1000", false, "TCP connections of one address; 0 = any."),
+	{ .name = "limits.idle", .type = CFG_U32, .min = 10, .max = 86400,
+	  .def = "900", .unit = "s", .off = O(limits.idle),
+	  .help = "An idle TCP client is closed." },
+	{ .name = "limits.first_message", .type = CFG_U32, .min = 1,
+	  .max = 3600, .def = "10", .unit = "s",
+	  .off = O(limits.first_message),
+	  .help = "A TCP client must send its first message in this time." },
+	{ .name = "limits.whole_message", .type = CFG_U32, .min = 1,
+	  .max = 3600, .def = "10", .unit = "s",
+	  .off = O(limits.whole_message),
+	  .help = "A message begun must be whole in this time." },
+	{ .name = "http.address", .type = CFG_IP, .def = "127.0.0.1",
+	  .off = O(http.address), .help = "Address of the management pages." },
+	{ .name = "http.port", .type = CFG_U32, .max = 65535, .def = "8060",
+	  .off = O(http.port), .help = "Their port; 0 takes a free one." },
+	{ .name = "state_dir", .type = CFG_STR, .min = 1, .max = 255,
+	  .def = LOCALSTATEDIR "/lib/edgewise-sbc", .off = O(state_dir),
+	  .help = "Folder of what outlives a restart." },
+	{ .name = "log.level", .type = CFG_ENUM, .names = levels,
+	  .def = "info", .off = O(log.level), .reload = true,
+	  .help = "Least important lines that are written." },
+	{ .name = "log.target", .type = CFG_ENUM, .names = targets,
+	  .def = "stderr", .off = O(log.target),
+	  .help = "Where lines are written." },
+	{ .name = NULL }
+};
+
+static void check_listen(const struct sbc_config *c, const char *file,
+			 struct cfg_errs *errs)
+{
+	for (uint32_t i = 0; i < c->listen.n; i++) {
+		const struct sbc_listen *l = sbc_config_listen(c, i);
+		char key[40];
+
+		(void)snprintf(key, sizeof(key), "listen[%u]", i);
+		if (addr_is_any(&l->address) && !l->advertise[0])
+			cfg_err(errs, file, 0, key, "address is a wildcard, "
+				"so advertise must name the host clients use");
+		if (l->advertise[0] && strpbrk(l->advertise, " <>;,\"@?"))
+			cfg_err(errs, file, 0, key, "advertise is not a host "
+				"name or address");
+		for (uint32_t k = 0; k < i; k++) {
+			const struct sbc_listen *o = sbc_config_listen(c, k);
+
+			if (l->port && o->port == l->port &&
+			    o->transport == l->transport &&
+			    addr_ip_eq(&o->address, &l->address))
+				cfg_err(errs, file, 0, key,
+					"the same as listen[%u]", k);
+		}
+		if (l->port && c->core.port == l->port &&
+		    c->core.transport == l->transport &&
+		    addr_ip_eq(&c->core.address, &l->address))
+			cfg_err(errs, file, 0, key, "the same as core");
+	}
+}
+
+static void check_pool(const struct sbc_config *c, const char *file,
+		       struct cfg_errs *errs)
+{
+	for (uint32_t i = 0; i < c->pool.n; i++) {
+		const struct sbc_node *n = sbc_config_node(c, i);
+		char key[40];
+
+		(void)snprintf(key, sizeof(key), "pool[%u]", i);
+		if (addr_is_any(&n->address))
+			cfg_err(errs, file, 0, key, "address is a wildcard");
+		if (n->address.af != c->core.address.af)
+			cfg_err(errs, file, 0, key, "address and core.address "
+				"are of different families");
+		if (strpbrk(n->name, "\"\\ "))
+			cfg_err(errs, file, 0, key,
+				"name holds a blank, quote or backslash");
+		for (uint32_t k = 0; k < i; k++) {
+			const struct sbc_node *o = sbc_config_node(c, k);
+
+			if (!strcmp(o->name, n->name))
+				cfg_err(errs, file, 0, key,
+					"name is the same as of pool[%u]", k);
+			if (o->port == n->port &&
+			    addr_ip_eq(&o->address, &n->address))
+				cfg_err(errs, file, 0, key, "address is the "
+					"same as of pool[%u]", k);
+		}
+	}
+}
+
+static int check(struct sbc_config *c, const char *file, struct cfg_errs *errs)
+{
+	uint32_t before = errs->n;
+
+	check_listen(c, file, errs);
+	check_pool(c, file, errs);
+	if (addr_is_any(&c->core.address))
+		cfg_err(errs, file, 0, "core.address", "is a wildcard; nodes "
+			"have to be told one address");
+	if (c->timers.t2 < c->timers.t1)
+		cfg_err(errs, file, 0, "timers.t2", "%u is below timers.t1",
+			c->timers.t2);
+	if (errs->n == before)
+		return 0;
+	sbc_config_clear(c);
+	return EBADMSG;
+}
+
+int sbc_config_read(struct sbc_config *c, const char *path,
+		    struct cfg_errs *errs)
+{
+	int err = cfg_read_file(c, sbc_keys, path, errs);
+
+	return err ? err : check(c, path, errs);
+}
+
+int sbc_config_mem(struct sbc_config *c, const char *name, const char *text,
+		   struct cfg_errs *errs)
+{
+	int err = cfg_read_mem(c, sbc_keys, name, text, errs);
+
+	return err ? err : check(c, name, errs);
+}
+
+void sbc_config_clear(struct sbc_config *c)
+{
+	cfg_clear(c, sbc_keys);
+}
+
+uint8_t sbc_config_tp(uint32_t transport)
+{
+	return transport ? TP_TCP : TP_UDP;
+}
+
+void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
+{
+	*t = (struct edge_tune){
+		.no100 = c->timers.no100, .no18x = c->timers.no18x,
+		.noreply = c->timers.noreply, .ring = c->timers.ring,
+		.deadline = c->timers.deadline,
+		.max_attempts = c->max_attempts,
+		.max_message = c->limits.max_message,
+		.hide = c->hide == 0, .dialog_token = c->dialog_token,
+		.probe = {
+			.inter = c->probe.inter,
+			.fastinter = c->probe.fastinter,
+			.downinter = c->probe.downinter,
+			.timeout = c->probe.timeout,
+			.fall = c->probe.fall, .rise = c->probe.rise,
+			.jitter = c->probe.jitter,
+			.alg = (enum disp_alg)c->algorithm,
+			.max_nodes = DISP_MAX,
+		},
+	};
+}
+
+uint16_t sbc_config_pool(const struct sbc_config *c, struct disp_node_conf *v)
+{
+	for (uint32_t i = 0; i < c->pool.n; i++) {
+		const struct sbc_node *n = sbc_config_node(c, i);
+
+		memset(&v[i], 0, sizeof(v[i]));
+		memcpy(v[i].name, n->name, sizeof(v[i].name));
+		v[i].addr = n->address;
+		v[i].addr.port = (uint16_t)n->port;
+		v[i].tp = sbc_config_tp(c->core.transport);
+		v[i].weight = n->weight;
+	}
+	return (uint16_t)c->pool.n;
+}

@@ -1,0 +1,86 @@
+/**
+ * @file config.h  Shell. Settings of edgewise-sbc: one table row each.
+ */
+#ifndef SBC_CONFIG_H
+#define SBC_CONFIG_H
+
+#include "base/cfg.h"
+#include "sbc/edge.h"
+
+enum { SBC_LISTENS = 15, SBC_NODES = DISP_MAX };
+
+struct sbc_listen {
+	uint32_t transport;      /**< 0 = udp, 1 = tcp                        */
+	struct addr address;
+	uint32_t port;
+	char advertise[128];
+};
+
+struct sbc_node {
+	char name[64];
+	struct addr address;
+	uint32_t port;
+	uint32_t weight;
+};
+
+struct sbc_config {
+	struct cfg_list listen;      /**< struct sbc_listen                   */
+	struct sbc_listen core;      /**< advertise unused                    */
+	struct cfg_list pool;        /**< struct sbc_node                     */
+	uint32_t algorithm;          /**< enum disp_alg                       */
+	struct {
+		uint32_t inter, fastinter, downinter, timeout;   /**< [ms]    */
+		uint32_t fall, rise, jitter;
+	} probe;
+	uint32_t hide;               /**< 0 = core, 1 = none                  */
+	bool dialog_token;
+	struct {
+		uint32_t t1, t2, t4;                             /**< [ms]    */
+		uint32_t no100, no18x, noreply, ring, deadline;  /**< [ms]    */
+	} timers;
+	uint32_t max_attempts;
+	struct {
+		uint32_t max_message, max_transactions;
+		uint32_t max_connections, max_connections_ip;
+		uint32_t idle, first_message, whole_message;     /**< [s]     */
+	} limits;
+	struct {
+		struct addr address;
+		uint32_t port;
+	} http;
+	char state_dir[256];
+	struct {
+		uint32_t level, target;
+	} log;
+};
+
+extern const struct cfg_key sbc_keys[];
+
+/** Read and check a file. On error *c is cleared.
+ *  @return 0, ENOENT, EBADMSG (texts in errs), ENOMEM */
+int  sbc_config_read(struct sbc_config *c, const char *path,
+		     struct cfg_errs *errs);
+/** The same from memory; `name` stands for the file in the texts */
+int  sbc_config_mem(struct sbc_config *c, const char *name, const char *text,
+		    struct cfg_errs *errs);
+void sbc_config_clear(struct sbc_config *c);
+
+static inline const struct sbc_listen *sbc_config_listen(
+	const struct sbc_config *c, uint32_t i)
+{
+	return (const struct sbc_listen *)c->listen.v + i;
+}
+static inline const struct sbc_node *sbc_config_node(
+	const struct sbc_config *c, uint32_t i)
+{
+	return (const struct sbc_node *)c->pool.v + i;
+}
+/** enum sip_tp of a transport setting */
+uint8_t sbc_config_tp(uint32_t transport);
+/** What may change while running */
+void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t);
+/** Pool for the edge, v[SBC_NODES]. @return number */
+uint16_t sbc_config_pool(const struct sbc_config *c,
+			 struct disp_node_conf *v);
+
+#endif

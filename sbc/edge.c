@@ -1,0 +1,498 @@
+/* edge.c - Pure. The edge as one object: input, time, effects. */
+#include "sbc/edge_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* --- making --- */
+
+static void names_init(struct edge *e)
+{
+	e->rc.keys = &e->keys;
+	e->rc.lst = e->lst;
+	e->rc.lstc = e->lstc;
+	for (uint16_t i = 0; i < e->lstc; i++) {
+		const struct listener *l = &e->lst[i];
+		uint8_t mem[ADDR_TXT];
+		struct buf b;
+
+		route_sentby_add(&e->rc, sl_cstr(l->sentby));
+		if (addr_is_any(&l->bound))
+			continue;
+		buf_fixed(&b, mem, sizeof(mem));
+		addr_put_ip(&b, &l->bound);
+		route_name_add(&e->rc, buf_as_sl(&b), l->bound.port);
+	}
+}
+
+/** Clients must not see a node's address nor that of our core side, unless
+ *  clients reach us there */
+static void inside_init(struct edge *e)
+{
+	struct addr v[DISP_MAX + 1];
+	uint32_t n = 0;
+
+	v[n++] = e->lst[e->core].bound;
+	for (int i = 0; i < DISP_MAX; i++)
+		if (e->node[i].used)
+			v[n++] = e->node[i].flow.peer;
+	e->hc.insidec = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		bool outside = false;
+
+		for (uint16_t l = 0; l < e->lstc; l++)
+			outside = outside || (!e->lst[l].core &&
+				addr_ip_eq(&e->lst[l].bound, &v[i]));
+		if (!outside)
+			hide_inside_add(&e->hc, &v[i]);
+	}
+}
+
+static void tune_set(struct edge *e, const struct edge_tune *t)
+{
+	e->tune = *t;
+	e->hc.core = t->hide;
+	e->hc.rc = &e->rc;
+	e->rc.dialog_token = t->dialog_token;
+}
+
+static int node_add(struct edge *e, const struct disp_node_conf *nc,
+		    uint64_t now)
+{
+	struct edge_node *n;
+	uint16_t i;
+	int err = disp_add(e->disp, nc, &i, now);
+
+	if (err)
+		return err;
+	n = &e->node[i];
+	memset(n, 0, sizeof(*n));
+	n->used = true;
+	n->flow = (struct flow){
+		.tp = nc->tp, .lst = e->core, .peer = nc->addr,
+	};
+	memcpy(n->name, nc->name, sizeof(n->name));
+	return 0;
+}
+
+int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
+	       uint64_t now)
+{
+	struct txn_conf tc = {
+		.t1 = cf->t1, .t2 = cf->t2, .t4 = cf->t4,
+		.max_server = cf->max_transactions,
+		.max_client = cf->max_transactions,
+	};
+	struct edge *e;
+	int err;
+
+	if (!cf->lstc || cf->lstc > EDGE_LSTS || cf->core >= cf->lstc)
+		return EINVAL;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return ENOMEM;
+	e->st = st;
+	e->now = now;
+	e->lstc = cf->lstc;
+	e->core = cf->core;
+	memcpy(e->lst, cf->lst, cf->lstc * sizeof(*cf->lst));
+	memcpy(e->branch_key, cf->branch_key, sizeof(e->branch_key));
+	memcpy(tc.key, cf->branch_key, sizeof(tc.key));
+	rng_seed(&e->rng, cf->seed);
+	buf_init(&e->top, EDGE_MSG_MAX);
+	buf_init(&e->out_buf, EDGE_MSG_MAX);
+	token_keys_init(&e->keys, cf->key, cf->has_prev ? cf->prev : NULL,
+			cf->boot);
+	names_init(e);
+	tune_set(e, &cf->tune);
+	err = outq_init(&e->out, 1u << 20);
+	if (!err)
+		err = txnl_alloc(&e->txnl, &tc, &e->out, now);
+	if (!err)
+		err = disp_alloc(&e->disp, &cf->tune.probe, cf->seed, now);
+	for (uint16_t i = 0; i < cf->nodec && !err; i++)
+		err = node_add(e, &cf->node[i], now);
+	if (!err)
+		err = ledger_init(&e->led, st, e);
+	if (!err)
+		err = ledger_txn(st, txnl_stats(e->txnl), e);
+	if (!err)
+		err = stat_add(st, STAT_GAUGE, "sbc_pending", NULL,
+			       "Requests without a final answer", &e->pending,
+			       e);
+	if (err) {
+		edge_free(e);
+		return err;
+	}
+	inside_init(e);
+	disp_stats(e->disp, st);
+	*ep = e;
+	return 0;
+}
+
+void *eobj_alloc(struct edge *e, enum eobj_kind kind, size_t size)
+{
+	struct eobj *o = calloc(1, size);
+
+	if (!o)
+		return NULL;
+	o->kind = kind;
+	o->e = e;
+	o->next = e->objs;
+	o->pprev = &e->objs;
+	if (o->next)
+		o->next->pprev = &o->next;
+	e->objs = o;
+	return o;
+}
+
+void eobj_free(void *obj)
+{
+	struct eobj *o = obj;
+
+	if (!o)
+		return;
+	*o->pprev = o->next;
+	if (o->next)
+		o->next->pprev = o->pprev;
+	free(o);
+}
+
+void edge_free(struct edge *e)
+{
+	if (!e)
+		return;
+	stat_del_owner(e->st, e);
+	txnl_free(e->txnl);
+	while (e->objs)
+		eobj_free(e->objs);
+	disp_free(e->disp);
+	outq_free(&e->out);
+	buf_free(&e->top);
+	buf_free(&e->out_buf);
+	free(e);
+}
+
+/* --- answers without a transaction --- */
+
+struct sl edge_retry_after(struct edge *e, char room[32])
+{
+	struct buf b;
+
+	/* spread, so that they do not all come back in the same second */
+	buf_fixed(&b, room, 32);
+	buf_lit(&b, "Retry-After: ");
+	buf_u64(&b, 2 + rng_below(&e->rng, 8));
+	buf_lit(&b, "\r\n");
+	return buf_as_sl(&b);
+}
+
+void edge_refuse(struct edge *e, const struct sip_msg *m, const struct flow *f,
+		 uint16_t code, struct sl phrase, struct sl extra)
+{
+	struct blob *b;
+	char tag[16];
+	uint64_t h;
+	struct buf t;
+
+	if (m->meth == SIP_ACK) {
+		e->led.dropped++;
+		return;
+	}
+	ledger_refused(&e->led, code);
+	/* the same for each copy of the request */
+	h = secret_hash(e->branch_key, m->callid.p, m->callid.n);
+	buf_fixed(&t, tag, sizeof(tag));
+	buf_hex(&t, &h, sizeof(h));
+	buf_reset(&e->top);
+	reply_write(&e->top, m, &f->peer, code,
+		    sl_isset(phrase) ? phrase : sl_cstr(sip_phrase(code)),
+		    buf_as_sl(&t), extra);
+	b = e->top.err ? NULL : blob_make(e->top.p, e->top.n);
+	if (b)
+		outq_send(&e->out, f, b);
+	else
+		e->led.oom++;
+}
+
+int edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
+		 uint16_t code, uint64_t now)
+{
+	struct blob *b = edge_build_reply(e, m, s, code);
+	int err;
+
+	if (!b)
+		return ENOMEM;
+	code = code ? code : m->status;
+	err = stxn_forward(s, code, b, now);
+	if (!err && !edge_is_core(e, stxn_flow(s)))
+		e->led.responses[code / 100]++;
+	blob_unref(b);
+	return err;
+}
+
+/* --- what comes in --- */
+
+static bool from_node(const struct edge *e, const struct addr *a)
+{
+	for (int i = 0; i < DISP_MAX; i++)
+		if (e->node[i].used && addr_ip_eq(&e->node[i].flow.peer, a))
+			return true;
+	return false;
+}
+
+/** After each call into the edge: timers of transactions, effects of the
+ *  dispatcher */
+static void pump(struct edge *e, uint64_t now)
+{
+	struct txn_event ev;
+	struct disp_out o;
+	bool more = true;
+
+	while (more) {
+		more = false;
+		while (txnl_poll(e->txnl, &ev)) {
+			edge_event(e, &ev, now);
+			more = true;
+		}
+		while (disp_poll(e->disp, &o)) {
+			more = true;
+			switch (o.kind) {
+			case DISP_OUT_PROBE:
+				edge_probe_start(e, o.node, o.probe, now);
+				break;
+			case DISP_OUT_CHANGE:
+				if (o.to == DISP_DOWN)
+					edge_node_down(e, o.node, now);
+				break;
+			}
+		}
+	}
+}
+
+/** The scanner or the framer refused it: answer if there is whom to answer */
+static void refuse_bad(struct edge *e, const struct flow *f,
+		       const struct sip_fault *fault, const char *why)
+{
+	const struct sip_msg *m = &e->msg;
+
+	e->led.malformed++;
+	if (log_allow(&e->led.lim_odd, 10, e->now))
+		log_info("event=malformed source=%s code=%u why=%s",
+			 addr_txt(&f->peer, (char[ADDR_TXT]){ 0 }),
+			 fault->code, log_esc(sl_cstr(why)));
+	if (m->req && fault->answerable && fault->code)
+		edge_refuse(e, m, f, fault->code, sl_cstr(why), SL_NONE);
+	else
+		e->led.dropped++;
+}
+
+/** The stream cannot be cut into messages any more */
+static void recv_unframed(struct edge *e, const struct flow *f, struct sl msg,
+			  enum frame_verdict v, const char *why)
+{
+	struct sip_fault fault = { 0 };
+
+	e->msg.req = false;
+	if (!sip_scan(&e->msg, msg.p, msg.n, true, &fault) ||
+	    fault.answerable) {
+		fault.answerable = true;
+		fault.code = v == FRAME_BIG ? 513 : 400;
+	}
+	refuse_bad(e, f, &fault, why ? why : "Bad message");
+	outq_close(&e->out, f);
+}
+
+static void recv_msg(struct edge *e, const struct flow *f, struct sl msg)
+{
+	struct sip_fault fault = { 0 };
+	int err;
+
+	e->msg.req = false;
+	err = sip_scan(&e->msg, msg.p, msg.n, !tp_stream(f->tp), &fault);
+	if (err == ENODATA)
+		return;
+	if (err)
+		refuse_bad(e, f, &fault, fault.why ? fault.why : "Malformed");
+	else if (e->msg.req)
+		edge_request(e, &e->msg, f, e->now);
+	else
+		edge_response(e, &e->msg, f, e->now);
+}
+
+void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
+	       enum frame_verdict v, const char *why, uint64_t now)
+{
+	e->now = now;
+	if (f->lst >= e->lstc)
+		return;
+	if (edge_is_core(e, f) && !from_node(e, &f->peer)) {
+		e->led.stranger++;
+		if (log_allow(&e->led.lim_odd, 10, now))
+			log_warn("event=stranger source=%s",
+				 addr_txt(&f->peer, (char[ADDR_TXT]){ 0 }));
+		if (tp_stream(f->tp))
+			outq_close(&e->out, f);
+		return;
+	}
+	if (v == FRAME_BAD || v == FRAME_BIG)
+		recv_unframed(e, f, msg, v, why);
+	else
+		recv_msg(e, f, msg);
+	pump(e, now);
+}
+
+/* --- what breaks --- */
+
+static void lost_ctxn(struct ctxn *c, void *arg)
+{
+	struct eobj *o = ctxn_user(c);
+	struct edge *e = arg;
+
+	if (!o)
+		return;
+	switch (o->kind) {
+	case EO_ATTEMPT:
+		call_fail((struct attempt *)(void *)o, e->why, e->now);
+		break;
+	case EO_RELAY:
+		e->led.flow_failed++;
+		ctxn_abandon(c, e->now);
+		edge_relay_fail((struct relay *)(void *)o, 430, e->now);
+		break;
+	case EO_PROBE:
+		if (e->why != FAIL_RESET)
+			break;
+		ctxn_abandon(c, e->now);
+		edge_probe_result((struct probe *)(void *)o, NULL, e->now);
+		break;
+	case EO_CALL:
+		break;
+	}
+}
+
+/** Everything under way at a node moves or ends */
+static void node_lost(struct edge *e, uint16_t node, enum fail_why why)
+{
+	e->why = why;
+	txnl_each_ctxn(e->txnl, &e->node[node].flow, lost_ctxn, e);
+}
+
+void edge_node_down(struct edge *e, uint16_t node, uint64_t now)
+{
+	struct disp_view v;
+
+	/* when no node is left, the fault may be ours: wait */
+	for (uint16_t i = 0; i < disp_n(e->disp); i++) {
+		if (i == node || disp_view(e->disp, i, &v) ||
+		    v.state != DISP_UP)
+			continue;
+		e->now = now;
+		node_lost(e, node, FAIL_DOWN);
+		return;
+	}
+}
+
+void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
+{
+	uint16_t node;
+
+	e->now = now;
+	if (f->lst >= e->lstc)
+		return;
+	if (!edge_is_core(e, f)) {
+		txnl_each_ctxn(e->txnl, f, lost_ctxn, e);
+	}
+	else if (!disp_by_addr(e->disp, &f->peer, &node)) {
+		/* a plain close too: a node does not close what it shares */
+		disp_report(e->disp, node, DISP_RESET, 0, now);
+		node_lost(e, node, FAIL_RESET);
+	}
+	pump(e, now);
+}
+
+/* --- time and effects --- */
+
+void edge_tick(struct edge *e, uint64_t now)
+{
+	e->now = now;
+	txnl_tick(e->txnl, now);
+	disp_tick(e->disp, now);
+	pump(e, now);
+}
+
+uint64_t edge_next(const struct edge *e)
+{
+	uint64_t a = txnl_next(e->txnl), b = disp_next(e->disp);
+
+	return a < b ? a : b;
+}
+
+bool edge_poll(struct edge *e, struct sip_out *out)
+{
+	return outq_poll(&e->out, out);
+}
+
+/* --- around it --- */
+
+int edge_reconf(struct edge *e, const struct edge_tune *t,
+		const struct disp_node_conf *node, uint16_t nodec,
+		uint64_t now)
+{
+	uint16_t idx;
+	bool keep;
+	int err;
+
+	if (nodec > DISP_MAX)
+		return ENOSPC;
+	err = disp_reconf(e->disp, &t->probe);
+	if (err)
+		return err;
+	tune_set(e, t);
+	for (uint16_t i = 0; i < DISP_MAX; i++) {
+		keep = !e->node[i].used;
+		for (uint16_t k = 0; k < nodec && !keep; k++)
+			keep = addr_eq(&node[k].addr,
+				       &e->node[i].flow.peer) &&
+			       node[k].tp == e->node[i].flow.tp &&
+			       !strcmp(node[k].name, e->node[i].name);
+		if (keep)
+			continue;
+		e->node[i].used = false;
+		disp_del(e->disp, i);
+	}
+	for (uint16_t k = 0; k < nodec && !err; k++) {
+		if (!disp_by_name(e->disp, sl_cstr(node[k].name), &idx))
+			err = disp_set_weight(e->disp, idx, node[k].weight);
+		else
+			err = node_add(e, &node[k], now);
+	}
+	inside_init(e);
+	pump(e, now);
+	return err;
+}
+
+struct disp *edge_disp(struct edge *e)
+{
+	return e->disp;
+}
+
+bool edge_ready(const struct edge *e)
+{
+	struct disp_view v;
+
+	for (uint16_t i = 0; i < disp_n(e->disp); i++)
+		if (!disp_view(e->disp, i, &v) && v.state == DISP_UP)
+			return !e->draining;
+	return false;
+}
+
+uint32_t edge_pending(const struct edge *e)
+{
+	return (uint32_t)e->pending;
+}
+
+void edge_drain(struct edge *e)
+{
+	e->draining = true;
+}

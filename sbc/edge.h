@@ -1,0 +1,75 @@
+/**
+ * @file edge.h  Pure. The whole edge without sockets: messages in, effects
+ * out. The shell (sbc.c) and the tests drive it with the same four verbs.
+ */
+#ifndef SBC_EDGE_H
+#define SBC_EDGE_H
+
+#include "base/stat.h"
+#include "dispatcher/dispatcher.h"
+#include "sip/flow.h"
+#include "sip/frame.h"
+
+struct edge;
+
+/** Times [ms] and limits that may change while it runs */
+struct edge_tune {
+	uint32_t no100;          /**< INVITE: node silent                     */
+	uint32_t no18x;          /**< INVITE: node said 100, and then neither
+				      answered nor forked; 0 = off            */
+	uint32_t noreply;        /**< other methods: no final answer          */
+	uint32_t ring;           /**< Timer C                                 */
+	uint32_t deadline;       /**< no further attempt after this           */
+	uint32_t max_attempts;   /**< nodes tried for one request             */
+	uint32_t max_message;    /**< [bytes]                                 */
+	bool hide;               /**< hide = core                             */
+	bool dialog_token;       /**< in-dialog requests need our token       */
+	struct disp_conf probe;
+};
+
+struct edge_conf {
+	const struct listener *lst;    /**< index = flow.lst; copied          */
+	uint16_t lstc;
+	uint16_t core;                 /**< listener towards the nodes        */
+	const struct disp_node_conf *node;   /**< the pool; copied            */
+	uint16_t nodec;
+	struct edge_tune tune;
+	uint32_t t1, t2, t4;           /**< [ms]                              */
+	uint32_t max_transactions;
+	uint8_t key[32];               /**< of flow tokens, kept for restarts */
+	uint8_t prev[32];
+	bool has_prev;
+	uint8_t branch_key[32];        /**< new at every start                */
+	uint32_t boot;                 /**< new at every start                */
+	uint64_t seed;                 /**< of jitter                         */
+};
+
+/** @return 0; EINVAL (no listener, core out of range); ENOSPC (pool); ENOMEM */
+int  edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
+		uint64_t now);
+void edge_free(struct edge *e);
+
+/** One message from flow f; v, why as the transport gives them */
+void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
+	       enum frame_verdict v, const char *why, uint64_t now);
+/** A stream ended or could not be opened, a datagram was refused. err may be 0 */
+void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now);
+void edge_tick(struct edge *e, uint64_t now);
+uint64_t edge_next(const struct edge *e);
+bool edge_poll(struct edge *e, struct sip_out *out);
+
+/** Set times and the pool anew. Nodes no longer listed are removed, what runs on
+ *  them goes on. @return 0, ENOSPC, ENOMEM (then nothing was changed) */
+int  edge_reconf(struct edge *e, const struct edge_tune *t,
+		 const struct disp_node_conf *node, uint16_t nodec,
+		 uint64_t now);
+
+struct disp *edge_disp(struct edge *e);
+/** At least one node is UP */
+bool edge_ready(const struct edge *e);
+/** Requests that have no final answer yet */
+uint32_t edge_pending(const struct edge *e);
+/** Stop taking new requests (503); what runs is finished */
+void edge_drain(struct edge *e);
+
+#endif

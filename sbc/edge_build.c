@@ -1,0 +1,202 @@
+/* edge_build.c - Pure. Whole messages: what the edge adds and takes on the way
+ * in and out. The only place where it puts a Via on a forwarded message. */
+#include "sbc/edge_priv.h"
+
+/** Methods whose first request makes a dialog: RFC 3261, 3515, 6665. Unknown
+ *  ones may; a Record-Route too many harms nobody. */
+static bool makes_dialog(const struct sip_msg *m)
+{
+	if (sl_isset(m->to_tag))
+		return false;
+	switch (m->meth) {
+	case SIP_INVITE:
+	case SIP_SUBSCRIBE:
+	case SIP_NOTIFY:
+	case SIP_REFER:
+	case SIP_M_OTHER:
+		return true;
+	case SIP_ACK:
+	case SIP_BYE:
+	case SIP_CANCEL:
+	case SIP_REGISTER:
+	case SIP_OPTIONS:
+	case SIP_PRACK:
+	case SIP_UPDATE:
+	case SIP_INFO:
+	case SIP_MESSAGE:
+	case SIP_PUBLISH:
+	case SIP_M_N:
+		break;
+	}
+	return false;
+}
+
+/** "<sip:TOKEN@SENTBY;transport=x;lr" of the listener l */
+static void put_token_uri(struct edge *e, struct buf *b, uint16_t l,
+			  const struct token *t, struct sl callid)
+{
+	buf_lit(b, "<sip:");
+	token_put(b, &e->keys, t, callid);
+	buf_chr(b, '@');
+	buf_str(b, e->lst[l].sentby);
+	buf_lit(b, ";transport=");
+	buf_str(b, tp_param(e->lst[l].tp));
+	buf_lit(b, ";lr");
+}
+
+static void put_rr(struct edge *e, const struct flow *f, enum token_leg leg,
+		   struct sl callid)
+{
+	struct token t = { .kind = TOKEN_RR, .leg = leg, .flow = *f };
+
+	buf_lit(&e->top, "Record-Route: ");
+	put_token_uri(e, &e->top, f->lst, &t, callid);
+	buf_lit(&e->top, ">\r\n");
+}
+
+static void put_path(struct edge *e, const struct sip_msg *m,
+		     const struct flow *f)
+{
+	struct token t = { .kind = TOKEN_PATH, .flow = *f };
+
+	buf_lit(&e->top, "Path: ");
+	put_token_uri(e, &e->top, e->core, &t, SL_NONE);
+	buf_lit(&e->top, ";ob>\r\n");
+	/* a registrar stores a Path only of who says he knows it, RFC 3327 */
+	if (!sip_has_token(m, SIP_SUPPORTED, SL("path")))
+		buf_lit(&e->top, "Supported: path\r\n");
+}
+
+static struct blob *finish(struct edge *e)
+{
+	struct blob *b = NULL;
+
+	buf_reset(&e->out_buf);
+	if (!e->top.err && !splice_write(&e->sp, &e->out_buf))
+		b = blob_make(e->out_buf.p, e->out_buf.n);
+	if (!b)
+		e->led.oom++;
+	return b;
+}
+
+struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
+			     const struct flow *f, struct sl branch)
+{
+	const struct listener *core = &e->lst[e->core];
+	char room[32];
+
+	buf_reset(&e->top);
+	splice_init(&e->sp, m);
+	hop_via_put(&e->top, core->tp, core->sentby, branch,
+		    tp_stream(core->tp));
+	hop_vias_put(&e->top, m, &f->peer);
+	if (m->meth == SIP_REGISTER)
+		put_path(e, m, f);
+	else if (makes_dialog(m))
+		put_rr(e, f, TOKEN_CALLER, m->callid);
+
+	splice_top(&e->sp, buf_as_sl(&e->top));
+	splice_del_all(&e->sp, SIP_VIA);
+	if (m->count[SIP_ROUTE])
+		splice_del_all(&e->sp, SIP_ROUTE);
+	hide_from_client(&e->sp, m, &e->led.hide);
+	if (hop_maxfwd(&e->sp, m, room))
+		return NULL;
+	return finish(e);
+}
+
+/** Routes of a request to a client: ours go, and what stands behind a path
+ *  token as well; behind a record-route token a client's own proxies follow */
+static void cut_routes(struct edge *e, const struct sip_msg *m,
+		       const struct route *r)
+{
+	if (!m->count[SIP_ROUTE])
+		return;
+	if (r->path)
+		splice_del_all(&e->sp, SIP_ROUTE);
+	else
+		hop_route_strip(&e->sp, m, r->strip);
+}
+
+struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
+			       const struct flow *f, const struct route *r,
+			       struct sl branch)
+{
+	const struct listener *l = &e->lst[r->flow.lst];
+	char room[32];
+
+	buf_reset(&e->top);
+	splice_init(&e->sp, m);
+	hop_via_put(&e->top, l->tp, l->sentby, branch, false);
+	if (!e->hc.core)
+		hop_vias_put(&e->top, m, &f->peer);
+	if (edge_is_core(e, f) && makes_dialog(m))
+		put_rr(e, &r->flow, TOKEN_CALLEE, m->callid);
+
+	splice_top(&e->sp, buf_as_sl(&e->top));
+	splice_del_all(&e->sp, SIP_VIA);
+	cut_routes(e, m, r);
+	if (edge_is_core(e, f))
+		hide_request(&e->sp, m, &e->hc, &e->led.hide);
+	else
+		hide_from_client(&e->sp, m, &e->led.hide);
+	if (hop_maxfwd(&e->sp, m, room))
+		return NULL;
+	return finish(e);
+}
+
+/** Another status in the first line, with its standard phrase */
+static void put_status(struct edge *e, const struct sip_msg *m, uint16_t code)
+{
+	buf_reset(&e->top);
+	buf_lit(&e->top, "SIP/2.0 ");
+	buf_u64(&e->top, code);
+	buf_chr(&e->top, ' ');
+	buf_str(&e->top, sip_phrase(code));
+	buf_lit(&e->top, "\r\n");
+	splice_cut(&e->sp, 0, m->hdrs_off, buf_as_sl(&e->top));
+}
+
+struct blob *edge_build_reply(struct edge *e, const struct sip_msg *m,
+			      const struct stxn *s, uint16_t code)
+{
+	e->top.err = 0;
+	splice_init(&e->sp, m);
+	if (code && code != m->status)
+		put_status(e, m, code);
+	hop_reply_vias(&e->sp, stxn_vias(s));
+	if (edge_is_core(e, stxn_flow(s)))
+		hide_from_client(&e->sp, m, &e->led.hide);
+	else
+		hide_response(&e->sp, m, &e->hc, &e->led.hide);
+	return finish(e);
+}
+
+struct blob *edge_build_probe(struct edge *e, const struct edge_node *n,
+			      struct sl branch)
+{
+	const struct listener *core = &e->lst[e->core];
+	struct buf *b = &e->out_buf;
+	struct blob *msg;
+
+	buf_reset(b);
+	buf_lit(b, "OPTIONS sip:");
+	addr_put(b, &n->flow.peer);
+	buf_lit(b, ";transport=");
+	buf_str(b, tp_param(n->flow.tp));
+	buf_lit(b, " SIP/2.0\r\n");
+	hop_via_put(b, core->tp, core->sentby, branch, tp_stream(core->tp));
+	buf_lit(b, "Max-Forwards: 70\r\nFrom: <sip:edge@");
+	buf_str(b, core->sentby);
+	buf_lit(b, ">;tag=");
+	buf_u64(b, ++e->probe_seq);
+	buf_lit(b, "\r\nTo: <sip:");
+	addr_put(b, &n->flow.peer);
+	buf_lit(b, ">\r\nCall-ID: ");
+	buf_sl(b, branch);
+	buf_lit(b, "\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
+	msg = b->err ? NULL : blob_make(b->p, b->n);
+	if (!msg)
+		e->led.oom++;
+	return msg;
+}

@@ -1,0 +1,120 @@
+/**
+ * @file edge_priv.h  Pure. What the edge_*.c files and call.c share.
+ */
+#ifndef SBC_EDGE_PRIV_H
+#define SBC_EDGE_PRIV_H
+
+#include "base/rng.h"
+#include "sbc/admit.h"
+#include "sbc/call.h"
+#include "sbc/edge.h"
+#include "sbc/hide.h"
+#include "sbc/ledger.h"
+#include "sbc/route.h"
+#include "sip/hop.h"
+#include "sip/splice.h"
+#include "sip/txn.h"
+
+enum {
+	EDGE_LSTS = 16,
+	EDGE_MSG_MAX = SIP_MAX_MSG + 4096,   /**< largest message built    */
+};
+
+struct edge_node {
+	bool used;
+	struct flow flow;          /**< conn 0: the persistent connection    */
+	char name[64];
+};
+
+struct probe {
+	struct eobj o;
+	struct edge *e;
+	struct ctxn *ctxn;
+	uint16_t node;
+	uint32_t id;               /**< of the dispatcher                    */
+	uint64_t sent;             /**< [ms]                                 */
+	bool done;
+};
+
+struct edge {
+	struct edge_tune tune;
+	struct listener lst[EDGE_LSTS];
+	uint16_t lstc, core;
+	struct edge_node node[DISP_MAX];
+	struct disp *disp;
+	struct txnl *txnl;
+	struct outq out;
+	struct stats *st;
+	struct rng rng;
+	uint8_t branch_key[32];
+	struct token_keys keys;
+	struct route_conf rc;
+	struct hide_conf hc;
+	struct ledger led;
+	uint64_t pending;          /**< requests without a final answer      */
+	uint64_t probe_seq;
+	uint64_t now;              /**< of the call in progress [ms]         */
+	enum fail_why why;         /**< while a lost node is walked          */
+	bool draining;
+	struct eobj *objs;         /**< all calls, attempts, relays, probes  */
+
+	/* working space, valid inside one call only */
+	struct sip_msg msg;        /**< the message received                 */
+	struct sip_msg msg2;       /**< a kept request, scanned again        */
+	struct splice sp;
+	struct admit adm;
+	struct buf top;            /**< header lines to insert               */
+	struct buf out_buf;        /**< a whole message                      */
+};
+
+/* edge_build.c: whole messages. NULL = cannot be built (counted) */
+/** m from client flow f, for a node */
+struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
+			     const struct flow *f, struct sl branch);
+/** m from flow f for the client at r->flow */
+struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
+			       const struct flow *f, const struct route *r,
+			       struct sl branch);
+/** A response for the sender of s. code: 0 = as it is */
+struct blob *edge_build_reply(struct edge *e, const struct sip_msg *m,
+			      const struct stxn *s, uint16_t code);
+/** OPTIONS for a node */
+struct blob *edge_build_probe(struct edge *e, const struct edge_node *n,
+			      struct sl branch);
+
+/* edge.c */
+/** Answer without a transaction; phrase, extra may be SL_NONE */
+void edge_refuse(struct edge *e, const struct sip_msg *m, const struct flow *f,
+		 uint16_t code, struct sl phrase, struct sl extra);
+/** "Retry-After: N\r\n" with jitter, in room */
+struct sl edge_retry_after(struct edge *e, char room[32]);
+static inline bool edge_is_core(const struct edge *e, const struct flow *f)
+{
+	return e->lst[f->lst].core;
+}
+/** A response of m upstream on s, building it; code: 0 = as it is.
+ *  @return as stxn_forward() */
+int  edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
+		  uint16_t code, uint64_t now);
+
+void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
+
+/* edge_request.c */
+void edge_request(struct edge *e, const struct sip_msg *m,
+		  const struct flow *f, uint64_t now);
+/* edge_response.c */
+void edge_response(struct edge *e, const struct sip_msg *m,
+		   const struct flow *f, uint64_t now);
+/** An event that is no message: timer, gone */
+void edge_event(struct edge *e, const struct txn_event *ev, uint64_t now);
+void edge_relay_response(struct relay *r, const struct sip_msg *m,
+			 uint64_t now);
+/** Its client cannot be reached (430), or did not answer (408) */
+void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now);
+void edge_relay_settle(struct relay *r);
+/* edge_probe.c */
+void edge_probe_start(struct edge *e, uint16_t node, uint32_t id,
+		      uint64_t now);
+void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now);
+
+#endif

@@ -1,0 +1,58 @@
+/* edge_probe.c - Pure. The dispatcher's health probes as SIP OPTIONS. */
+#include "sbc/edge_priv.h"
+
+void edge_probe_start(struct edge *e, uint16_t node, uint32_t id, uint64_t now)
+{
+	const struct ctxn_timers tm = { .final = e->tune.probe.timeout };
+	struct probe *p = eobj_alloc(e, EO_PROBE, sizeof(*p));
+	struct blob *msg = NULL;
+
+	if (!p || ctxn_alloc(&p->ctxn, e->txnl, SIP_OPTIONS, p)) {
+		eobj_free(p);
+		disp_probed(e->disp, node, id, false, 0, SL("no memory"), 0,
+			    now);
+		return;
+	}
+	p->e = e;
+	p->node = node;
+	p->id = id;
+	p->sent = now;
+	msg = edge_build_probe(e, &e->node[node], ctxn_branch(p->ctxn));
+	if (!msg) {
+		ctxn_drop(p->ctxn);
+		eobj_free(p);
+		return;
+	}
+	ctxn_send(p->ctxn, &e->node[node].flow, msg, &tm, now);
+	blob_unref(msg);
+}
+
+/** Nodes of other makes answer an OPTIONS to their address with all kinds of
+ *  4xx: who says something is alive. 408 and 5xx but 501 are not well. */
+static bool healthy(uint16_t code)
+{
+	return code < 500 ? code != 408 : code == 501;
+}
+
+static struct sl reason_of(const struct sip_msg *m)
+{
+	struct sl h = sip_first(m, SIP_EDGEWISE_HEALTH);
+
+	return sl_isset(h) ? h : m->reason;
+}
+
+void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
+{
+	struct edge *e = p->e;
+
+	if (p->done || (m && m->status < 200))
+		return;
+	p->done = true;
+	if (m)
+		disp_probed(e->disp, p->node, p->id, healthy(m->status),
+			    m->status, reason_of(m),
+			    (uint32_t)(now - p->sent) * 1000, now);
+	else
+		disp_probed(e->disp, p->node, p->id, false, 0,
+			    SL("connection lost"), 0, now);
+}

@@ -1,0 +1,284 @@
+/* edge_request.c - Pure. A request from a client or a node: judged, routed,
+ * forwarded. */
+#include "sbc/edge_priv.h"
+
+/** How far down the Vias our own branch is looked for */
+enum { VIA_LOOK = 8 };
+
+static void count_route(struct edge *e, const struct route *r)
+{
+	e->led.token_forged += r->forged;
+	e->led.token_misused += r->misused;
+	if (r->to == ROUTE_POOL)
+		e->led.route_foreign += r->foreign;
+}
+
+/* --- requests from nodes: which call are they of --- */
+
+enum gate { GATE_OPEN, GATE_CLOSED };
+
+/**
+ * The attempt a node's request belongs to: the Vias below the node's own hold
+ * the branch under which we gave it the call.
+ *
+ * @param ap  NULL = of no client's call (a node's own request)
+ */
+static enum gate find_attempt(struct edge *e, const struct sip_msg *m,
+			      struct attempt **ap)
+{
+	struct via v;
+
+	*ap = NULL;
+	for (unsigned n = 1; n < VIA_LOOK && !via_nth(m, n, &v); n++) {
+		struct eobj *o;
+		struct ctxn *c;
+		bool forged;
+
+		if (!sl_isset(v.branch))
+			continue;
+		c = ctxn_by_branch(e->txnl, v.branch, &forged);
+		if (!c && forged)
+			continue;
+		if (!c)
+			return GATE_CLOSED;
+		o = ctxn_user(c);
+		if (!o || o->kind != EO_ATTEMPT)
+			continue;
+		*ap = (struct attempt *)(void *)o;
+		return call_gate(*ap) ? GATE_OPEN : GATE_CLOSED;
+	}
+	e->led.untied++;
+	return GATE_OPEN;
+}
+
+/* --- to a client --- */
+
+static struct ctxn_timers relay_timers(const struct edge *e)
+{
+	return (struct ctxn_timers){ .ring = e->tune.ring };
+}
+
+static void relay_start(struct edge *e, const struct sip_msg *m,
+			const struct flow *f, const struct route *r,
+			struct attempt *a, uint64_t now)
+{
+	struct relay *y = eobj_alloc(e, EO_RELAY, sizeof(*y));
+	struct ctxn_timers tm = relay_timers(e);
+	struct blob *msg;
+	char room[32];
+
+	if (!y || stxn_alloc(&y->stxn, e->txnl, m, f, y, now)) {
+		eobj_free(y);
+		e->led.overload++;
+		edge_refuse(e, m, f, 503, SL_NONE, edge_retry_after(e, room));
+		return;
+	}
+	y->e = e;
+	e->pending++;
+	if (m->meth == SIP_INVITE)
+		stxn_trying(y->stxn, now);
+	if (ctxn_alloc(&y->ctxn, e->txnl, m->meth, y)) {
+		y->ctxn = NULL;
+		e->led.overload++;
+		edge_relay_fail(y, 503, now);
+		return;
+	}
+	msg = edge_build_client(e, m, f, r, ctxn_branch(y->ctxn));
+	if (!msg) {
+		ctxn_drop(y->ctxn);
+		y->ctxn = NULL;
+		edge_relay_fail(y, 500, now);
+		return;
+	}
+	if (a)
+		call_add_relay(a, y);
+	ctxn_send(y->ctxn, &r->flow, msg, &tm, now);
+	blob_unref(msg);
+}
+
+static void from_core(struct edge *e, const struct sip_msg *m,
+		      const struct flow *f, const struct route *r,
+		      uint64_t now)
+{
+	struct attempt *a;
+
+	if (find_attempt(e, m, &a) == GATE_CLOSED) {
+		e->led.gate++;
+		log_debug("event=gate call_id=%s", log_esc(m->callid));
+		edge_refuse(e, m, f, 487, SL_NONE, SL_NONE);
+		return;
+	}
+	e->led.egress++;
+	relay_start(e, m, f, r, a, now);
+}
+
+/* --- from a client --- */
+
+/**
+ * The same request was sent out by us to a client and is back unchanged.
+ * A call passes here twice anyway, so only our own branch of the client's side in
+ * its Vias tells, with the Request-URI and Call-ID it had then: RFC 3261 16.3
+ * step 4, 16.6 step 8.
+ */
+static bool is_loop(struct edge *e, const struct sip_msg *m)
+{
+	struct via v;
+
+	for (unsigned n = 1; n < VIA_LOOK && !via_nth(m, n, &v); n++) {
+		struct sip_fault fault;
+		const struct blob *b;
+		struct eobj *o;
+		struct ctxn *c;
+		bool forged;
+
+		c = sl_isset(v.branch) ?
+			ctxn_by_branch(e->txnl, v.branch, &forged) : NULL;
+		o = c ? ctxn_user(c) : NULL;
+		b = c ? ctxn_request(c) : NULL;
+		if (!o || o->kind != EO_RELAY || !b ||
+		    sip_scan(&e->msg2, b->p, b->n, true, &fault))
+			continue;
+		if (sl_eq(e->msg2.ruri, m->ruri) &&
+		    sl_eq(e->msg2.callid, m->callid))
+			return true;
+	}
+	return false;
+}
+
+static void from_client(struct edge *e, const struct sip_msg *m,
+			const struct flow *f, const struct route *r,
+			uint64_t now)
+{
+	char room[32];
+
+	e->led.requests[m->meth]++;
+	if (r->to == ROUTE_FLOW) {
+		e->led.dialog++;
+		relay_start(e, m, f, r, NULL, now);
+		return;
+	}
+	if (is_loop(e, m)) {
+		e->led.loops++;
+		edge_refuse(e, m, f, 482, SL_NONE, SL_NONE);
+		return;
+	}
+	if (e->draining) {
+		edge_refuse(e, m, f, 503, SL_NONE, edge_retry_after(e, room));
+		return;
+	}
+	call_start(e, m, f, r->key, now);
+}
+
+/* --- ACK to a 2xx: no transaction, RFC 3261 16.6 step 10, 17 --- */
+
+static void pass_ack(struct edge *e, const struct sip_msg *m,
+		     const struct flow *f, const struct route *r)
+{
+	struct sl via = sip_first(m, SIP_VIA);
+	char room[32];
+	struct blob *msg;
+	struct buf b;
+	uint64_t h;
+
+	if (r->to != ROUTE_FLOW) {
+		e->led.ack_dropped++;
+		log_debug("event=ack_dropped call_id=%s", log_esc(m->callid));
+		return;
+	}
+	/* equal for copies of one ACK, never equal to a transaction's */
+	h = secret_hash(e->branch_key, via.p, via.n);
+	buf_fixed(&b, room, sizeof(room));
+	buf_lit(&b, SIP_COOKIE "a.");
+	buf_hex(&b, &h, sizeof(h));
+	msg = edge_build_client(e, m, f, r, buf_as_sl(&b));
+	if (msg)
+		outq_send(&e->out, &r->flow, msg);
+}
+
+/* --- all --- */
+
+static void new_request(struct edge *e, const struct sip_msg *m,
+			const struct flow *f, uint64_t now)
+{
+	bool core = edge_is_core(e, f);
+	struct route r;
+
+	if (core)
+		route_core(&r, &e->rc, m, &e->adm.ruri);
+	else
+		route_client(&r, &e->rc, m, &e->adm.ruri, f);
+	count_route(e, &r);
+	if (m->meth == SIP_ACK) {
+		pass_ack(e, m, f, &r);
+		return;
+	}
+	switch (r.to) {
+	case ROUTE_LOCAL:
+		edge_refuse(e, m, f, 200, SL_NONE, SL_NONE);
+		return;
+	case ROUTE_REFUSE:
+		e->led.flow_failed += r.code == 430;
+		edge_refuse(e, m, f, r.code,
+			    r.why ? sl_cstr(r.why) : SL_NONE, SL_NONE);
+		return;
+	case ROUTE_POOL:
+	case ROUTE_FLOW:
+		break;
+	}
+	if (core) {
+		e->led.core_requests++;
+		from_core(e, m, f, &r, now);
+	}
+	else {
+		from_client(e, m, f, &r, now);
+	}
+}
+
+static void cancelled(struct edge *e, struct stxn *s, uint64_t now)
+{
+	struct eobj *o = s ? stxn_user(s) : NULL;
+
+	if (!o)
+		return;
+	if (o->kind == EO_CALL)
+		call_cancel((struct call *)(void *)o, now);
+	else if (o->kind == EO_RELAY && ((struct relay *)(void *)o)->ctxn)
+		ctxn_cancel(((struct relay *)(void *)o)->ctxn, SL_NONE, now);
+}
+
+void edge_request(struct edge *e, const struct sip_msg *m,
+		  const struct flow *f, uint64_t now)
+{
+	const struct admit_conf ac = { .max_message = e->tune.max_message };
+	struct txn_event ev = { 0 };
+
+	switch (admit_request(&e->adm, &ac, m)) {
+	case ADMIT_OK:
+		break;
+	case ADMIT_REFUSE:
+		edge_refuse(e, m, f, e->adm.code, e->adm.phrase,
+			    e->adm.extra);
+		return;
+	case ADMIT_DROP:
+		e->led.dropped++;
+		return;
+	}
+	txnl_recv(e->txnl, m, f, now, &ev);
+	switch (ev.kind) {
+	case TXN_REQUEST:
+	case TXN_ACK:
+		new_request(e, m, f, now);
+		break;
+	case TXN_CANCEL:
+		cancelled(e, ev.stxn, now);
+		break;
+	case TXN_NONE:
+	case TXN_RESPONSE:
+	case TXN_LATE:
+	case TXN_STRAY:
+	case TXN_TIMEOUT:
+	case TXN_NOACK:
+	case TXN_GONE:
+		break;
+	}
+}

@@ -1,0 +1,205 @@
+/* edge_response.c - Pure. Responses of nodes and clients, timers, ends. */
+#include "sbc/edge_priv.h"
+
+void edge_relay_settle(struct relay *r)
+{
+	if (r->settled || (r->stxn && !stxn_final(r->stxn)))
+		return;
+	r->settled = true;
+	r->e->pending--;
+}
+
+/** The attempt's node is gone too: its caller waits for this branch only */
+static void orphan_fail(struct relay *r, uint16_t code, uint64_t now)
+{
+	struct attempt *a = r->attempt;
+
+	if (!a || !a->lost || !a->call->stxn || stxn_final(a->call->stxn))
+		return;
+	for (struct relay *y = a->relays; y; y = y->next)
+		if (!y->settled)
+			return;
+	call_orphan(a->call, code, now);
+}
+
+void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now)
+{
+	if (r->stxn)
+		stxn_reply(r->stxn, code,
+			   code == 430 ? SL("Flow Failed") : SL_NONE, SL_NONE,
+			   now);
+	edge_relay_settle(r);
+	orphan_fail(r, code, now);
+}
+
+void edge_relay_response(struct relay *r, const struct sip_msg *m,
+			 uint64_t now)
+{
+	struct edge *e = r->e;
+
+	if (m->status == 100)
+		return;
+	if (r->attempt && call_rescue(r->attempt, m, now))
+		return;
+	if (!r->stxn)
+		return;
+	if (edge_pass_up(e, r->stxn, m, 0, now) && m->status >= 200)
+		stxn_reply(r->stxn, 500, SL_NONE, SL_NONE, now);
+	if (m->status >= 200) {
+		edge_relay_settle(r);
+		orphan_fail(r, m->status, now);
+	}
+}
+
+static void got_response(struct edge *e, const struct txn_event *ev,
+			 const struct sip_msg *m, uint64_t now)
+{
+	struct eobj *o = ev->user;
+
+	if (!o)
+		return;
+	switch (o->kind) {
+	case EO_ATTEMPT:
+		call_response((struct attempt *)(void *)o, m,
+			      ev->kind == TXN_LATE, now);
+		break;
+	case EO_RELAY:
+		edge_relay_response((struct relay *)(void *)o, m, now);
+		break;
+	case EO_PROBE:
+		edge_probe_result((struct probe *)(void *)o, m, now);
+		break;
+	case EO_CALL:
+		break;
+	}
+}
+
+/** A response must come from the side the request went to */
+static bool right_side(struct edge *e, const struct sip_msg *m,
+		       const struct flow *f)
+{
+	struct ctxn *c;
+	struct via v;
+	bool forged;
+
+	/* hidden, no client ever sees a branch of the core side */
+	if (e->hc.core && edge_is_core(e, f))
+		return true;
+	if (via_top(m, &v) || !sl_isset(v.branch))
+		return true;        /* matches nothing anyway */
+	c = ctxn_by_branch(e->txnl, v.branch, &forged);
+	return !c || e->lst[ctxn_flow(c)->lst].core == edge_is_core(e, f);
+}
+
+void edge_response(struct edge *e, const struct sip_msg *m,
+		   const struct flow *f, uint64_t now)
+{
+	struct txn_event ev = { 0 };
+
+	if (!right_side(e, m, f)) {
+		e->led.dropped++;
+		return;
+	}
+	txnl_recv(e->txnl, m, f, now, &ev);
+	switch (ev.kind) {
+	case TXN_RESPONSE:
+	case TXN_LATE:
+		got_response(e, &ev, m, now);
+		break;
+	case TXN_STRAY:
+		e->led.dropped++;
+		break;
+	case TXN_NONE:
+	case TXN_REQUEST:
+	case TXN_ACK:
+	case TXN_CANCEL:
+	case TXN_TIMEOUT:
+	case TXN_NOACK:
+	case TXN_GONE:
+		break;
+	}
+}
+
+/* --- events without a message --- */
+
+static void relay_timeout(struct relay *r, enum txn_timer timer, uint64_t now)
+{
+	if (timer == TT_FINAL || timer == TT_RING)
+		edge_relay_fail(r, 408, now);
+}
+
+static void timed_out(struct eobj *o, enum txn_timer timer, uint64_t now)
+{
+	switch (o->kind) {
+	case EO_ATTEMPT:
+		call_timeout((struct attempt *)(void *)o, timer, now);
+		break;
+	case EO_RELAY:
+		relay_timeout((struct relay *)(void *)o, timer, now);
+		break;
+	case EO_PROBE:     /* the dispatcher has its own time-out */
+	case EO_CALL:
+		break;
+	}
+}
+
+static void relay_gone(struct relay *r, const struct txn_event *ev,
+		       uint64_t now)
+{
+	if (ev->stxn)
+		r->stxn = NULL;
+	if (ev->ctxn) {
+		r->ctxn = NULL;
+		if (r->stxn && !stxn_final(r->stxn))
+			edge_relay_fail(r, 408, now);
+	}
+	if (r->stxn || r->ctxn)
+		return;
+	edge_relay_settle(r);
+	if (r->attempt)
+		call_del_relay(r->attempt, r);
+	eobj_free(r);
+}
+
+static void gone(struct eobj *o, const struct txn_event *ev, uint64_t now)
+{
+	switch (o->kind) {
+	case EO_CALL:
+		call_stxn_gone((struct call *)(void *)o);
+		break;
+	case EO_ATTEMPT:
+		call_ctxn_gone((struct attempt *)(void *)o);
+		break;
+	case EO_RELAY:
+		relay_gone((struct relay *)(void *)o, ev, now);
+		break;
+	case EO_PROBE:
+		eobj_free(o);
+		break;
+	}
+}
+
+void edge_event(struct edge *e, const struct txn_event *ev, uint64_t now)
+{
+	struct eobj *o = ev->user;
+
+	if (!o)
+		return;
+	switch (ev->kind) {
+	case TXN_TIMEOUT:
+		timed_out(o, ev->timer, now);
+		break;
+	case TXN_GONE:
+		gone(o, ev, now);
+		break;
+	case TXN_NOACK:       /* nothing is waiting for it */
+	case TXN_NONE:
+	case TXN_REQUEST:
+	case TXN_ACK:
+	case TXN_CANCEL:
+	case TXN_RESPONSE:
+	case TXN_LATE:
+	case TXN_STRAY:
+		break;
+	}
+}

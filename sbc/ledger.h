@@ -1,0 +1,79 @@
+/**
+ * @file ledger.h  Pure. The edge's account: figures, and one log line for each
+ * request that a failing node would have cost, or did cost.
+ */
+#ifndef SBC_LEDGER_H
+#define SBC_LEDGER_H
+
+#include "base/log.h"
+#include "base/stat.h"
+#include "sbc/hide.h"
+#include "sip/scan.h"
+#include "sip/txn.h"
+
+/** Why a node lost a request */
+enum fail_why {
+	FAIL_SILENT,      /**< said nothing in time                           */
+	FAIL_HUNG,        /**< said 100 and then nothing                      */
+	FAIL_RESET,       /**< connection reset or refused, ICMP              */
+	FAIL_REFUSED,     /**< 503                                            */
+	FAIL_DOWN,        /**< its probes failed                              */
+	FAIL_WHY_N
+};
+const char *fail_why_name(enum fail_why w);
+
+enum { LEDGER_CODES = 16 };
+
+struct ledger {
+	uint64_t requests[SIP_M_N];    /**< from clients, new ones            */
+	uint64_t core_requests;        /**< from nodes, new ones              */
+	uint64_t responses[7];         /**< to clients, by class; [0] unused  */
+	uint64_t failover[FAIL_WHY_N]; /**< requests moved to another node    */
+	uint64_t lost_ringing;         /**< ringing when the node died        */
+	uint64_t lost_silent;          /**< no node answered                  */
+	uint64_t lost_no_node;         /**< no node to be had                 */
+	uint64_t saved;                /**< answered after a failover         */
+	uint64_t rescued;              /**< answered past a dead node         */
+	uint64_t late_2xx;             /**< 2xx on an attempt given up        */
+	uint64_t ghost;                /**< 2xx after the caller was refused  */
+	uint64_t gate;                 /**< late branches of nodes refused    */
+	uint64_t egress;               /**< branches to clients               */
+	uint64_t dialog;               /**< in-dialog requests past the nodes */
+	uint64_t ack_dropped;          /**< ACK without a token               */
+	uint64_t cancelled;            /**< calls cancelled by the caller     */
+	uint64_t flow_failed;          /**< client's connection was gone      */
+	uint64_t malformed;            /**< messages the scanner refused      */
+	uint64_t dropped;              /**< messages without an answer        */
+	uint64_t stranger;             /**< on the core side, not from a node */
+	uint64_t route_foreign;        /**< Route entries of strangers removed */
+	uint64_t token_forged, token_misused;
+	uint64_t loops;                /**< 482                               */
+	uint64_t overload;             /**< refused at a cap                  */
+	uint64_t untied;               /**< node's requests without our branch */
+	uint64_t oom;                  /**< messages that could not be built  */
+	struct hide_stats hide;
+	struct {
+		uint16_t code;
+		uint64_t n;
+	} refused[LEDGER_CODES];       /**< answered by the edge, statelessly */
+	struct log_limit lim_lost, lim_saved, lim_odd;
+};
+
+/** Register all figures */
+int  ledger_init(struct ledger *l, struct stats *st, const void *owner);
+/** The layer below: same registry */
+int  ledger_txn(struct stats *st, const struct txn_stats *ts,
+		const void *owner);
+void ledger_refused(struct ledger *l, uint16_t code);
+void ledger_moved(struct ledger *l, enum fail_why why, struct sl callid,
+		  const char *method, const char *from, const char *to,
+		  uint64_t age, uint64_t now);
+void ledger_saved(struct ledger *l, struct sl callid, const char *method,
+		  const char *node, unsigned attempts, uint64_t age,
+		  uint64_t now);
+/** One request lost; count is the field that counts this kind */
+void ledger_lost(struct ledger *l, uint64_t *count, const char *why,
+		 struct sl callid, const char *method, const char *node,
+		 unsigned attempts, uint64_t age, uint64_t now);
+
+#endif

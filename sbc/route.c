@@ -1,0 +1,230 @@
+/* route.c - Pure. Where a request goes. */
+#include "sbc/route.h"
+#include "sip/hop.h"
+
+const char *route_to_name(enum route_to t)
+{
+	switch (t) {
+	case ROUTE_POOL:   return "pool";
+	case ROUTE_FLOW:   return "flow";
+	case ROUTE_LOCAL:  return "local";
+	case ROUTE_REFUSE: return "refuse";
+	}
+	return "?";
+}
+
+void route_name_add(struct route_conf *rc, struct sl host, uint16_t port)
+{
+	struct route_name *n = &rc->name[rc->namec];
+
+	if (!host.n || host.n >= sizeof(n->host) || rc->namec >= ROUTE_NAMES)
+		return;
+	(void)sl_lower(n->host, host);
+	n->host[host.n] = '\0';
+	n->n = (uint8_t)host.n;
+	n->port = port ? port : 5060;
+	for (uint32_t i = 0; i < rc->namec; i++)
+		if (rc->name[i].port == n->port && rc->name[i].n == n->n &&
+		    !memcmp(rc->name[i].host, n->host, n->n))
+			return;
+	rc->namec++;
+}
+
+void route_sentby_add(struct route_conf *rc, struct sl sentby)
+{
+	size_t from = 0, colon;
+	uint32_t port = 0;
+
+	if (sentby.n && sentby.p[0] == '[')
+		from = sl_chr(sentby, ']');
+	colon = from + sl_chr(sl_sub(sentby, from, sentby.n), ':');
+	if (colon < sentby.n &&
+	    sl_u32(sl_sub(sentby, colon + 1, sentby.n), 65535, &port))
+		return;
+	route_name_add(rc, sl_sub(sentby, 0, colon), (uint16_t)port);
+}
+
+bool route_is_ours(const struct route_conf *rc, const struct uri *u)
+{
+	uint16_t port = u->port ? u->port : 5060;
+
+	if (u->scheme != URI_SIP && u->scheme != URI_SIPS)
+		return false;
+	for (uint32_t i = 0; i < rc->namec; i++) {
+		const struct route_name *n = &rc->name[i];
+
+		if (n->port == port && n->n == u->host.n &&
+		    sl_ieq(sl_mk(n->host, n->n), u->host))
+			return true;
+	}
+	return false;
+}
+
+static void refuse(struct route *r, uint16_t code, const char *why)
+{
+	r->to = ROUTE_REFUSE;
+	r->code = code;
+	r->why = why;
+}
+
+uint64_t route_key(const struct sip_msg *m)
+{
+	/* not a secret: every edge of a pool has to choose alike */
+	static const uint8_t zero[SECRET_KEY];
+	char room[SIP_AOR_MAX];
+	struct name_addr na;
+	struct sl uri = m->ruri;
+	struct buf b;
+
+	if (m->meth == SIP_REGISTER && !name_addr_parse(&na, m->to))
+		uri = na.uri;
+	buf_fixed(&b, room, sizeof(room));
+	if (!aor_canon(&b, uri))
+		uri = buf_as_sl(&b);
+	return secret_hash(zero, uri.p, uri.n);
+}
+
+/** The Route elements of a request */
+struct lead {
+	unsigned n;          /**< leading ones that name us                   */
+	unsigned tokens;     /**< of these, with a user part                  */
+	unsigned others;     /**< elements behind them                        */
+	struct sl last;      /**< user part of the last one that has one      */
+};
+
+static void lead_read(struct lead *l, const struct route_conf *rc,
+		      const struct sip_msg *m)
+{
+	struct sip_iter it = { 0 };
+	bool leading = true, lr;
+	struct uri u;
+
+	memset(l, 0, sizeof(*l));
+	if (!m->count[SIP_ROUTE])
+		return;
+	while (sip_iter(m, SIP_ROUTE, &it)) {
+		leading = leading && !hop_route_parse(it.val, &u, &lr) &&
+			  route_is_ours(rc, &u);
+		if (!leading) {
+			l->others++;
+			continue;
+		}
+		l->n++;
+		if (sl_isset(u.user)) {
+			l->last = u.user;
+			l->tokens++;
+		}
+	}
+}
+
+/** The listener of a token must still be what it was: the settings may have
+ *  changed since it was made */
+static bool flow_known(const struct route_conf *rc, const struct flow *f)
+{
+	return f->lst < rc->lstc && rc->lst[f->lst].tp == f->tp &&
+	       !rc->lst[f->lst].core;
+}
+
+/** Follow a token. @return true when it decided */
+static bool follow(struct route *r, const struct route_conf *rc,
+		   struct sl txt, enum token_kind kind, struct sl callid)
+{
+	struct token t;
+
+	switch (token_open(&t, rc->keys, txt, kind, callid)) {
+	case TOKEN_OK:
+		if (!flow_known(rc, &t.flow)) {
+			refuse(r, 430, "Flow Failed");
+			return true;
+		}
+		r->to = ROUTE_FLOW;
+		r->flow = t.flow;
+		r->leg = t.leg;
+		r->path = kind == TOKEN_PATH;
+		return true;
+	case TOKEN_STALE:
+		refuse(r, 430, "Flow Failed");
+		return true;
+	case TOKEN_MISUSED:
+		r->misused = true;
+		return false;
+	case TOKEN_FORGED:
+		r->forged = true;
+		return false;
+	}
+	return false;
+}
+
+static void to_pool(struct route *r, const struct sip_msg *m, unsigned others)
+{
+	r->to = ROUTE_POOL;
+	r->foreign = others;
+	r->key = route_key(m);
+}
+
+void route_client(struct route *r, const struct route_conf *rc,
+		  const struct sip_msg *m, const struct uri *ruri,
+		  const struct flow *src)
+{
+	bool in_dialog = sl_isset(m->to_tag);
+	struct lead l;
+
+	memset(r, 0, sizeof(*r));
+	lead_read(&l, rc, m);
+	r->strip = l.n;
+
+	if (in_dialog && l.tokens &&
+	    follow(r, rc, l.last, TOKEN_RR, m->callid)) {
+		/* the only token is the sender's own: the other end of this
+		 * dialog is inside */
+		if (r->to == ROUTE_FLOW && r->leg == TOKEN_CALLER &&
+		    l.tokens == 1 && flow_eq(&r->flow, src))
+			to_pool(r, m, l.others);
+		return;
+	}
+	/* who saw a token in one call cannot start another with it */
+	if (!in_dialog && l.tokens)
+		r->misused = true;
+	if (in_dialog && (rc->dialog_token || r->forged || r->misused)) {
+		refuse(r, 481, NULL);
+		return;
+	}
+	if (m->meth == SIP_OPTIONS && !sl_isset(ruri->user) && !l.others &&
+	    route_is_ours(rc, ruri)) {
+		r->to = ROUTE_LOCAL;
+		return;
+	}
+	to_pool(r, m, l.others);
+}
+
+void route_core(struct route *r, const struct route_conf *rc,
+		const struct sip_msg *m, const struct uri *ruri)
+{
+	struct sip_iter it = { 0 };
+	struct uri u;
+	bool lr;
+
+	memset(r, 0, sizeof(*r));
+	if (sip_iter(m, SIP_ROUTE, &it) &&
+	    !hop_route_parse(it.val, &u, &lr) && route_is_ours(rc, &u) &&
+	    sl_isset(u.user)) {
+		struct lead l;
+
+		r->strip = 1;
+		if (follow(r, rc, u.user, TOKEN_PATH, SL_NONE))
+			return;
+		/* a B2BUA in the pool, inside its dialog with a client */
+		r->misused = false;
+		lead_read(&l, rc, m);
+		r->strip = l.n;
+		if (!r->forged && sl_isset(m->to_tag) &&
+		    follow(r, rc, l.last, TOKEN_RR, m->callid))
+			return;
+	}
+	if (m->meth == SIP_OPTIONS && !sl_isset(ruri->user) &&
+	    !m->count[SIP_ROUTE] && route_is_ours(rc, ruri)) {
+		r->to = ROUTE_LOCAL;
+		return;
+	}
+	refuse(r, 403, "No token");
+}

@@ -1,0 +1,70 @@
+/**
+ * @file route.h  Pure. From a request to where it goes: RFC 3261 16.4-16.6
+ * without DNS. Only tokens we sealed lead to a client, only the pool is behind us.
+ */
+#ifndef SBC_ROUTE_H
+#define SBC_ROUTE_H
+
+#include "sbc/token.h"
+#include "sip/scan.h"
+#include "sip/uri.h"
+
+enum { ROUTE_NAMES = 64 };
+
+/** One host[:port] by which we are known */
+struct route_name {
+	char host[128];      /**< lower case, IPv6 in brackets               */
+	uint8_t n;
+	uint16_t port;
+};
+
+struct route_conf {
+	struct route_name name[ROUTE_NAMES];
+	uint32_t namec;
+	const struct token_keys *keys;    /**< borrowed                       */
+	const struct listener *lst;       /**< borrowed                       */
+	uint16_t lstc;
+	bool dialog_token;   /**< refuse requests inside a dialog without token */
+};
+
+enum route_to {
+	ROUTE_POOL,          /**< a node, chosen by key                       */
+	ROUTE_FLOW,          /**< that flow                                   */
+	ROUTE_LOCAL,         /**< meant for the edge itself                   */
+	ROUTE_REFUSE,        /**< answer with code                            */
+};
+const char *route_to_name(enum route_to t);
+
+struct route {
+	enum route_to to;
+	uint16_t code;            /**< REFUSE                                 */
+	const char *why;          /**< REFUSE, literal                        */
+	uint64_t key;             /**< POOL                                   */
+	struct flow flow;         /**< FLOW                                   */
+	bool path;                /**< FLOW: by a path token                  */
+	enum token_leg leg;       /**< FLOW: leg of the target                */
+	unsigned strip;           /**< leading Route elements to take off     */
+	unsigned foreign;         /**< Route elements of strangers after those,
+				       taken off as well                      */
+	bool forged;              /**< a token in it was not ours             */
+	bool misused;             /**< a token in it was ours, of another use */
+};
+
+/** Add our name; without effect when known or full */
+void route_name_add(struct route_conf *rc, struct sl host, uint16_t port);
+/** The same from "host[:port]" */
+void route_sentby_add(struct route_conf *rc, struct sl sentby);
+bool route_is_ours(const struct route_conf *rc, const struct uri *u);
+
+/** A request from a client */
+void route_client(struct route *r, const struct route_conf *rc,
+		  const struct sip_msg *m, const struct uri *ruri,
+		  const struct flow *src);
+/** A request from a node */
+void route_core(struct route *r, const struct route_conf *rc,
+		const struct sip_msg *m, const struct uri *ruri);
+
+/** Key of the pool: the same for a phone's REGISTER and calls to it */
+uint64_t route_key(const struct sip_msg *m);
+
+#endif

@@ -1,0 +1,298 @@
+/* sbc.c - Shell. The running edge. */
+#include "sbc/sbc_priv.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clk.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "sbc/keys.h"
+
+enum {
+	STOP_MS = 4500,        /**< what runs may take to end                */
+	STOP_LOOK = 50,        /**< [ms] between looks whether it has        */
+};
+
+/* --- the loop around the edge --- */
+
+static void turn(void *arg)
+{
+	struct sbc *s = arg;
+	struct sip_out out;
+
+	while (edge_poll(s->edge, &out))
+		transport_do(s->tp, &out);
+	ntimer_at(s->timer, s->stop_at ? clk_now() + STOP_LOOK :
+					 edge_next(s->edge));
+}
+
+static void recv_h(const struct flow *f, struct sl msg, enum frame_verdict v,
+		   const char *why, void *arg)
+{
+	struct sbc *s = arg;
+
+	edge_recv(s->edge, f, msg, v, why, clk_now());
+}
+
+static void lost_h(const struct flow *f, int err, void *arg)
+{
+	struct sbc *s = arg;
+
+	edge_lost(s->edge, f, err, clk_now());
+}
+
+static void timer_h(void *arg)
+{
+	struct sbc *s = arg;
+	uint64_t now = clk_now();
+
+	edge_tick(s->edge, now);
+	if (s->stop_at && (now >= s->stop_at || !edge_pending(s->edge))) {
+		turn(s);
+		transport_flush(s->tp);
+		net_stop();
+		return;
+	}
+	turn(s);
+	transport_flush(s->tp);
+}
+
+/* --- start --- */
+
+static int listen_one(struct sbc *s, const struct sbc_listen *l, bool core)
+{
+	struct listener *x = &s->lst[s->lstc];
+	struct addr a = l->address;
+	char txt[ADDR_TXT];
+	struct buf b;
+	uint16_t idx;
+	int err;
+
+	a.port = (uint16_t)l->port;
+	x->tp = sbc_config_tp(l->transport);
+	x->core = core;
+	err = transport_listen(s->tp, x->tp, &a, core, &idx, &x->bound);
+	if (!err && idx != s->lstc)
+		err = EPROTO;
+	if (err) {
+		log_error("event=start problem=\"%s %s: %s\" hint=\"%s\"",
+			  tp_name(x->tp), addr_txt(&a, txt), strerror(err),
+			  err == EADDRINUSE ? "another program has this port" :
+			  err == EADDRNOTAVAIL ?
+			  "this machine does not have this address" :
+			  "see listen and core in the settings");
+		return err;
+	}
+	buf_fixed(&b, x->sentby, sizeof(x->sentby) - 1);
+	if (l->advertise[0] && !core) {
+		struct sl adv = sl_cstr(l->advertise);
+		bool bracket = adv.p[0] == '[';
+		size_t colon = bracket ? sl_chr(adv, ']') + 1 :
+					 sl_chr(adv, ':');
+
+		buf_sl(&b, adv);
+		if (colon >= adv.n) {
+			buf_chr(&b, ':');
+			buf_u64(&b, x->bound.port);
+		}
+	}
+	else {
+		addr_put(&b, &x->bound);
+	}
+	x->sentby[b.n] = '\0';
+	log_info("event=listen transport=%s address=%s side=%s sentby=%s",
+		 tp_name(x->tp), addr_txt(&x->bound, txt),
+		 core ? "core" : "client", x->sentby);
+	s->lstc++;
+	return b.err;
+}
+
+static int start_listeners(struct sbc *s)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < s->cf.listen.n && !err; i++)
+		err = listen_one(s, sbc_config_listen(&s->cf, i), false);
+	return err ? err : listen_one(s, &s->cf.core, true);
+}
+
+static int start_edge(struct sbc *s)
+{
+	struct disp_node_conf node[SBC_NODES];
+	struct edge_conf ec = {
+		.lst = s->lst, .lstc = s->lstc,
+		.core = (uint16_t)(s->lstc - 1), .node = node,
+		.t1 = s->cf.timers.t1, .t2 = s->cf.timers.t2,
+		.t4 = s->cf.timers.t4,
+		.max_transactions = s->cf.limits.max_transactions,
+	};
+	int err = keys_load(s->cf.state_dir, ec.key, ec.prev, &ec.has_prev);
+
+	if (err)
+		return err;
+	ec.nodec = sbc_config_pool(&s->cf, node);
+	sbc_config_tune(&s->cf, &ec.tune);
+	secret_random(ec.branch_key, sizeof(ec.branch_key));
+	secret_random(&ec.boot, sizeof(ec.boot));
+	secret_random(&ec.seed, sizeof(ec.seed));
+	err = edge_alloc(&s->edge, &ec, s->st, clk_now());
+	if (err)
+		log_error("event=start problem=\"%s\"", strerror(err));
+	return err;
+}
+
+int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path)
+{
+	const struct transport_conf tc = {
+		.max_msg = c->limits.max_message,
+		.max_conns = c->limits.max_connections,
+		.max_conns_ip = c->limits.max_connections_ip,
+		.idle = c->limits.idle,
+		.first_msg = c->limits.first_message,
+		.whole_msg = c->limits.whole_message,
+	};
+	struct transport_h h = {
+		.recv = recv_h, .lost = lost_h, .turn = turn,
+	};
+	struct sbc *s = calloc(1, sizeof(*s));
+	int err = ENOMEM;
+
+	if (!s) {
+		sbc_config_clear(c);
+		return err;
+	}
+	s->cf = *c;
+	s->path = path;
+	s->started = clk_now();
+	h.arg = s;
+	err = daemon_nofile(c->limits.max_connections + 256);
+	if (err)
+		log_warn("event=start problem=\"limit of open files: %s\"",
+			 strerror(err));
+	err = stats_alloc(&s->st);
+	if (!err)
+		err = transport_alloc(&s->tp, &tc, &h, s->st);
+	if (!err)
+		err = ntimer_alloc(&s->timer, timer_h, s);
+	if (!err)
+		err = start_listeners(s);
+	if (!err)
+		err = start_edge(s);
+	if (!err)
+		err = api_start(s);
+	if (err) {
+		sbc_free(s);
+		return err;
+	}
+	*sp = s;
+	return 0;
+}
+
+void sbc_free(struct sbc *s)
+{
+	if (!s)
+		return;
+	api_stop(s);
+	ntimer_free(s->timer);
+	transport_free(s->tp);
+	edge_free(s->edge);
+	stats_free(s->st);
+	sbc_config_clear(&s->cf);
+	free(s);
+}
+
+/* --- signals --- */
+
+static void reload_failed(struct sbc *s, const struct cfg_errs *errs)
+{
+	s->reload_errors++;
+	for (uint32_t i = 0; i < errs->n && i < CFG_ERRS; i++)
+		log_error("event=reload problem=\"%s\"", errs->txt[i]);
+	log_error("event=reload result=\"nothing changed\" problems=%u",
+		  errs->n);
+}
+
+/** All or nothing */
+static void reload(struct sbc *s)
+{
+	struct disp_node_conf node[SBC_NODES];
+	struct cfg_errs errs = { 0 };
+	struct sbc_config c;
+	struct edge_tune t;
+	const char *frozen;
+	int err = sbc_config_read(&c, s->path, &errs);
+
+	if (err) {
+		if (!errs.n)
+			cfg_err(&errs, s->path, 0, "file", "%s",
+				strerror(err));
+		reload_failed(s, &errs);
+		return;
+	}
+	frozen = cfg_frozen_diff(&s->cf, &c, sbc_keys);
+	if (frozen) {
+		cfg_err(&errs, s->path, 0, frozen,
+			"cannot change while running: restart");
+		goto bad;
+	}
+	sbc_config_tune(&c, &t);
+	err = edge_reconf(s->edge, &t, node, sbc_config_pool(&c, node),
+			  clk_now());
+	if (err) {
+		cfg_err(&errs, s->path, 0, "pool", "%s", strerror(err));
+		goto bad;
+	}
+	log_level_set((enum log_level)c.log.level);
+	sbc_config_clear(&s->cf);
+	s->cf = c;
+	s->reloads++;
+	log_info("event=reload result=done nodes=%u", c.pool.n);
+	return;
+bad:
+	sbc_config_clear(&c);
+	reload_failed(s, &errs);
+}
+
+static void sig_h(int sig, void *arg)
+{
+	struct sbc *s = arg;
+
+	switch (sig) {
+	case SIGHUP:
+		reload(s);
+		break;
+	case SIGTERM:
+	case SIGINT:
+		if (s->stop_at) {           /* asked twice */
+			net_stop();
+			return;
+		}
+		log_info("event=stop pending=%u", edge_pending(s->edge));
+		daemon_notify("STOPPING=1");
+		edge_drain(s->edge);
+		s->stop_at = clk_now() + STOP_MS;
+		break;
+	default:
+		return;
+	}
+	turn(s);
+	transport_flush(s->tp);
+}
+
+int sbc_run(struct sbc *s)
+{
+	int err;
+
+	turn(s);
+	transport_flush(s->tp);
+	daemon_notify("READY=1");
+	log_info("event=started listeners=%u nodes=%u", s->lstc,
+		 s->cf.pool.n);
+	err = net_run(sig_h, s);
+	log_info("event=stopped");
+	return err;
+}

@@ -1,0 +1,34 @@
+/**
+ * @file sbc_priv.h  Shell. What sbc.c and api.c share.
+ */
+#ifndef SBC_SBC_PRIV_H
+#define SBC_SBC_PRIV_H
+
+#include "base/net.h"
+#include "base/stat.h"
+#include "sbc/sbc.h"
+#include "sip/transport.h"
+#include "web/admin.h"
+
+struct sbc {
+	struct sbc_config cf;
+	const char *path;            /**< settings file, borrowed             */
+	struct stats *st;
+	struct transport *tp;
+	struct edge *edge;
+	struct ntimer *timer;
+	struct http_srv *http;
+	struct admin admin;
+	struct listener lst[SBC_LISTENS + 1];
+	uint16_t lstc;
+	uint64_t started;            /**< [ms]                                */
+	uint64_t stop_at;            /**< [ms], 0 = not ending                */
+	uint64_t reloads, reload_errors;
+	uint64_t log_lines[4];       /**< by level, for the figures           */
+};
+
+/** Pages and state. @return 0 or errno, logged */
+int  api_start(struct sbc *s);
+void api_stop(struct sbc *s);
+
+#endif

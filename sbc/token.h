@@ -1,0 +1,69 @@
+/**
+ * @file token.h  Pure. Sealed flow tokens: the user part of our Path and
+ * Record-Route URIs. Whoever shows one proves that we gave it to him; nobody
+ * can make one or read one.
+ *
+ * Two kinds. A *path* token stays inside: it is added to REGISTER, stored by the
+ * nodes and stripped from every message to a client. A *record-route* token
+ * is seen by both ends of a dialog, so it also holds a hash of the Call-ID and is
+ * refused in any other call and outside a dialog.
+ */
+#ifndef SBC_TOKEN_H
+#define SBC_TOKEN_H
+
+#include "base/buf.h"
+#include "base/secret.h"
+#include "sip/flow.h"
+
+enum token_kind { TOKEN_PATH = 1, TOKEN_RR = 2 };
+
+/** Whose flow: of the one who sent the dialog's first request, or of the
+ *  one who got it */
+enum token_leg { TOKEN_CALLER = 0, TOKEN_CALLEE = 1 };
+
+struct token {
+	enum token_kind kind;
+	enum token_leg leg;
+	struct flow flow;
+};
+
+/** Longest token as text: IPv6, stream, record-route [bytes] */
+enum { TOKEN_MAX = 96 };
+
+struct token_key {
+	uint8_t seal[SECRET_KEY];
+	uint8_t nonce[SECRET_KEY];
+};
+
+struct token_keys {
+	struct token_key cur;    /**< makes and opens                         */
+	struct token_key prev;   /**< opens only                              */
+	bool has_prev;
+	uint32_t boot;           /**< this process: a stream connection of
+				      another one is gone for ever            */
+};
+
+/** prev may be NULL */
+void token_keys_init(struct token_keys *k, const uint8_t cur[SECRET_KEY],
+		     const uint8_t *prev, uint32_t boot);
+
+/** Write a token. The same flow, leg and Call-ID always give the same text,
+ *  so a retransmitted or refreshed request looks the same again. callid is used
+ *  for TOKEN_RR only. */
+void token_put(struct buf *b, const struct token_keys *k,
+	       const struct token *t, struct sl callid);
+
+enum token_verdict {
+	TOKEN_OK,
+	TOKEN_FORGED,    /**< not made with our keys                          */
+	TOKEN_MISUSED,   /**< ours, but of the other kind or another Call-ID  */
+	TOKEN_STALE,     /**< ours, on a connection of an earlier process     */
+};
+const char *token_verdict_name(enum token_verdict v);
+
+/** Open a token. *t is written for TOKEN_OK and TOKEN_STALE only. */
+enum token_verdict token_open(struct token *t, const struct token_keys *k,
+			      struct sl txt, enum token_kind want,
+			      struct sl callid);
+
+#endif
