@@ -2,6 +2,7 @@
 TESTS_LIBS = $(CRITERION_LIBS)
 include tests/base/local.mk
 include tests/sip/local.mk
+include tests/sip/local_txn.mk
 include tests/dispatcher/local.mk
 include tests/cluster/local.mk
 include tests/web/local.mk
