@@ -46,7 +46,8 @@ static enum frame_verdict frame_bad(struct frame *f, enum frame_verdict v,
 	size_t end = f->head_end ? f->head_end : f->in.n;
 
 	*msg = sl_mk(f->in.p + f->start, end - f->start);
-	*why = txt;
+	*why = f->why = txt;
+	f->bad = v;
 	return v;
 }
 
@@ -175,6 +176,8 @@ enum frame_verdict frame_next(struct frame *f, struct sl *msg,
 	const char *txt = NULL;
 	int err;
 
+	if (f->bad)
+		return frame_bad(f, f->bad, msg, f->why, why);
 	if (!f->head_end && f->scan <= f->start) {
 		if (frame_blank(f))
 			return FRAME_PING;

@@ -25,6 +25,8 @@ struct frame {
 	size_t total;        /**< whole message, 0 = not known                   */
 	uint32_t max;        /**< largest message [bytes]                        */
 	uint8_t crlf;        /**< how much of CRLFCRLF was seen between messages  */
+	uint8_t bad;         /**< FRAME_BAD or FRAME_BIG was said: it stays so    */
+	const char *why;     /**< and why                                        */
 	uint64_t last_at;    /**< [ms] of the last push                           */
 	uint64_t first_at;   /**< [ms] when the first byte of the current message
 				  came; UINT64_MAX = between messages            */

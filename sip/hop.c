@@ -19,9 +19,9 @@ void hop_via_put(struct buf *b, uint8_t tp, const char *sentby,
 		buf_lit(b, ";rport\r\n");
 }
 
-/* A header value on one line: a fold becomes one blank, and so does any CR or
- * LF of a refused message, which must not end the line it is copied into. */
-static void put_flat(struct buf *b, struct sl s)
+/* Values of a refused message can hold a bare CR or LF, which must not end the
+ * line they are copied into. */
+void hop_put_flat(struct buf *b, struct sl s)
 {
 	const char *p = s.p, *e = s.n ? p + s.n : p, *q = p;
 
@@ -41,7 +41,7 @@ static void put_flat(struct buf *b, struct sl s)
 static void put_hdr(struct buf *b, const char *name, struct sl val)
 {
 	buf_str(b, name);
-	put_flat(b, val);
+	hop_put_flat(b, val);
 	buf_lit(b, "\r\n");
 }
 
@@ -70,19 +70,19 @@ static void put_top_via(struct buf *b, struct sl elem, const struct addr *src)
 	struct via v;
 
 	if (via_parse(&v, elem)) {
-		put_flat(b, elem);
+		hop_put_flat(b, elem);
 		return;
 	}
-	put_flat(b, sl_mk(elem.p, (size_t)(v.sentby.p + v.sentby.n - elem.p)));
+	hop_put_flat(b, sl_mk(elem.p, (size_t)(v.sentby.p + v.sentby.n - elem.p)));
 	rest = v.params;
 	while (param_next(&rest, &name, &val)) {
 		if (sl_ieq(name, SL("received")) || sl_ieq(name, SL("rport")))
 			continue;
 		buf_chr(b, ';');
-		put_flat(b, name);
+		hop_put_flat(b, name);
 		if (sl_isset(val)) {
 			buf_chr(b, '=');
-			put_flat(b, val);
+			hop_put_flat(b, val);
 		}
 	}
 	put_received(b, src);
@@ -103,7 +103,7 @@ void hop_vias_put(struct buf *b, const struct sip_msg *m,
 	rest = sl_trim(rest);
 	if (rest.n) {
 		buf_lit(b, ", ");
-		put_flat(b, rest);
+		hop_put_flat(b, rest);
 	}
 	buf_lit(b, "\r\n");
 	while ((h = sip_hdr_next(m, h)))
@@ -119,7 +119,7 @@ void reply_write(struct buf *b, const struct sip_msg *req,
 	buf_lit(b, "SIP/2.0 ");
 	buf_u64(b, code);
 	buf_chr(b, ' ');
-	put_flat(b, phrase.n ? phrase : sl_cstr(sip_phrase(code)));
+	hop_put_flat(b, phrase.n ? phrase : sl_cstr(sip_phrase(code)));
 	buf_lit(b, "\r\n");
 	hop_vias_put(b, req, src);
 	s = sip_first(req, SIP_FROM);
@@ -128,7 +128,7 @@ void reply_write(struct buf *b, const struct sip_msg *req,
 	s = sip_first(req, SIP_TO);
 	if (sl_isset(s)) {
 		buf_lit(b, "To: ");
-		put_flat(b, s);
+		hop_put_flat(b, s);
 		if (code > 100 && to_tag.n && !sl_isset(req->to_tag)) {
 			buf_lit(b, ";tag=");
 			buf_sl(b, to_tag);

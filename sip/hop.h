@@ -67,6 +67,20 @@ void hop_reply_vias(struct splice *s, struct sl vias);
  */
 int hop_maxfwd(struct splice *s, const struct sip_msg *m, char room[32]);
 
+/**
+ * RFC 3261 16.3, what every proxy refuses: 416 scheme we cannot route (and no
+ * Route), 483 Max-Forwards 0, 420 Proxy-Require, 400 REGISTER of a contact with
+ * ?headers. Not for requests that end here (OPTIONS to us).
+ * @param extra gets complete header lines for the answer (420: Unsupported)
+ * @param why   phrase, NULL = the standard one
+ * @return 0 = forward it, else the code; an ACK is dropped instead
+ */
+uint16_t hop_policy(const struct sip_msg *m, struct buf *extra,
+		    const char **why);
+
+/** A header value as one line: each fold, and any CR or LF, becomes a blank */
+void hop_put_flat(struct buf *b, struct sl val);
+
 /** The URI of a Route/Record-Route/Path element and whether it has ;lr */
 int hop_route_parse(struct sl elem, struct uri *u, bool *lr);
 

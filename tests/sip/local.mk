@@ -1,0 +1,21 @@
+if CRITERION
+check_PROGRAMS += tests/sip/test_sip
+TESTS += tests/sip/test_sip
+tests_sip_test_sip_SOURCES = \
+	tests/sip/test_auth.c \
+	tests/sip/test_chr.c \
+	tests/sip/test_flow.c \
+	tests/sip/test_frame.c \
+	tests/sip/test_hop.c \
+	tests/sip/test_ipv6.c \
+	tests/sip/test_scan.c \
+	tests/sip/test_splice.c \
+	tests/sip/test_torture.c \
+	tests/sip/test_uri.c \
+	tests/sip/msg.h
+tests_sip_test_sip_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
+	-DTORTURE='"$(abs_top_srcdir)/tests/torture"'
+tests_sip_test_sip_LDADD = sip/libsip.a base/libbase.a $(CONFIG_LIBS) \
+	$(SODIUM_LIBS) $(SSL_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
+endif
+EXTRA_DIST += $(srcdir)/tests/torture

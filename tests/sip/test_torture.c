@@ -1,0 +1,210 @@
+/* RFC 4475: what the scanner, the framer and the policy say to each message. */
+#include "sip/frame.h"
+#include "tests/sip/msg.h"
+
+Test(torture, each_datagram_gets_the_verdict_of_the_table)
+{
+	FILE *f = expect_open();
+	struct expect x;
+	unsigned n = 0;
+
+	while (expect_next(f, &x)) {
+		size_t len;
+		char *mem = torture(x.name, &len);
+		struct scanned *s = scan_mem(mem, len, true);
+		int code = s->err ? s->f.code : 0;
+		int want = atoi(x.scan);
+
+		if (!strcmp(x.scan, "drop"))
+			cr_expect(s->err == EBADMSG && !s->f.answerable,
+				  "%s: err=%d", x.name, s->err);
+		else
+			cr_expect(code == want &&
+				  (!code || s->f.answerable), "%s: %d %s",
+				  x.name, code, s->f.why ? s->f.why : "");
+		scanned_free(s);
+		free(mem);
+		n++;
+	}
+	fclose(f);
+	cr_assert_eq(n, 51);
+}
+
+Test(torture, policy_gives_what_the_scanner_leaves)
+{
+	FILE *f = expect_open();
+	struct expect x;
+	unsigned n = 0;
+
+	while (expect_next(f, &x)) {
+		size_t len;
+		char *mem = torture(x.name, &len);
+		struct scanned *s = scan_mem(mem, len, true);
+
+		if (!s->err && s->m.req) {
+			struct buf b;
+			const char *why;
+			uint16_t code;
+
+			buf_init(&b, 4096);
+			code = hop_policy(&s->m, &b, &why);
+			cr_expect_eq(code, atoi(x.udp), "%s: %u", x.name, code);
+			if (!strcmp(x.name, "bext01"))
+				SLEQ(buf_as_sl(&b), "Unsupported: "
+				     "noProxiesSupportThis, "
+				     "norDoAnyProxiesSupportThis\r\n");
+			n += code != 0;
+			buf_free(&b);
+		}
+		scanned_free(s);
+		free(mem);
+	}
+	fclose(f);
+	cr_assert_eq(n, 5);
+}
+
+/* what a stream does, in the words of the table's tcp column */
+static void stream_words(struct sl bytes, char *out, size_t size)
+{
+	struct frame fr;
+	struct sl msg;
+	const char *why;
+
+	*out = '\0';
+	frame_init(&fr, SIP_MAX_MSG);
+	cr_assert_eq(frame_push(&fr, bytes.p, bytes.n, 1), 0);
+	for (;;) {
+		enum frame_verdict v = frame_next(&fr, &msg, &why);
+		size_t n = strlen(out);
+		struct scanned *s;
+
+		if (v == FRAME_MORE) {
+			if (fr.start < fr.in.n)
+				snprintf(out + n, size - n, "%swait",
+					 n ? "," : "");
+			break;
+		}
+		s = scan_mem(msg.p, msg.n, false);
+		if (!s->err)
+			snprintf(out + n, size - n, "%sok", n ? "," : "");
+		else if (s->f.answerable)
+			snprintf(out + n, size - n, "%s%d", n ? "," : "",
+				 s->f.code);
+		else if (v == FRAME_MSG)
+			snprintf(out + n, size - n, "%sdrop", n ? "," : "");
+		if (v != FRAME_MSG) {
+			n = strlen(out);
+			snprintf(out + n, size - n, "%sclose",
+				 !n ? "" : s->f.answerable ? " " : ",");
+			scanned_free(s);
+			break;
+		}
+		scanned_free(s);
+	}
+	frame_free(&fr);
+}
+
+Test(torture, each_stream_gets_the_verdict_of_the_table)
+{
+	FILE *f = expect_open();
+	struct expect x;
+
+	while (expect_next(f, &x)) {
+		size_t len;
+		char *mem = torture(x.name, &len), got[64];
+
+		stream_words(sl_mk(mem, len), got, sizeof(got));
+		/* forward and what policy and transactions decide is "ok" */
+		if (!strcmp(x.tcp, "forward,forward,close"))
+			cr_expect_str_eq(got, "ok,ok,close", "%s: %s", x.name,
+					 got);
+		else if (!strcmp(x.scan, "ok") && !strchr(x.tcp, ' '))
+			cr_expect_str_eq(got, "ok", "%s: %s", x.name, got);
+		else
+			cr_expect_str_eq(got, x.tcp, "%s: %s", x.name, got);
+		free(mem);
+	}
+	fclose(f);
+}
+
+Test(torture, the_answer_to_each_broken_request_scans)
+{
+	struct addr src = {.af = 4, .port = 5070, .ip = {192, 0, 2, 9}};
+	FILE *f = expect_open();
+	struct expect x;
+
+	while (expect_next(f, &x)) {
+		size_t len;
+		char *mem = torture(x.name, &len);
+		struct scanned *s = scan_mem(mem, len, true), *r;
+		struct buf b;
+
+		if (s->err && s->f.answerable) {
+			buf_init(&b, 65536);
+			reply_write(&b, &s->m, &src, s->f.code,
+				    sl_cstr(s->f.why), SL("ours"), SL_NONE);
+			r = scan_mem(b.p, b.n, true);
+			/* it may carry back what was broken, but is framed,
+			 * and its lines are the ones we wrote */
+			cr_expect_eq(r->m.status, s->f.code, "%s", x.name);
+			cr_expect(r->m.body_off == b.n, "%s", x.name);
+			cr_expect_eq(r->m.count[SIP_CONTENT_LENGTH], 1);
+			cr_expect_leq(r->m.count[SIP_TO], 1, "%s", x.name);
+			cr_expect_eq(r->m.count[SIP_H_OTHER], 0, "%s", x.name);
+			scanned_free(r);
+			buf_free(&b);
+		}
+		scanned_free(s);
+		free(mem);
+	}
+	fclose(f);
+}
+
+Test(torture, one_datagram_holds_one_message)
+{
+	size_t len;
+	char *mem = torture("dblreq", &len);
+	struct scanned *s = scan_mem(mem, len, true);
+
+	cr_assert_eq(s->err, 0);
+	cr_assert_eq(s->m.meth, SIP_REGISTER);
+	cr_assert_eq(s->m.body.n, 0);
+	cr_assert_lt(s->m.raw.n, len);
+	scanned_free(s);
+	free(mem);
+}
+
+Test(torture, odd_but_valid_is_understood)
+{
+	size_t len;
+	char *mem = torture("wsinv", &len);
+	struct scanned *s = scan_mem(mem, len, true);
+	struct via v;
+
+	cr_assert_eq(s->err, 0);
+	cr_assert_eq(s->m.maxfwd, 68);
+	cr_assert_eq(s->m.cseq, 9);
+	SLEQ(s->m.to_tag, "1918181833n");
+	SLEQ(s->m.from_tag, "98asjd8");
+	cr_assert_eq(via_nth(&s->m, 1, &v), 0);
+	SLEQ(v.branch, "z9hG4bK9ikj8");
+	SLEQ(v.host, "spindle.example.com");
+	cr_assert_eq(via_nth(&s->m, 2, &v), 0);
+	SLEQ(v.branch, "z9hG4bK30239");
+	cr_assert_eq(via_nth(&s->m, 3, &v), ENOENT);
+	scanned_free(s);
+	free(mem);
+	mem = torture("longreq", &len);
+	s = scan_mem(mem, len, true);
+	cr_assert_eq(via_nth(&s->m, 33, &v), 0);
+	SLEQ(v.host, "host.example.com");
+	cr_assert_eq(via_nth(&s->m, 34, &v), ENOENT);
+	scanned_free(s);
+	free(mem);
+	mem = torture("esc02", &len);
+	s = scan_mem(mem, len, true);
+	cr_assert_eq(s->m.meth, SIP_M_OTHER);
+	cr_assert_eq(s->m.count[SIP_CONTACT], 2);
+	scanned_free(s);
+	free(mem);
+}
