@@ -1,0 +1,36 @@
+noinst_LIBRARIES += node/libnode.a
+node_libnode_a_SOURCES = \
+	node/access.c \
+	node/access.h \
+	node/binding.c \
+	node/binding.h \
+	node/config.c \
+	node/config.h \
+	node/core.c \
+	node/core.h \
+	node/files.c \
+	node/files.h \
+	node/location.c \
+	node/location.h \
+	node/proxy.c \
+	node/proxy.h \
+	node/proxy_i.h \
+	node/proxy_msg.c \
+	node/registrar.c \
+	node/registrar.h \
+	node/users.c \
+	node/users.h
+
+sbin_PROGRAMS += node/edgewise-node
+node_edgewise_node_SOURCES = \
+	node/api.c \
+	node/api.h \
+	node/lone.c \
+	node/main.c \
+	node/node.c \
+	node/node.h \
+	node/node_i.h
+node_edgewise_node_LDADD = node/libnode.a web/libweb.a \
+	cluster/libcluster.a sip/libsip.a \
+	base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
+	$(JANSSON_LIBS) $(RE_LIBS)

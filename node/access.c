@@ -1,0 +1,287 @@
+/**
+ * @file access.c  Pure. Who may do what.
+ */
+#include "node/access.h"
+#include "base/secret.h"
+#include "sip/auth.h"
+#include "sip/uri.h"
+
+void access_init(struct access *a, const struct node_config *cf,
+		 const struct users *users, const uint8_t cluster_key[32])
+{
+	*a = (struct access){ .cf = cf, .users = users };
+	secret_derive(a->nonce_key, cluster_key, "nonce 1");
+	secret_derive(a->fake_key, cluster_key, "fake user 1");
+}
+
+int access_stats(struct access *a, struct stats *st)
+{
+	int err = 0;
+
+	err |= stat_add(st, STAT_COUNTER, "node_auth_challenged_total", NULL,
+			"Requests answered 401 or 407", &a->challenged, a);
+	err |= stat_add(st, STAT_COUNTER, "node_auth_passed_total", NULL,
+			"Requests with right credentials", &a->passed, a);
+	err |= stat_add(st, STAT_COUNTER, "node_auth_wrong_total", NULL,
+			"Wrong password or unknown user", &a->wrong, a);
+	err |= stat_add(st, STAT_COUNTER, "node_auth_stale_total", NULL,
+			"Right credentials with an old nonce", &a->stale, a);
+	err |= stat_add(st, STAT_COUNTER, "node_auth_refused_total", NULL,
+			"Right credentials for an address that is another's",
+			&a->refused, a);
+	return err;
+}
+
+static bool in_nets(const struct addr_net *v, uint32_t n,
+		    const struct addr *src)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (addr_in_net(src, &v[i]))
+			return true;
+	}
+	return false;
+}
+
+bool access_edge(const struct access *a, const struct addr *src)
+{
+	return in_nets(a->cf->edge_nets, a->cf->edge_n, src);
+}
+
+bool access_peer(const struct access *a, const struct addr *client)
+{
+	return in_nets(a->cf->peer_nets, a->cf->peer_n, client);
+}
+
+const struct node_domain *access_domain(const struct access *a,
+					struct sl host)
+{
+	const struct node_domain *d = a->cf->domains.v;
+
+	if (!host.n || host.n > NODE_DOMAIN_MAX)
+		return NULL;
+	if (a->cf->any_domain)
+		return d;
+	for (uint32_t i = 0; i < a->cf->domains.n; i++) {
+		if (sl_ieq(sl_cstr(d[i].name), host))
+			return &d[i];
+	}
+	return NULL;
+}
+
+/* One request under examination */
+struct exam {
+	struct access *a;
+	const struct sip_msg *m;
+	bool reg;
+	char realm_mem[NODE_DOMAIN_MAX];
+	struct sl realm;
+	uint32_t algs;
+	struct auth_cred cred;
+	const struct sip_hdr *own;
+	uint64_t wall;
+};
+
+/* The host part of From or To, or of the Request-URI */
+static struct sl host_of(struct sl val, bool name_addr)
+{
+	struct name_addr na = { .uri = val };
+	struct uri u;
+
+	if (name_addr && name_addr_parse(&na, val))
+		return SL_NONE;
+	if (uri_parse(&u, na.uri)
+	    || (u.scheme != URI_SIP && u.scheme != URI_SIPS))
+		return SL_NONE;
+	return u.host;
+}
+
+/* RFC 3323 4.1.1.3: the From of a caller who withholds his name */
+static bool is_anonymous(struct sl from_host)
+{
+	return sl_ieq(from_host, SL("anonymous.invalid"));
+}
+
+/* Realm = domain of the AoR served: To for REGISTER, else From; a caller
+ * without a name is asked in the name of the domain he calls. */
+static const struct node_domain *pick_realm(struct exam *x)
+{
+	struct sl host = host_of(x->reg ? x->m->to : x->m->from, true);
+	const struct node_domain *d;
+
+	if (!x->reg && is_anonymous(host))
+		host = host_of(x->m->ruri, false);
+	d = access_domain(x->a, host);
+	if (!d || host.n > sizeof(x->realm_mem))
+		return NULL;
+	x->realm = sl_lower(x->realm_mem, host);
+	x->algs = d->algs;
+	return d;
+}
+
+/* Credentials for our realm among all that came; others are not ours */
+static bool find_cred(struct exam *x)
+{
+	enum sip_hid id = x->reg ? SIP_AUTHORIZATION
+		: SIP_PROXY_AUTHORIZATION;
+	const struct sip_hdr *h;
+
+	for (h = sip_hdr(x->m, id); h; h = sip_hdr_next(x->m, h)) {
+		if (auth_cred_parse(&x->cred, sip_val(x->m, h)))
+			continue;
+		if (!sl_ieq(x->cred.realm, x->realm)
+		    || !(x->algs & 1u << x->cred.alg))
+			continue;
+		x->own = h;
+		return true;
+	}
+	return false;
+}
+
+/* The user's name as the table has it: canonical user part @ realm */
+static bool user_aor(const struct exam *x, struct buf *b)
+{
+	struct sl name = x->cred.username;
+
+	if (!name.n || name.n > 256 || sl_chr(name, '@') < name.n)
+		return false;
+	buf_sl(b, name);
+	buf_chr(b, '@');
+	buf_sl(b, x->realm);
+	return !b->err;
+}
+
+/* An unknown user is checked too, against a secret of his own that nobody
+ * knows: the same work and the same answer as for a wrong password. */
+static bool check(const struct exam *x, const struct user *us, struct sl aor)
+{
+	char hex[AUTH_HEX_MAX];
+	uint8_t mac[32];
+	struct buf b;
+	struct sl ha1 = us ? us->ha1[x->cred.alg] : SL_NONE;
+	bool known = ha1.n > 0;
+
+	if (!known) {
+		secret_mac(mac, x->a->fake_key, aor.p, aor.n);
+		memcpy(mac + 16, mac, 16);
+		buf_fixed(&b, hex, sizeof(hex));
+		buf_hex(&b, mac, x->cred.alg == AUTH_MD5 ? 16 : 32);
+		ha1 = buf_as_sl(&b);
+	}
+	return auth_check(&x->cred, ha1, x->m->method) && known;
+}
+
+/* RFC 7616 3.4.6: the URI in the credentials is the one asked for. Some
+ * phones leave out port or parameters, so the AoR forms are compared. */
+static bool same_uri(const struct exam *x)
+{
+	char m1[SIP_AOR_MAX], m2[SIP_AOR_MAX];
+	struct buf b1, b2;
+
+	if (sl_eq(x->cred.uri, x->m->ruri))
+		return true;
+	buf_fixed(&b1, m1, sizeof(m1));
+	buf_fixed(&b2, m2, sizeof(m2));
+	if (aor_canon(&b1, x->cred.uri) || aor_canon(&b2, x->m->ruri))
+		return false;
+	return sl_eq(buf_as_sl(&b1), buf_as_sl(&b2));
+}
+
+static void challenge(struct exam *x, bool stale, struct buf *extra,
+		      struct access_verdict *v)
+{
+	char mem[AUTH_NONCE_MAX * 2];
+	struct buf nonce;
+
+	buf_fixed(&nonce, mem, sizeof(mem));
+	auth_nonce_make(&nonce, x->a->nonce_key, x->realm, x->wall,
+			x->a->salt++);
+	auth_challenge(extra, !x->reg, x->realm, buf_as_sl(&nonce), x->algs,
+		       stale);
+	x->a->challenged++;
+	v->code = x->reg ? 401 : 407;
+	v->why = sip_phrase(v->code);
+}
+
+static void refuse(struct exam *x, struct access_verdict *v, const char *why)
+{
+	x->a->refused++;
+	v->code = 403;
+	v->why = why;
+}
+
+/* An AoR may be used by its owner alone */
+static bool owns(struct sl user, struct sl val)
+{
+	struct name_addr na;
+	char mem[SIP_AOR_MAX];
+	struct buf b;
+
+	buf_fixed(&b, mem, sizeof(mem));
+	return !name_addr_parse(&na, val) && !aor_canon(&b, na.uri)
+		&& sl_eq(buf_as_sl(&b), user);
+}
+
+static void judge(struct exam *x, struct buf *extra,
+		  struct access_verdict *v)
+{
+	char name[512], canon[SIP_AOR_MAX];
+	struct buf b, c;
+	struct sl aor;
+	enum auth_nonce nonce;
+	const struct user *us;
+
+	buf_fixed(&b, name, sizeof(name));
+	buf_lit(&b, "sip:");
+	buf_fixed(&c, canon, sizeof(canon));
+	if (!find_cred(x) || !user_aor(x, &b)
+	    || aor_canon(&c, buf_as_sl(&b))) {
+		challenge(x, false, extra, v);
+		return;
+	}
+	aor = buf_as_sl(&c);
+	us = users_find(x->a->users, sl_sub(buf_as_sl(&b), 4, b.n));
+	nonce = auth_nonce_check(x->cred.nonce, x->a->nonce_key, x->realm,
+				 x->wall, x->a->cf->nonce_age);
+	if (!check(x, us, aor)) {
+		x->a->wrong++;
+		challenge(x, false, extra, v);
+		return;
+	}
+	/* the password is right, so the phone need not ask its user again */
+	if (nonce != NONCE_OK) {
+		x->a->stale++;
+		challenge(x, true, extra, v);
+		return;
+	}
+	if (!same_uri(x)) {
+		v->code = 400;
+		v->why = "Digest For Another URI";
+		return;
+	}
+	x->a->passed++;
+	v->own = x->own;
+	if (x->reg && !owns(aor, x->m->to))
+		refuse(x, v, "Not Your Address");
+	else if (!owns(aor, x->m->from)
+		 && (x->reg || !is_anonymous(host_of(x->m->from, true))))
+		refuse(x, v, "From Is Not Yours");
+}
+
+void access_check(struct access *a, const struct sip_msg *m,
+		  const struct addr *client, uint64_t wall,
+		  struct buf *extra, struct access_verdict *v)
+{
+	struct exam x = { .a = a, .m = m, .wall = wall,
+			  .reg = m->meth == SIP_REGISTER };
+
+	*v = (struct access_verdict){ 0 };
+	if (m->meth == SIP_ACK || m->meth == SIP_CANCEL
+	    || a->cf->auth == NODE_AUTH_OFF
+	    || (client && access_peer(a, client)))
+		return;
+	if (!pick_realm(&x)) {
+		refuse(&x, v, "From Is Not Served Here");
+		return;
+	}
+	judge(&x, extra, v);
+}

@@ -1,0 +1,55 @@
+/**
+ * @file access.h  Pure. Who may do what: sources that may speak to us, domains
+ * served, digest authentication, whose From may be used. RFC 3261 22.
+ */
+#ifndef NODE_ACCESS_H
+#define NODE_ACCESS_H
+
+#include "base/addr.h"
+#include "base/stat.h"
+#include "node/config.h"
+#include "node/users.h"
+#include "sip/scan.h"
+
+struct access {
+	const struct node_config *cf;     /**< borrowed                       */
+	const struct users *users;        /**< borrowed; NULL = nobody        */
+	uint8_t nonce_key[32];            /**< the same on all nodes          */
+	uint8_t fake_key[32];             /**< makes HA1s of unknown users    */
+	uint64_t salt;                    /**< counts nonces made             */
+	uint64_t challenged, passed, wrong, stale, refused;
+};
+
+/** @param cluster_key  shared by all nodes, so that each can check the nonces
+ *                      of the others */
+void access_init(struct access *a, const struct node_config *cf,
+		 const struct users *users, const uint8_t cluster_key[32]);
+int  access_stats(struct access *a, struct stats *st);
+
+/** SIP from this address is taken at all */
+bool access_edge(const struct access *a, const struct addr *src);
+bool access_peer(const struct access *a, const struct addr *client);
+
+/** Settings of a served domain; NULL = not served. `any` serves all of them
+ *  with one entry. host: as in a URI, no port */
+const struct node_domain *access_domain(const struct access *a,
+					struct sl host);
+
+struct access_verdict {
+	uint16_t code;                /**< 0 = may pass; else the answer     */
+	const char *why;              /**< literal: reason phrase            */
+	const struct sip_hdr *own;    /**< the credentials meant for us      */
+};
+
+/**
+ * Decide over a request of a client.
+ *
+ * @param client  address of the client, NULL = not known
+ * @param extra   challenge lines for the answer are appended
+ * @param wall    [ms]
+ */
+void access_check(struct access *a, const struct sip_msg *m,
+		  const struct addr *client, uint64_t wall,
+		  struct buf *extra, struct access_verdict *v);
+
+#endif

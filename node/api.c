@@ -1,0 +1,193 @@
+/**
+ * @file api.c  Shell. Status and readiness of a node over HTTP.
+ */
+#include "node/api.h"
+#include "base/clk.h"
+#include "node/node_i.h"
+#include "web/admin.h"
+#include "web/jsn.h"
+#include <config.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct api {
+	struct node *n;
+	struct http_srv *srv;
+	struct admin admin;
+};
+
+static void put_hex(json_t *o, const char *key, uint64_t v)
+{
+	char txt[24];
+
+	(void)snprintf(txt, sizeof(txt), "%016llx", (unsigned long long)v);
+	jsn_str(o, key, txt);
+}
+
+static json_t *registrar_json(const struct node *n, const struct core_view *v)
+{
+	const struct store_stats *ss = store_stats(n->store);
+	json_t *o = json_object();
+
+	jsn_u64(o, "contacts", ss->contacts);
+	jsn_u64(o, "records", ss->records);
+	jsn_u64(o, "tombstones", ss->tombs);
+	jsn_u64(o, "expired", ss->expired);
+	jsn_u64(o, "accepted", v->accepted);
+	jsn_u64(o, "fetched", v->fetched);
+	jsn_u64(o, "repeated", v->repeated);
+	jsn_u64(o, "rejected", v->rejected);
+	return o;
+}
+
+static json_t *member_json(const struct cluster_member_view *m)
+{
+	json_t *o = json_object();
+
+	jsn_str(o, "name", m->name);
+	put_hex(o, "node", m->node);
+	jsn_addr(o, "address", &m->addr);
+	jsn_bool(o, "self", m->self);
+	jsn_bool(o, "linked", m->linked);
+	jsn_str(o, "health", cluster_health_name(m->health));
+	jsn_str(o, "state", cluster_state_name(m->state));
+	jsn_bool(o, "majority", m->majority);
+	jsn_u64(o, "heard_ago_ms", m->heard_ago);
+	jsn_u64(o, "since_ms", m->since);
+	jsn_u64(o, "rtt_us", m->rtt_us);
+	jsn_put(o, "clock_ms", json_integer(m->clock_ms));
+	jsn_u64(o, "contacts", m->contacts);
+	jsn_u64(o, "records", m->records);
+	jsn_u64(o, "seq", m->seq);
+	jsn_u64(o, "have", m->sent_to_us);
+	jsn_u64(o, "acked", m->acked_by_it);
+	jsn_u64(o, "lag_ms", m->lag_ms);
+	jsn_bool(o, "settings_differ", m->settings_differ);
+	jsn_bool(o, "users_differ", m->users_differ);
+	return o;
+}
+
+static json_t *cluster_json(const struct node *n)
+{
+	json_t *o = json_object(), *list = json_array();
+	struct cluster_view *v = calloc(1, sizeof(*v));
+
+	if (v && n->cluster) {
+		cluster_view(n->cluster, v);
+		jsn_str(o, "state", cluster_state_name(v->state));
+		jsn_bool(o, "synced", v->synced);
+		jsn_bool(o, "majority", v->majority);
+		jsn_u64(o, "alive", v->alive);
+		jsn_u64(o, "members", v->members);
+		jsn_u64(o, "seq", v->seq);
+		jsn_u64(o, "acked", v->acked);
+		jsn_u64(o, "links", v->links_now);
+		jsn_u64(o, "auth_failed", v->auth_failed);
+		for (uint32_t i = 0; i < v->n; i++)
+			(void)json_array_append_new(list,
+						    member_json(&v->m[i]));
+	}
+	free(v);
+	jsn_put(o, "nodes", list);
+	return o;
+}
+
+/* What an operator should look at */
+static json_t *warnings_json(const struct node *n)
+{
+	struct cluster_view *v = calloc(1, sizeof(*v));
+	json_t *list = json_array();
+	char txt[160];
+
+	if (n->cf.auth == NODE_AUTH_OFF)
+		(void)json_array_append_new(list, json_string(
+			"auth = \"off\": clients are not challenged"));
+	if (n->cf.any_domain)
+		(void)json_array_append_new(list, json_string(
+			"domains = \"any\": every domain is served"));
+	if (v && n->cluster)
+		cluster_view(n->cluster, v);
+	for (uint32_t i = 0; v && i < v->n; i++) {
+		const struct cluster_member_view *m = &v->m[i];
+
+		if (m->self || (!m->settings_differ && !m->users_differ))
+			continue;
+		(void)snprintf(txt, sizeof(txt), "%s of node %s differ from ours",
+			       m->settings_differ && m->users_differ
+			       ? "settings and users" : m->settings_differ
+			       ? "settings" : "users", m->name);
+		(void)json_array_append_new(list, json_string(txt));
+	}
+	free(v);
+	return list;
+}
+
+static json_t *status(void *arg)
+{
+	struct api *a = arg;
+	struct node *n = a->n;
+	json_t *o = json_object();
+	struct core_view v;
+
+	core_view(n->core, &v);
+	jsn_str(o, "program", "edgewise-node");
+	jsn_str(o, "version", PACKAGE_VERSION);
+	jsn_str(o, "name", n->cf.name);
+	put_hex(o, "node", n->id);
+	jsn_addr(o, "sip", &n->cf.sip.address);
+	jsn_str(o, "state", n->stopping ? "stopping" : v.ready ? "ready"
+		: "joining");
+	jsn_u64(o, "uptime_s", (clk_wall() - n->started) / 1000);
+	jsn_u64(o, "users", users_count(n->users));
+	jsn_u64(o, "reloads", n->reloads);
+	jsn_u64(o, "reloads_failed", n->reloads_failed);
+	jsn_u64(o, "connections", transport_conns(n->tr));
+	jsn_u64(o, "forks", v.forks);
+	jsn_u64(o, "server_transactions", v.server_now);
+	jsn_u64(o, "client_transactions", v.client_now);
+	jsn_u64(o, "dropped_source", v.dropped_source);
+	jsn_u64(o, "malformed", v.malformed);
+	jsn_put(o, "registrar", registrar_json(n, &v));
+	jsn_put(o, "cluster", cluster_json(n));
+	jsn_put(o, "warnings", warnings_json(n));
+	return o;
+}
+
+static bool ready(struct buf *why, void *arg)
+{
+	struct api *a = arg;
+	struct core_view v;
+
+	core_view(a->n->core, &v);
+	if (!v.ready)
+		buf_str(why, v.reason);
+	return v.ready;
+}
+
+int api_alloc(struct api **ap, struct node *n)
+{
+	struct api *a = calloc(1, sizeof(*a));
+	int err;
+
+	if (!a)
+		return ENOMEM;
+	a->n = n;
+	a->admin = (struct admin){ n->st, ready, status, a };
+	err = http_srv_alloc(&a->srv, "http", &n->cf.http.address, n->st);
+	if (!err)
+		err = admin_routes(a->srv, &a->admin);
+	if (err)
+		api_free(a);
+	else
+		*ap = a;
+	return err;
+}
+
+void api_free(struct api *a)
+{
+	if (!a)
+		return;
+	http_srv_free(a->srv);
+	free(a);
+}

@@ -1,0 +1,315 @@
+/**
+ * @file config.c  Shell. Settings of edgewise-node as a table.
+ */
+#include "node/config.h"
+#include "base/log.h"
+#include "sip/auth.h"
+#include <errno.h>
+#include <stdlib.h>
+
+#define OFF(field) offsetof(struct node_config, field)
+
+static const char *const auth_names[] = { "off", "on", NULL };
+static const char *const fork_names[] = { "parallel", "serial", NULL };
+static const char *const level_names[] = {
+	"error", "warn", "info", "debug", NULL
+};
+static const char *const target_names[] = { "stderr", "syslog", "none", NULL };
+
+static const struct cfg_key text_keys[] = {
+	{ .name = "", .type = CFG_STR, .off = 0, .max = NODE_TEXT_MAX },
+	{ .name = NULL }
+};
+
+static const struct cfg_key domain_keys[] = {
+	{ .name = "name", .type = CFG_STR,
+	  .off = offsetof(struct node_domain, name),
+	  .min = 1, .max = NODE_DOMAIN_MAX,
+	  .help = "domain served, or \"any\"" },
+	{ .name = "algorithms", .type = CFG_LIST,
+	  .off = offsetof(struct node_domain, algorithms),
+	  .min = 0, .max = AUTH_ALG_N, .def = "",
+	  .help = "digest algorithms offered: \"MD5\", \"SHA-256\"",
+	  .sub = text_keys, .elem_size = sizeof(struct node_text) },
+	{ .name = NULL }
+};
+
+#define U32(n, field, lo, hi, d, u, h) \
+	{ .name = n, .type = CFG_U32, .off = OFF(field), .min = lo, \
+	  .max = hi, .def = d, .unit = u, .help = h }
+#define U32R(n, field, lo, hi, d, u, h) \
+	{ .name = n, .type = CFG_U32, .off = OFF(field), .min = lo, \
+	  .max = hi, .def = d, .unit = u, .help = h, .reload = true }
+#define STR(n, field, d, h) \
+	{ .name = n, .type = CFG_STR, .off = OFF(field), \
+	  .max = sizeof(((struct node_config *)0)->field) - 1, .def = d, \
+	  .help = h }
+#define IP(n, field, d, h) \
+	{ .name = n, .type = CFG_IP, .off = OFF(field), .def = d, .help = h }
+#define TEXTS(n, field, lo, hi, d, rl, h) \
+	{ .name = n, .type = CFG_LIST, .off = OFF(field), .min = lo, \
+	  .max = hi, .def = d, .help = h, .sub = text_keys, \
+	  .elem_size = sizeof(struct node_text), .reload = rl }
+#define ENUM(n, field, names_, d, rl, h) \
+	{ .name = n, .type = CFG_ENUM, .off = OFF(field), .def = d, \
+	  .names = names_, .reload = rl, .help = h }
+
+const struct cfg_key node_config_keys[] = {
+	STR("name", name, "n1", "unique in the cluster"),
+	IP("sip.address", sip.address, "127.0.0.11",
+	   "our address for the edges"),
+	U32("sip.port", sip.port, 1, 65535, "5060", NULL,
+	    "port for UDP and TCP"),
+	TEXTS("edges", edges, 1, 256, "\"127.0.0.1\"", true,
+	      "SIP is accepted from these only (addresses or networks)"),
+	{ .name = "domains", .type = CFG_LIST, .off = OFF(domains),
+	  .min = 1, .max = 1000, .def = "\"example.com\"",
+	  .help = "domains served; \"any\" serves every domain",
+	  .sub = domain_keys, .elem_size = sizeof(struct node_domain),
+	  .reload = true },
+	ENUM("auth", auth, auth_names, "on", true,
+	     "digest authentication of clients"),
+	STR("users_file", users_file, "/etc/edgewise/users",
+	    "credentials, made with `edgewise user`"),
+	U32R("nonce_age", nonce_age, 10, 86400, "300", "s",
+	     "how long a nonce is accepted"),
+	TEXTS("peers", peers, 0, 1000, "", true,
+	      "sources that are not challenged (addresses or networks)"),
+	U32R("registrar.min_expires", registrar.min_expires, 1, 86400, "60",
+	     "s", "shorter wishes are answered 423"),
+	U32R("registrar.max_expires", registrar.max_expires, 1, 86400, "3600",
+	     "s", "longer wishes are shortened to this"),
+	U32R("registrar.default_expires", registrar.default_expires, 1, 86400,
+	     "3600", "s", "for contacts that name no time"),
+	U32R("registrar.max_contacts", registrar.max_contacts, 1, 60, "10",
+	     NULL, "contacts of one address of record"),
+	U32R("registrar.max_contact", registrar.max_contact, 64, 1024, "1024",
+	     "bytes", "longest contact URI"),
+	U32R("registrar.max_aor", registrar.max_aor, 16, 500, "256", "bytes",
+	     "longest address of record"),
+	U32R("registrar.max_path", registrar.max_path, 64, 4096, "2048",
+	     "bytes", "longest Path"),
+	U32("registrar.max_bindings", registrar.max_bindings, 1, 100000000,
+	    "1000000", NULL, "contacts in all"),
+	U32("timers.t1", timers.t1, 50, 5000, "500", "ms", "RFC 3261 T1"),
+	U32("timers.t2", timers.t2, 500, 30000, "4000", "ms", "RFC 3261 T2"),
+	U32("timers.t4", timers.t4, 500, 30000, "5000", "ms", "RFC 3261 T4"),
+	U32R("timers.ring", timers.ring, 1000, 3600000, "180000", "ms",
+	     "longest ringing of one branch (Timer C)"),
+	ENUM("fork", fork, fork_names, "parallel", true,
+	     "contacts of equal q at once, or one after the other"),
+	U32R("max_branches", max_branches, 1, 64, "16", NULL,
+	     "branches of one request"),
+	IP("cluster.address", cluster.address, "127.0.0.11",
+	   "our address for the other nodes"),
+	U32("cluster.port", cluster.port, 1, 65535, "5080", NULL,
+	    "port for the other nodes"),
+	STR("cluster.key_file", cluster.key_file,
+	    "/etc/edgewise/cluster.key", "key that all nodes share"),
+	TEXTS("cluster.peers", cluster.peers, 0, 64, "", false,
+	      "address:port of the other nodes"),
+	U32("cluster.heartbeat", cluster.heartbeat, 50, 10000, "500", "ms",
+	    "interval of heartbeats"),
+	U32("cluster.dead", cluster.dead, 200, 60000, "3000", "ms",
+	    "silence after which a node counts as dead"),
+	U32("limits.max_message", limits.max_message, 4096, 65535, "65535",
+	    "bytes", "largest SIP message"),
+	U32("limits.max_transactions", limits.max_transactions, 100, 10000000,
+	    "100000", NULL, "above: 503 with Retry-After"),
+	U32("limits.max_connections", limits.max_connections, 10, 100000,
+	    "1000", NULL, "streams open at once"),
+	IP("http.address", http.address, "127.0.0.1",
+	   "management address"),
+	U32("http.port", http.port, 1, 65535, "8061", NULL,
+	    "management port"),
+	STR("state_dir", state_dir, "/var/lib/edgewise-node",
+	    "the node's identity"),
+	ENUM("log.level", log.level, level_names, "info", true,
+	     "error, warn, info or debug"),
+	ENUM("log.target", log.target, target_names, "stderr", false,
+	     "stderr or syslog"),
+	{ .name = NULL }
+};
+
+struct check {
+	struct cfg_errs *errs;
+	const char *file;
+};
+
+static int nets(struct check *k, const char *key, const struct cfg_list *l,
+		struct addr_net **vp, uint32_t *np)
+{
+	const struct node_text *t = l->v;
+	struct addr_net *v = calloc(l->n + 1, sizeof(*v));
+
+	if (!v)
+		return ENOMEM;
+	*vp = v;
+	*np = l->n;
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (addr_net_parse(&v[i], sl_cstr(t[i].s)))
+			cfg_err(k->errs, k->file, 0, key,
+				"\"%s\" is not an address or network",
+				t[i].s);
+	}
+	return 0;
+}
+
+static void domain_algs(struct check *k, struct node_domain *d)
+{
+	const struct node_text *t = d->algorithms.v;
+
+	for (uint32_t i = 0; i < d->algorithms.n; i++) {
+		uint32_t a = 0;
+
+		while (a < AUTH_ALG_N && strcmp(t[i].s, auth_alg_name(a)))
+			a++;
+		if (a == AUTH_ALG_N)
+			cfg_err(k->errs, k->file, 0, "domains.algorithms",
+				"\"%s\" is unknown, \"MD5\" or \"SHA-256\" "
+				"is allowed", t[i].s);
+		else
+			d->algs |= 1u << a;
+	}
+	if (!d->algs)
+		d->algs = 1u << AUTH_MD5;
+}
+
+static void domains(struct check *k, struct node_config *c)
+{
+	struct node_domain *d = c->domains.v;
+	size_t n;
+
+	for (uint32_t i = 0; i < c->domains.n; i++) {
+		n = strlen(d[i].name);
+		(void)sl_lower(d[i].name, sl_mk(d[i].name, n));
+		domain_algs(k, &d[i]);
+		if (!strcmp(d[i].name, "any"))
+			c->any_domain = true;
+		for (uint32_t j = 0; j < i; j++) {
+			if (!strcmp(d[i].name, d[j].name))
+				cfg_err(k->errs, k->file, 0, "domains",
+					"\"%s\" is there twice", d[i].name);
+		}
+	}
+	if (c->any_domain && c->domains.n > 1)
+		cfg_err(k->errs, k->file, 0, "domains",
+			"\"any\" stands alone or not at all");
+}
+
+static int cluster_peers(struct check *k, struct node_config *c)
+{
+	const struct node_text *t = c->cluster.peers.v;
+	struct addr self = c->cluster.address;
+	struct addr a;
+
+	self.port = (uint16_t)c->cluster.port;
+	c->cluster_peers = calloc(c->cluster.peers.n + 1, sizeof(a));
+	if (!c->cluster_peers)
+		return ENOMEM;
+	for (uint32_t i = 0; i < c->cluster.peers.n; i++) {
+		a = (struct addr){ 0 };
+		if (addr_parse(&a, sl_cstr(t[i].s), 5080)) {
+			cfg_err(k->errs, k->file, 0, "cluster.peers",
+				"\"%s\" is not address:port", t[i].s);
+			continue;
+		}
+		if (!addr_eq(&a, &self))
+			c->cluster_peers[c->cluster_peer_n++] = a;
+	}
+	return 0;
+}
+
+static void cross(struct check *k, struct node_config *c)
+{
+	if (!c->name[0])
+		cfg_err(k->errs, k->file, 0, "name", "must not be empty");
+	if (c->registrar.min_expires > c->registrar.max_expires)
+		cfg_err(k->errs, k->file, 0, "registrar.min_expires",
+			"%u is above max_expires = %u",
+			c->registrar.min_expires, c->registrar.max_expires);
+	if (c->registrar.default_expires < c->registrar.min_expires
+	    || c->registrar.default_expires > c->registrar.max_expires)
+		cfg_err(k->errs, k->file, 0, "registrar.default_expires",
+			"%u is not within min_expires..max_expires",
+			c->registrar.default_expires);
+	if (addr_is_any(&c->sip.address))
+		cfg_err(k->errs, k->file, 0, "sip.address",
+			"must be one address, it stands in our Via");
+	if (c->cluster.dead < 2 * c->cluster.heartbeat)
+		cfg_err(k->errs, k->file, 0, "cluster.dead",
+			"must be at least twice the heartbeat");
+	if (c->auth == NODE_AUTH_ON && !c->users_file[0])
+		cfg_err(k->errs, k->file, 0, "users_file",
+			"must be given when auth is \"on\"");
+}
+
+static int finish(struct node_config *c, const char *file,
+		  struct cfg_errs *errs)
+{
+	struct check k = { errs, file };
+	int err;
+
+	err = nets(&k, "edges", &c->edges, &c->edge_nets, &c->edge_n);
+	if (!err)
+		err = nets(&k, "peers", &c->peers, &c->peer_nets, &c->peer_n);
+	if (!err)
+		err = cluster_peers(&k, c);
+	if (!err) {
+		domains(&k, c);
+		cross(&k, c);
+		if (errs->n)
+			err = EBADMSG;
+	}
+	c->sip.address.port = (uint16_t)c->sip.port;
+	c->cluster.address.port = (uint16_t)c->cluster.port;
+	c->http.address.port = (uint16_t)c->http.port;
+	if (err)
+		node_config_clear(c);
+	return err;
+}
+
+int node_config_read(struct node_config *c, const char *path,
+		     struct cfg_errs *errs)
+{
+	int err;
+
+	memset(c, 0, sizeof(*c));
+	err = cfg_read_file(c, node_config_keys, path, errs);
+	return err ? err : finish(c, path, errs);
+}
+
+int node_config_read_mem(struct node_config *c, const char *name,
+			 const char *text, struct cfg_errs *errs)
+{
+	int err;
+
+	memset(c, 0, sizeof(*c));
+	err = cfg_read_mem(c, node_config_keys, name, text, errs);
+	return err ? err : finish(c, name, errs);
+}
+
+void node_config_clear(struct node_config *c)
+{
+	struct node_domain *d = c->domains.v;
+
+	for (uint32_t i = 0; i < c->domains.n; i++)
+		cfg_clear(&d[i], domain_keys);
+	free(c->edge_nets);
+	free(c->peer_nets);
+	free(c->cluster_peers);
+	cfg_clear(c, node_config_keys);
+	memset(c, 0, sizeof(*c));
+}
+
+static bool shared(const struct cfg_key *k)
+{
+	return !strcmp(k->name, "domains") || !strcmp(k->name, "auth")
+		|| !strcmp(k->name, "nonce_age")
+		|| !strncmp(k->name, "registrar.", 10);
+}
+
+uint64_t node_config_digest(const struct node_config *c)
+{
+	return cfg_digest(c, node_config_keys, shared);
+}

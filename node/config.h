@@ -1,0 +1,89 @@
+/**
+ * @file config.h  Shell. Settings of edgewise-node: etc/node.conf.
+ */
+#ifndef NODE_CONFIG_H
+#define NODE_CONFIG_H
+
+#include "base/cfg.h"
+
+enum { NODE_NAME_MAX = 63, NODE_DOMAIN_MAX = 255, NODE_TEXT_MAX = 63 };
+
+/** A domain as the file has it; `algs` is filled after reading */
+struct node_domain {
+	char name[NODE_DOMAIN_MAX + 1];    /**< lower case                    */
+	struct cfg_list algorithms;        /**< struct node_text              */
+	uint32_t algs;                     /**< bits 1 << enum auth_alg       */
+};
+
+struct node_text {
+	char s[NODE_TEXT_MAX + 1];
+};
+
+enum node_auth { NODE_AUTH_OFF, NODE_AUTH_ON };
+
+struct node_config {
+	char name[NODE_NAME_MAX + 1];
+	struct {
+		struct addr address;
+		uint32_t port;
+	} sip;
+	struct cfg_list edges;             /**< struct node_text              */
+	struct cfg_list domains;           /**< struct node_domain            */
+	uint32_t auth;                     /**< enum node_auth                */
+	char users_file[256];
+	uint32_t nonce_age;                /**< [s]                           */
+	struct cfg_list peers;             /**< struct node_text              */
+	struct {
+		uint32_t min_expires, max_expires, default_expires;   /**< [s] */
+		uint32_t max_contacts;             /**< per AoR               */
+		uint32_t max_contact, max_aor, max_path;         /**< [bytes] */
+		uint32_t max_bindings;             /**< in all                */
+	} registrar;
+	struct {
+		uint32_t t1, t2, t4, ring;         /**< [ms]                  */
+	} timers;
+	uint32_t max_branches;
+	uint32_t fork;                     /**< enum node_fork                */
+	struct {
+		struct addr address;
+		uint32_t port;
+		char key_file[256];
+		struct cfg_list peers;             /**< struct node_text      */
+		uint32_t heartbeat, dead;          /**< [ms]                  */
+	} cluster;
+	struct {
+		uint32_t max_message, max_transactions, max_connections;
+	} limits;
+	struct {
+		struct addr address;
+		uint32_t port;
+	} http;
+	char state_dir[256];
+	struct {
+		uint32_t level, target;
+	} log;
+
+	/* made from the above when all of it is right */
+	bool any_domain;                   /**< domains = "any"               */
+	struct addr_net *edge_nets, *peer_nets;
+	uint32_t edge_n, peer_n;
+	struct addr *cluster_peers;        /**< without our own address       */
+	uint32_t cluster_peer_n;
+};
+
+enum node_fork { NODE_FORK_PARALLEL, NODE_FORK_SERIAL };
+
+extern const struct cfg_key node_config_keys[];
+
+/** Read, check, and make the tables above. On error *c is empty.
+ *  @return 0, ENOENT, EBADMSG (texts in errs), ENOMEM */
+int  node_config_read(struct node_config *c, const char *path,
+		      struct cfg_errs *errs);
+/** The same from memory */
+int  node_config_read_mem(struct node_config *c, const char *name,
+			  const char *text, struct cfg_errs *errs);
+void node_config_clear(struct node_config *c);
+/** Over what all nodes of a cluster must agree on (domains, auth, registrar) */
+uint64_t node_config_digest(const struct node_config *c);
+
+#endif

@@ -1,0 +1,65 @@
+/**
+ * @file core.h  Pure. The whole of a node between its sockets: messages in,
+ * effects out. Registrar, proxy, access, behind one transaction layer.
+ *
+ * `now` is monotonic [ms], `wall` is the wall clock [ms].
+ */
+#ifndef NODE_CORE_H
+#define NODE_CORE_H
+
+#include "base/stat.h"
+#include "cluster/store.h"
+#include "node/config.h"
+#include "node/users.h"
+#include "sip/flow.h"
+#include "sip/frame.h"
+
+struct core;
+
+struct core_conf {
+	const struct node_config *cf;     /**< borrowed until core_reconf()   */
+	const struct users *users;        /**< borrowed; NULL = nobody        */
+	struct store *store;              /**< borrowed                       */
+	uint8_t cluster_key[32];          /**< nonces                         */
+	uint8_t store_key[32];            /**< as in struct store_conf        */
+	uint8_t secret[32];               /**< random, of this process        */
+	uint16_t lst_udp, lst_tcp;        /**< listener indexes               */
+	struct addr self;                 /**< our SIP address, port included */
+};
+
+int  core_alloc(struct core **cp, const struct core_conf *cc,
+		struct stats *st, uint64_t now);
+void core_free(struct core *c);
+/** New settings and users (both borrowed) after a reload */
+void core_reconf(struct core *c, const struct node_config *cf,
+		 const struct users *users);
+
+/** One message came. verdict and why as in struct transport_h */
+void core_recv(struct core *c, const struct flow *f, struct sl msg,
+	       enum frame_verdict v, const char *why, uint64_t now,
+	       uint64_t wall);
+void core_lost(struct core *c, const struct flow *f, int err, uint64_t now,
+	       uint64_t wall);
+void core_tick(struct core *c, uint64_t now, uint64_t wall);
+uint64_t core_next(const struct core *c);
+bool core_poll(struct core *c, struct sip_out *out);
+
+/**
+ * Until this says ready, requests are answered 503. text: the value of
+ * Edgewise-Health ("state=ready;contacts=17"), copied, at most 255 bytes.
+ * reason: literal, reason phrase while not ready.
+ */
+void core_set_health(struct core *c, bool ready, const char *reason,
+		     const char *text);
+
+/** For the status page */
+struct core_view {
+	bool ready;
+	const char *reason;
+	uint64_t forks, server_now, client_now;
+	uint64_t accepted, fetched, repeated, rejected;
+	uint64_t dropped_source, malformed;
+};
+void core_view(const struct core *c, struct core_view *v);
+
+#endif

@@ -1,0 +1,160 @@
+/**
+ * @file files.c  Shell. Small files of a node.
+ */
+#include "node/files.h"
+#include "base/secret.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int files_read(struct buf *b, const char *path, size_t max)
+{
+	int fd, err = 0;
+	ssize_t n;
+	uint8_t *p;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	buf_init(b, max + 1);
+	for (;;) {
+		size_t want = b->n + 65536 > max + 1 ? max + 1 - b->n : 65536;
+
+		p = want ? buf_room(b, want) : NULL;
+		if (!p) {
+			err = want ? b->err : EFBIG;
+			break;
+		}
+		n = read(fd, p, want);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			err = n < 0 ? errno : 0;
+			break;
+		}
+		b->n += (size_t)n;
+	}
+	(void)close(fd);
+	if (err)
+		buf_free(b);
+	return err;
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static int unhex(uint8_t *out, size_t n, struct sl s)
+{
+	if (s.n != 2 * n)
+		return EBADMSG;
+	for (size_t i = 0; i < n; i++) {
+		int hi = hex_value(s.p[2 * i]), lo = hex_value(s.p[2 * i + 1]);
+
+		if (hi < 0 || lo < 0)
+			return EBADMSG;
+		out[i] = (uint8_t)(hi << 4 | lo);
+	}
+	return 0;
+}
+
+int files_key(uint8_t key[32], const char *path)
+{
+	struct buf b;
+	int err;
+
+	err = files_read(&b, path, 1024);
+	if (err)
+		return err;
+	err = unhex(key, 32, sl_trim(buf_as_sl(&b)));
+	buf_free(&b);
+	return err;
+}
+
+/* Written beside and renamed: a crash leaves the whole file or none */
+static int write_id(uint64_t id, const char *path)
+{
+	char tmp[320], txt[24];
+	int fd, n, err = 0;
+
+	n = snprintf(txt, sizeof(txt), "%016llx\n", (unsigned long long)id);
+	(void)snprintf(tmp, sizeof(tmp), "%s.new", path);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno;
+	if (write(fd, txt, (size_t)n) != n || fsync(fd))
+		err = errno ? errno : EIO;
+	if (close(fd) && !err)
+		err = errno;
+	if (!err && rename(tmp, path))
+		err = errno;
+	if (err)
+		(void)unlink(tmp);
+	return err;
+}
+
+static int read_id(uint64_t *id, const char *path)
+{
+	uint8_t raw[8];
+	struct buf b;
+	int err;
+
+	err = files_read(&b, path, 64);
+	if (err)
+		return err;
+	err = unhex(raw, sizeof(raw), sl_trim(buf_as_sl(&b)));
+	buf_free(&b);
+	*id = 0;
+	for (unsigned i = 0; !err && i < sizeof(raw); i++)
+		*id = *id << 8 | raw[i];
+	return err ? err : *id ? 0 : EBADMSG;
+}
+
+int files_id(uint64_t *id, const char *dir)
+{
+	char path[300];
+	int err;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return errno;
+	(void)snprintf(path, sizeof(path), "%s/id", dir);
+	err = read_id(id, path);
+	if (err != ENOENT)
+		return err;
+	do {
+		secret_random(id, sizeof(*id));
+	} while (!*id);
+	return write_id(*id, path);
+}
+
+int files_users(struct users **up, const char *path, struct cfg_errs *errs)
+{
+	uint8_t key[SECRET_KEY];
+	struct users_err e;
+	struct buf b;
+	int err;
+
+	err = files_read(&b, path, USERS_FILE_MAX);
+	if (err) {
+		cfg_err(errs, path, 0, "users_file", "%s", strerror(err));
+		return err;
+	}
+	secret_random(key, sizeof(key));
+	err = users_parse(up, buf_as_sl(&b), key, &e);
+	if (err)
+		cfg_err(errs, path, e.line, "users_file", "%s, allowed: "
+			"user@domain:MD5-HA1[:SHA256-HA1] per line",
+			e.why ? e.why : strerror(err));
+	buf_free(&b);
+	return err;
+}

@@ -1,0 +1,22 @@
+/**
+ * @file files.h  Shell. Small files of a node: keys, identity, users.
+ */
+#ifndef NODE_FILES_H
+#define NODE_FILES_H
+
+#include "base/buf.h"
+#include "base/cfg.h"
+#include "node/users.h"
+
+/** Whole file, at most max bytes. @return 0, errno, EFBIG */
+int  files_read(struct buf *b, const char *path, size_t max);
+/** 32 bytes as 64 hex digits, blanks around them allowed.
+ *  @return 0, errno, EBADMSG */
+int  files_key(uint8_t key[32], const char *path);
+/** The node's number in dir/id, drawn and written at the first start (makes
+ *  dir, mode 0700). @return 0, errno, EBADMSG (file damaged) */
+int  files_id(uint64_t *id, const char *dir);
+/** The users file as a table; errors go to errs as file:line: text */
+int  files_users(struct users **up, const char *path, struct cfg_errs *errs);
+
+#endif

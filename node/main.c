@@ -1,0 +1,102 @@
+/**
+ * @file main.c  Shell. edgewise-node: options, start, run, end.
+ */
+#include <config.h>    /* of the package: node/config.h is another */
+#include "base/log.h"
+#include "base/net.h"
+#include "base/secret.h"
+#include "node/config.h"
+#include "node/files.h"
+#include "node/node.h"
+#include "node/users.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONFIG SYSCONFDIR "/edgewise/node.conf"
+
+static int usage(FILE *f, int status)
+{
+	(void)fprintf(f,
+		"usage: edgewise-node [-c FILE] [-t] [-V] [-h]\n"
+		"  -c FILE  settings (" CONFIG ")\n"
+		"  -t       check the settings and the files they name, "
+		"start nothing\n"
+		"  -V       version\n"
+		"  -h       this text\n");
+	return status;
+}
+
+static void say(const struct cfg_errs *errs)
+{
+	uint32_t n = errs->n < CFG_ERRS ? errs->n : CFG_ERRS;
+
+	for (uint32_t i = 0; i < n; i++)
+		(void)fprintf(stderr, "%s\n", errs->txt[i]);
+	if (errs->n > n)
+		(void)fprintf(stderr, "... and %u more\n", errs->n - n);
+}
+
+static int check(const char *path)
+{
+	static struct cfg_errs errs;
+	struct node_config cf;
+	struct users *u = NULL;
+	int err;
+
+	err = node_config_read(&cf, path, &errs);
+	if (!err && cf.auth == NODE_AUTH_ON)
+		err = files_users(&u, cf.users_file, &errs);
+	if (err) {
+		say(&errs);
+		if (!errs.n)
+			(void)fprintf(stderr, "%s: %s\n", path, strerror(err));
+	}
+	else {
+		(void)printf("%s: right\n", path);
+	}
+	users_free(u);
+	node_config_clear(&cf);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[])
+{
+	const char *path = CONFIG;
+	struct node *n = NULL;
+	bool only_check = false;
+	int opt, err;
+
+	while ((opt = getopt(argc, argv, "c:tVh")) != -1) {
+		switch (opt) {
+		case 'c':
+			path = optarg;
+			break;
+		case 't':
+			only_check = true;
+			break;
+		case 'V':
+			(void)printf("edgewise-node %s\n", PACKAGE_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			return usage(stdout, EXIT_SUCCESS);
+		default:
+			return usage(stderr, 2);
+		}
+	}
+	if (optind < argc)
+		return usage(stderr, 2);
+	log_init("edgewise-node", LOG_TO_STDERR, LOG_LV_INFO);
+	err = secret_init();
+	if (err)
+		return EXIT_FAILURE;
+	if (only_check)
+		return check(path);
+	err = node_alloc(&n, path);
+	if (!err)
+		err = node_run(n);
+	node_free(n);
+	net_close();
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,425 @@
+/**
+ * @file node.c  Shell. Feeds the core, carries out what it returns.
+ */
+#include "node/node_i.h"
+#include "base/clk.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "node/api.h"
+#include "node/files.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	STORE_BUDGET = 20000,        /* records looked at in one turn        */
+	GUARD = 10000,               /* [ms] of tombstones beyond max_expires */
+	TXQ_MAX = 16 << 20,          /* [bytes] unsent to one edge           */
+	SPARE_FDS = 128,
+};
+
+/* --- turns ------------------------------------------------------------------ */
+
+static void turn(void *arg)
+{
+	struct node *n = arg;
+	struct sip_out out;
+
+	while (core_poll(n->core, &out))
+		transport_do(n->tr, &out);
+	transport_flush(n->tr);
+	if (n->cluster)
+		cluster_flush(n->cluster);
+	ntimer_at(n->core_timer, core_next(n->core));
+}
+
+static void on_recv(const struct flow *f, struct sl msg, enum frame_verdict v,
+		    const char *why, void *arg)
+{
+	struct node *n = arg;
+
+	core_recv(n->core, f, msg, v, why, clk_now(), clk_wall());
+}
+
+static void on_lost(const struct flow *f, int err, void *arg)
+{
+	struct node *n = arg;
+
+	core_lost(n->core, f, err, clk_now(), clk_wall());
+}
+
+static void on_core_timer(void *arg)
+{
+	struct node *n = arg;
+
+	core_tick(n->core, clk_now(), clk_wall());
+	turn(n);
+}
+
+/* --- readiness ---------------------------------------------------------------- */
+
+static void health_text(const struct node *n, const struct cluster_view *v,
+			char *txt, size_t size)
+{
+	uint64_t lag = 0;
+
+	for (uint32_t i = 0; i < v->n; i++) {
+		if (!v->m[i].self && v->m[i].health == CLUSTER_ALIVE
+		    && v->m[i].lag_ms > lag)
+			lag = v->m[i].lag_ms;
+	}
+	(void)snprintf(txt, size,
+		       "state=%s;name=%s;contacts=%llu;members=%u;alive=%u;"
+		       "lag=%llu",
+		       n->stopping ? "stopping" : n->ready ? "ready"
+		       : "joining", n->cf.name,
+		       (unsigned long long)store_stats(n->store)->contacts,
+		       v->members, v->alive, (unsigned long long)lag);
+}
+
+static void set_health(struct node *n)
+{
+	struct cluster_view v = { .members = 1, .alive = 1, .synced = true };
+	char txt[256];
+	bool was = n->ready;
+
+	if (n->cluster)
+		cluster_view(n->cluster, &v);
+	if (!n->ready && (!n->cluster || cluster_synced(n->cluster)))
+		n->ready = true;
+	if (n->ready && !was) {
+		log_info("event=ready contacts=%llu alive=%u",
+			 (unsigned long long)store_stats(n->store)->contacts,
+			 v.alive);
+		if (n->cluster)
+			cluster_set_state(n->cluster, CLUSTER_READY);
+		daemon_notify("READY=1");
+	}
+	health_text(n, &v, txt, sizeof(txt));
+	core_set_health(n->core, n->ready && !n->stopping,
+			n->stopping ? "Stopping" : "Joining", txt);
+}
+
+static void on_second(void *arg)
+{
+	struct node *n = arg;
+	bool more = store_tick(n->store, clk_wall(), STORE_BUDGET);
+
+	set_health(n);
+	turn(n);
+	ntimer_at(n->second, clk_now() + (more ? 1 : STORE_TICK));
+}
+
+static void on_cluster(void *arg)
+{
+	struct node *n = arg;
+
+	if (n->core)
+		set_health(n);
+}
+
+/* --- start -------------------------------------------------------------------- */
+
+static void say(const struct cfg_errs *errs)
+{
+	uint32_t n = errs->n < CFG_ERRS ? errs->n : CFG_ERRS;
+
+	for (uint32_t i = 0; i < n; i++)
+		log_error("event=settings %s", errs->txt[i]);
+	if (errs->n > n)
+		log_error("event=settings %u more errors", errs->n - n);
+}
+
+static int read_settings(struct node_config *cf, struct users **up,
+			 const char *path)
+{
+	struct cfg_errs *errs = calloc(1, sizeof(*errs));
+	int err;
+
+	if (!errs)
+		return ENOMEM;
+	*up = NULL;
+	err = node_config_read(cf, path, errs);
+	if (err == ENOENT && !errs->n)
+		cfg_err(errs, path, 0, NULL, "%s", strerror(err));
+	if (!err && cf->auth == NODE_AUTH_ON)
+		err = files_users(up, cf->users_file, errs);
+	if (err) {
+		say(errs);
+		node_config_clear(cf);
+	}
+	free(errs);
+	return err;
+}
+
+static void warn_open(const struct node_config *cf)
+{
+	if (cf->auth == NODE_AUTH_OFF)
+		log_warn("event=open auth=off text=\"clients are not "
+			 "challenged\"");
+	if (cf->any_domain)
+		log_warn("event=open domains=any text=\"every domain is "
+			 "served\"");
+}
+
+static void store_settings(const struct node *n, struct store_conf *sc)
+{
+	uint32_t max = n->cf.registrar.max_bindings;
+
+	*sc = (struct store_conf){
+		.node = n->id,
+		.max_records = max + max / 4 + 16,     /* and tombstones */
+		.max_per_aor = 2 * n->cf.registrar.max_contacts + 16,
+		.max_expires = n->cf.registrar.max_expires,
+		.guard = GUARD,
+	};
+	secret_derive(sc->key, n->cluster_key, "store 1");
+}
+
+static int open_files(struct node *n)
+{
+	int err;
+
+	err = files_key(n->cluster_key, n->cf.cluster.key_file);
+	if (err) {
+		log_error("event=settings file=%s text=\"cluster key: %s, "
+			  "allowed: 64 hex digits as `edgewise key FILE` "
+			  "writes them\"", n->cf.cluster.key_file,
+			  err == EBADMSG ? "not a key" : strerror(err));
+		return err;
+	}
+	err = files_id(&n->id, n->cf.state_dir);
+	if (err)
+		log_error("event=settings file=%s/id text=\"%s\"",
+			  n->cf.state_dir, err == EBADMSG
+			  ? "not an identity, remove it to draw a new one"
+			  : strerror(err));
+	return err;
+}
+
+static int open_sip(struct node *n, struct core_conf *cc)
+{
+	const struct transport_conf tc = {
+		.max_msg = n->cf.limits.max_message,
+		.max_conns = n->cf.limits.max_connections,
+		.idle = 0, .first_msg = 0, .whole_msg = 10,
+		.connect = 1000, .txq_max = TXQ_MAX,
+	};
+	const struct transport_h h = { on_recv, on_lost, turn, n };
+	const uint8_t tp[2] = { TP_UDP, TP_TCP };
+	uint16_t *lst[2] = { &cc->lst_udp, &cc->lst_tcp };
+	char txt[ADDR_TXT];
+	int err;
+
+	err = transport_alloc(&n->tr, &tc, &h, n->st);
+	for (unsigned i = 0; !err && i < 2; i++) {
+		err = transport_listen(n->tr, tp[i], &n->cf.sip.address, true,
+				       lst[i], &cc->self);
+		if (err)
+			log_error("event=listen tp=%s addr=%s text=\"%s\"",
+				  tp_name(tp[i]),
+				  addr_txt(&n->cf.sip.address, txt),
+				  strerror(err));
+	}
+	return err;
+}
+
+static int open_core(struct node *n)
+{
+	struct core_conf cc = { .cf = &n->cf, .users = n->users,
+				.store = n->store };
+	int err;
+
+	memcpy(cc.cluster_key, n->cluster_key, sizeof(cc.cluster_key));
+	secret_derive(cc.store_key, n->cluster_key, "store 1");
+	secret_random(cc.secret, sizeof(cc.secret));
+	err = open_sip(n, &cc);
+	if (!err)
+		err = core_alloc(&n->core, &cc, n->st, clk_now());
+	if (!err)
+		err = ntimer_alloc(&n->core_timer, on_core_timer, n);
+	if (!err)
+		err = ntimer_alloc(&n->second, on_second, n);
+	return err;
+}
+
+static int open_store(struct node *n)
+{
+	struct store_conf sc;
+
+	store_settings(n, &sc);
+	return store_alloc(&n->store, &sc, clk_wall());
+}
+
+static void tell_digests(struct node *n)
+{
+	if (n->cluster)
+		cluster_set_digests(n->cluster, node_config_digest(&n->cf),
+				    users_digest(n->users));
+}
+
+static int open_cluster(struct node *n)
+{
+	struct cluster_conf *cc = calloc(1, sizeof(*cc));
+	char txt[ADDR_TXT];
+	int err;
+
+	if (!cc)
+		return ENOMEM;
+	cc->node = n->id;
+	(void)snprintf(cc->name, sizeof(cc->name), "%s", n->cf.name);
+	cc->addr = n->cf.cluster.address;
+	memcpy(cc->key, n->cluster_key, sizeof(cc->key));
+	cc->npeers = n->cf.cluster_peer_n < CLUSTER_MAX
+		? n->cf.cluster_peer_n : CLUSTER_MAX;
+	memcpy(cc->peers, n->cf.cluster_peers,
+	       cc->npeers * sizeof(cc->peers[0]));
+	cc->heartbeat = n->cf.cluster.heartbeat;
+	cc->dead = n->cf.cluster.dead;
+	cc->max_expires = n->cf.registrar.max_expires;
+	cc->changedh = on_cluster;
+	cc->arg = n;
+	err = cluster_alloc(&n->cluster, cc, n->store, n->st);
+	if (err)
+		log_error("event=listen tp=cluster addr=%s text=\"%s\"",
+			  addr_txt(&cc->addr, txt), strerror(err));
+	free(cc);
+	tell_digests(n);
+	return err;
+}
+
+int node_alloc(struct node **np, const char *path)
+{
+	struct node *n = calloc(1, sizeof(*n));
+	int err = ENOMEM;
+
+	if (!n)
+		return ENOMEM;
+	n->path = strdup(path);
+	if (!n->path)
+		goto out;
+	err = read_settings(&n->cf, &n->users, path);
+	if (err)
+		goto out;
+	log_init("edgewise-node", n->cf.log.target, n->cf.log.level);
+	warn_open(&n->cf);
+	n->started = clk_wall();
+	(void)daemon_nofile(n->cf.limits.max_connections + SPARE_FDS);
+	err = net_init(n->cf.limits.max_connections + SPARE_FDS);
+	if (!err)
+		err = stats_alloc(&n->st);
+	if (!err)
+		err = open_files(n);
+	if (!err)
+		err = open_store(n);
+	if (!err)
+		err = open_core(n);
+	if (!err)
+		err = open_cluster(n);
+	if (!err)
+		err = api_alloc(&n->api, n);
+ out:
+	if (err) {
+		log_error("event=start text=\"%s\"", strerror(err));
+		node_free(n);
+	}
+	else {
+		*np = n;
+	}
+	return err;
+}
+
+void node_free(struct node *n)
+{
+	if (!n)
+		return;
+	api_free(n->api);
+	if (n->core_timer)
+		ntimer_free(n->core_timer);
+	if (n->second)
+		ntimer_free(n->second);
+	cluster_free(n->cluster);        /* says good-bye */
+	transport_free(n->tr);
+	core_free(n->core);
+	store_free(n->store);
+	stats_free(n->st);
+	users_free(n->users);
+	node_config_clear(&n->cf);
+	free(n->path);
+	free(n);
+}
+
+/* --- signals -------------------------------------------------------------------- */
+
+/* All or nothing: whatever is wrong, the old settings stay */
+static void reload(struct node *n)
+{
+	struct node_config cf, old;
+	struct users *users;
+	struct store_conf sc;
+	const char *frozen;
+
+	if (read_settings(&cf, &users, n->path)) {
+		n->reloads_failed++;
+		log_error("event=reload text=\"nothing was changed\"");
+		return;
+	}
+	frozen = cfg_frozen_diff(&n->cf, &cf, node_config_keys);
+	if (frozen) {
+		n->reloads_failed++;
+		log_error("event=reload key=%s text=\"this cannot change "
+			  "without a restart; nothing was changed\"", frozen);
+		users_free(users);
+		node_config_clear(&cf);
+		return;
+	}
+	old = n->cf;
+	n->cf = cf;
+	core_reconf(n->core, &n->cf, users);
+	users_free(n->users);
+	n->users = users;
+	node_config_clear(&old);
+	store_settings(n, &sc);
+	store_reconf(n->store, &sc);
+	tell_digests(n);
+	log_level_set(n->cf.log.level);
+	warn_open(&n->cf);
+	n->reloads++;
+	log_info("event=reload users=%u", users_count(n->users));
+}
+
+static void on_signal(int sig, void *arg)
+{
+	struct node *n = arg;
+
+	switch (sig) {
+	case SIGHUP:
+		reload(n);
+		break;
+	case SIGTERM:
+	case SIGINT:
+		log_info("event=stop signal=%d", sig);
+		daemon_notify("STOPPING=1");
+		n->stopping = true;
+		net_stop();
+		break;
+	default:
+		break;
+	}
+}
+
+int node_run(struct node *n)
+{
+	char txt[ADDR_TXT];
+	int err;
+
+	log_info("event=start name=%s id=%016llx sip=%s users=%u", n->cf.name,
+		 (unsigned long long)n->id, addr_txt(&n->cf.sip.address, txt),
+		 users_count(n->users));
+	on_second(n);
+	err = net_run(on_signal, n);
+	log_info("event=stopped");
+	return err;
+}

@@ -1,0 +1,35 @@
+/**
+ * @file node_i.h  Shell. What a node holds; for node.c and api.c.
+ */
+#ifndef NODE_NODE_I_H
+#define NODE_NODE_I_H
+
+#include "base/net.h"
+#include "base/stat.h"
+#include "cluster/cluster.h"
+#include "node/config.h"
+#include "node/core.h"
+#include "node/node.h"
+#include "node/users.h"
+#include "sip/transport.h"
+
+struct node {
+	char *path;                  /**< settings file                       */
+	struct node_config cf;
+	struct users *users;
+	struct stats *st;
+	struct store *store;
+	struct cluster *cluster;
+	struct core *core;
+	struct transport *tr;
+	struct ntimer *core_timer;   /**< at core_next()                      */
+	struct ntimer *second;       /**< store, health text                  */
+	struct api *api;
+	uint64_t id;                 /**< for ever, from state_dir            */
+	uint64_t started;            /**< wall clock [ms]                     */
+	uint64_t reloads, reloads_failed;
+	uint8_t cluster_key[32];
+	bool ready, stopping;
+};
+
+#endif

@@ -1,0 +1,63 @@
+/**
+ * @file proxy_i.h  Pure. Inside of the proxy: forks and their branches.
+ */
+#ifndef NODE_PROXY_I_H
+#define NODE_PROXY_I_H
+
+#include "node/proxy.h"
+
+enum branch_state {
+	BR_WAIT,        /**< not tried yet                                    */
+	BR_SPARE,       /**< other flow of an instance that is being tried    */
+	BR_SENT,        /**< no final answer yet                              */
+	BR_DONE,        /**< final answer, time-out or failure                */
+};
+
+/** One target of a fork */
+struct branch {
+	struct fork *f;
+	struct ctxn *c;               /**< until its TXN_GONE                 */
+	enum branch_state state;
+	uint16_t code;                /**< final, as used in the choice       */
+	struct loc_contact *lc;       /**< NULL: relay along the Route        */
+};
+
+/** One request that is passed on */
+struct fork {
+	struct proxy *p;
+	struct fork *next, **pprev;
+	struct stxn *s;               /**< until its TXN_GONE                 */
+	uint32_t refs;                /**< transactions that point here       */
+	bool invite, relay;
+	bool cancelled;               /**< by the caller                      */
+	bool stop;                    /**< 6xx came: no new branches          */
+	bool won;                     /**< a 2xx went upstream                */
+	bool over;                    /**< final answer sent                  */
+	bool forking;                 /**< inside fork_go()                   */
+	struct sl aor;                /**< in aor_mem                         */
+	char aor_mem[SIP_AOR_MAX];
+	uint32_t own_from, own_to;    /**< credentials to take out [offsets]  */
+	unsigned own_routes;
+	struct flow hop;              /**< relay: where to                    */
+	uint16_t best;                /**< best failure so far, 0 = none      */
+	struct blob *best_msg;        /**< as to be sent; NULL: made here     */
+	struct buf challenges;        /**< of all 401 and 407                 */
+	struct loc_set *set;
+	struct branch *v;
+	uint32_t n;
+};
+
+/* proxy_msg.c */
+
+/** Where to send for this contact. @return 0 or EACCES */
+int  proxy_hop(const struct proxy *p, const struct binding *b, struct flow *f);
+/** The request as it goes to one target. @return NULL: no memory, ELOOP... */
+struct blob *proxy_request(struct branch *b, const struct flow *hop);
+/** An answer as it goes upstream */
+struct blob *proxy_answer(const struct fork *f, const struct sip_msg *m);
+/** The best answer with the challenges of the others (RFC 3261 16.7 step 7) */
+struct blob *proxy_best(struct fork *f);
+/** Keep the challenges of m */
+void proxy_keep_challenges(struct fork *f, const struct sip_msg *m);
+
+#endif

@@ -1,0 +1,224 @@
+/**
+ * @file proxy_msg.c  Pure. Messages as the proxy passes them on.
+ */
+#include "node/proxy_i.h"
+#include "base/secret.h"
+#include "sip/hop.h"
+#include "sip/splice.h"
+#include <errno.h>
+
+enum { REQUEST_MAX = SIP_MAX_MSG, CHALLENGES_MAX = 8192 };
+
+/* --- next hop ------------------------------------------------------------- */
+
+/* Only edges are sent to, whatever a contact or a Route claims */
+static int hop_of(const struct proxy *p, const struct uri *u, struct flow *f)
+{
+	int tp = uri_transport(u);
+	struct addr a = { 0 };
+
+	if (uri_addr(u, &a))
+		return EACCES;
+	if (!a.port)
+		a.port = 5060;
+	if (tp == TP_NONE)
+		tp = TP_UDP;
+	if ((tp != TP_UDP && tp != TP_TCP) || !access_edge(p->access, &a))
+		return EACCES;
+	*f = (struct flow){
+		.tp = (uint8_t)tp, .peer = a,
+		.lst = tp == TP_TCP ? p->lst_tcp : p->lst_udp,
+	};
+	return 0;
+}
+
+int proxy_hop(const struct proxy *p, const struct binding *b, struct flow *f)
+{
+	struct sl rest = b->path, elem;
+	struct uri u;
+	bool lr;
+
+	if (sl_elem(&rest, &elem)) {
+		if (hop_route_parse(elem, &u, &lr))
+			return EACCES;
+		return hop_of(p, &u, f);
+	}
+	if (uri_parse(&u, b->uri))
+		return EACCES;
+	return hop_of(p, &u, f);
+}
+
+int proxy_route_hop(const struct proxy *p, const struct sip_msg *m,
+		    unsigned skip, struct flow *f)
+{
+	struct sip_iter it = { 0 };
+	struct uri u;
+	bool lr;
+
+	while (sip_iter(m, SIP_ROUTE, &it)) {
+		if (skip) {
+			skip--;
+			continue;
+		}
+		if (hop_route_parse(it.val, &u, &lr))
+			return EACCES;
+		return hop_of(p, &u, f);
+	}
+	return ENOENT;
+}
+
+/* --- requests ------------------------------------------------------------- */
+
+static void put_via(struct buf *b, const struct proxy *p, uint8_t tp,
+		    struct sl branch)
+{
+	hop_via_put(b, tp, p->sentby, branch, tp_stream(tp));
+}
+
+/* New target: Request-URI and, from its Path, the Route (RFC 3327 5.4) */
+static void retarget(struct splice *s, const struct branch *b,
+		     struct buf *top)
+{
+	const struct fork *f = b->f;
+
+	if (!b->lc) {
+		hop_route_strip(s, s->m, f->own_routes);
+		return;
+	}
+	splice_ruri(s, b->lc->b.uri);
+	splice_del_all(s, SIP_ROUTE);
+	if (b->lc->b.path.n) {
+		buf_lit(top, "Route: ");
+		buf_sl(top, b->lc->b.path);
+		buf_lit(top, "\r\n");
+	}
+}
+
+static struct blob *finish(struct splice *s)
+{
+	struct blob *msg = NULL;
+	struct buf out;
+
+	buf_init(&out, REQUEST_MAX);
+	if (!splice_write(s, &out))
+		msg = blob_make(out.p, out.n);
+	buf_free(&out);
+	return msg;
+}
+
+struct blob *proxy_request(struct branch *b, const struct flow *hop)
+{
+	struct fork *f = b->f;
+	struct blob *req = stxn_request(f->s), *msg = NULL;
+	struct sip_msg *m = &f->p->tmp;
+	struct sip_fault fault;
+	struct splice s;
+	struct buf top;
+	char room[32];
+
+	if (sip_scan(m, req->p, req->n, true, &fault))
+		return NULL;
+	buf_init(&top, SIP_MAX_HEAD);
+	splice_init(&s, m);
+	put_via(&top, f->p, hop->tp, ctxn_branch(b->c));
+	buf_sl(&top, stxn_vias(f->s));
+	splice_del_all(&s, SIP_VIA);
+	retarget(&s, b, &top);
+	if (f->own_to)
+		splice_cut(&s, f->own_from, f->own_to, SL_NONE);
+	if (!hop_maxfwd(&s, m, room) && !top.err) {
+		splice_top(&s, buf_as_sl(&top));
+		msg = finish(&s);
+	}
+	buf_free(&top);
+	return msg;
+}
+
+/* Stateless: the branch is a function of the request, so that copies of one
+ * ACK get one branch. RFC 3261 16.11 */
+static void ack_branch(const struct proxy *p, const struct sip_msg *m,
+		       struct buf *b)
+{
+	struct sl via = sip_first(m, SIP_VIA);
+	uint64_t h = secret_hash(p->key, via.p, via.n);
+
+	buf_lit(b, SIP_COOKIE "ack");
+	buf_hex(b, &h, sizeof(h));
+}
+
+void proxy_ack(struct proxy *p, const struct sip_msg *m, const struct flow *from,
+	       unsigned own_routes)
+{
+	char room[32], br[48];
+	struct flow hop;
+	struct splice s;
+	struct blob *msg;
+	struct buf top, branch;
+
+	if (proxy_route_hop(p, m, own_routes, &hop)) {
+		p->acks_dropped++;
+		return;
+	}
+	buf_fixed(&branch, br, sizeof(br));
+	ack_branch(p, m, &branch);
+	buf_init(&top, SIP_MAX_HEAD);
+	put_via(&top, p, hop.tp, buf_as_sl(&branch));
+	hop_vias_put(&top, m, &from->peer);
+	splice_init(&s, m);
+	splice_del_all(&s, SIP_VIA);
+	hop_route_strip(&s, m, own_routes);
+	if (!hop_maxfwd(&s, m, room) && !top.err) {
+		splice_top(&s, buf_as_sl(&top));
+		msg = finish(&s);
+		if (msg)
+			outq_send(p->out, &hop, msg);
+	}
+	buf_free(&top);
+}
+
+/* --- answers -------------------------------------------------------------- */
+
+struct blob *proxy_answer(const struct fork *f, const struct sip_msg *m)
+{
+	struct splice s;
+
+	splice_init(&s, m);
+	hop_reply_vias(&s, stxn_vias(f->s));
+	return finish(&s);
+}
+
+void proxy_keep_challenges(struct fork *f, const struct sip_msg *m)
+{
+	static const enum sip_hid ids[] = {
+		SIP_WWW_AUTHENTICATE, SIP_PROXY_AUTHENTICATE
+	};
+	const struct sip_hdr *h;
+
+	for (unsigned i = 0; i < 2; i++) {
+		for (h = sip_hdr(m, ids[i]); h; h = sip_hdr_next(m, h)) {
+			size_t n = h->end - h->off;
+
+			if (f->challenges.n + n > CHALLENGES_MAX)
+				return;
+			buf_put(&f->challenges, m->raw.p + h->off, n);
+		}
+	}
+}
+
+struct blob *proxy_best(struct fork *f)
+{
+	struct sip_msg *m = &f->p->tmp;
+	struct sip_fault fault;
+	struct splice s;
+	struct blob *msg;
+
+	if ((f->best != 401 && f->best != 407) || f->challenges.err
+	    || sip_scan(m, f->best_msg->p, f->best_msg->n, true, &fault))
+		return blob_ref(f->best_msg);
+	splice_init(&s, m);
+	splice_del_all(&s, SIP_WWW_AUTHENTICATE);
+	splice_del_all(&s, SIP_PROXY_AUTHENTICATE);
+	splice_end(&s, buf_as_sl(&f->challenges));
+	msg = finish(&s);
+	return msg ? msg : blob_ref(f->best_msg);
+}
