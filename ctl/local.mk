@@ -1,0 +1,18 @@
+noinst_LIBRARIES += ctl/libctl.a
+ctl_libctl_a_SOURCES = \
+	ctl/check.c \
+	ctl/ctl.h \
+	ctl/key.c \
+	ctl/passwd.c \
+	ctl/passwd.h \
+	ctl/status.c \
+	ctl/user.c \
+	ctl/view.c \
+	ctl/view.h
+
+bin_PROGRAMS += ctl/edgewise
+ctl_edgewise_SOURCES = ctl/main.c
+ctl_edgewise_LDADD = ctl/libctl.a sbc/libsbc.a node/libnode.a \
+	cluster/libcluster.a dispatcher/libdispatcher.a sip/libsip.a \
+	base/libbase.a $(CURL_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) \
+	$(SSL_LIBS) $(JANSSON_LIBS) $(RE_LIBS)

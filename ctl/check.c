@@ -1,0 +1,119 @@
+/* check.c - Shell. `edgewise check`: a settings file, nothing started. */
+#include "ctl/ctl.h"
+#include "node/config.h"
+#include "sbc/config.h"
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char usage[] =
+	"usage: edgewise check [--type sbc|node] FILE\n"
+	"exit: 0 right, 1 mistakes, 2 cannot tell whose file it is\n";
+
+static int read_sbc(const char *path, struct cfg_errs *e)
+{
+	struct sbc_config *c = calloc(1, sizeof(*c));
+	int err = c ? sbc_config_read(c, path, e) : ENOMEM;
+
+	if (!err)
+		sbc_config_clear(c);
+	free(c);
+	return err;
+}
+
+static int read_node(const char *path, struct cfg_errs *e)
+{
+	struct node_config *c = calloc(1, sizeof(*c));
+	int err = c ? node_config_read(c, path, e) : ENOMEM;
+
+	if (!err)
+		node_config_clear(c);
+	free(c);
+	return err;
+}
+
+static const struct kind {
+	const char *name, *program;
+	int (*read)(const char *path, struct cfg_errs *e);
+} kinds[] = {
+	{ "sbc", "edgewise-sbc", read_sbc },
+	{ "node", "edgewise-node", read_node },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/** Whose table fits with fewer mistakes; when equal, the file's name tells */
+static const struct kind *guess(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+	struct cfg_errs e[KINDS];
+
+	for (size_t i = 0; i < KINDS; i++) {
+		e[i].n = 0;
+		/* only the number of mistakes matters here */
+		(void)kinds[i].read(path, &e[i]);
+	}
+	if (e[0].n != e[1].n)
+		return &kinds[e[0].n > e[1].n];
+	for (size_t i = 0; i < KINDS; i++) {
+		if (strstr(base, kinds[i].name))
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+static int check(const struct kind *k, const char *path)
+{
+	static struct cfg_errs e;
+	int err;
+
+	e.n = 0;
+	err = k->read(path, &e);
+	for (uint32_t i = 0; i < e.n && i < CFG_ERRS; i++)
+		fprintf(stderr, "%s\n", e.txt[i]);
+	if (e.n > CFG_ERRS)
+		fprintf(stderr, "%s: %u more mistakes\n", path,
+			e.n - CFG_ERRS);
+	if (err && !e.n)
+		fprintf(stderr, "%s: %s\n", path, strerror(err));
+	if (!err)
+		printf("%s: right (%s)\n", path, k->program);
+	return err ? CTL_BAD : CTL_OK;
+}
+
+int ctl_check(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "type", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	const struct kind *k = NULL;
+	const char *type = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "t:h", opts, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(usage, stdout);
+			return CTL_OK;
+		}
+		type = c == 't' ? optarg : "";
+	}
+	for (size_t i = 0; type && i < KINDS; i++) {
+		if (!strcmp(type, kinds[i].name))
+			k = &kinds[i];
+	}
+	if (optind + 1 != argc || (type && !k)) {
+		fputs(usage, stderr);
+		return CTL_FAIL;
+	}
+	if (!k)
+		k = guess(argv[optind]);
+	if (!k) {
+		fprintf(stderr, "edgewise: %s: of the edge or of a node? use "
+			"--type\n", argv[optind]);
+		return CTL_FAIL;
+	}
+	return check(k, argv[optind]);
+}

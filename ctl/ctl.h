@@ -1,0 +1,19 @@
+/**
+ * @file ctl.h  Shell. Commands of `edgewise`. Each gets the arguments behind
+ * its name (argv[0] = the name) and returns an exit status.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+enum {
+	CTL_OK,
+	CTL_BAD,      /**< degraded; a file with mistakes; not done            */
+	CTL_FAIL,     /**< unreachable; wrong usage                            */
+};
+
+int ctl_status(int argc, char **argv);
+int ctl_check(int argc, char **argv);
+int ctl_user(int argc, char **argv);
+int ctl_key(int argc, char **argv);
+
+#endif

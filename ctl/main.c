@@ -1,0 +1,50 @@
+/* main.c - Shell. `edgewise`: the command line tool. */
+#include <config.h>
+#include "ctl/ctl.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char usage[] =
+	"usage: edgewise COMMAND ...\n"
+	"  status [-u URL] [--json]           the pool or the cluster as it "
+	"is now\n"
+	"  check [--type sbc|node] FILE       read a settings file, start "
+	"nothing\n"
+	"  user add|passwd|del|list -f FILE [USER@DOMAIN]\n"
+	"                                     edit a users file\n"
+	"  key FILE                           make a cluster key\n"
+	"  version                            print the version\n"
+	"  help                               this text\n"
+	"`edgewise COMMAND --help` tells more; edgewise(1) tells all.\n";
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "status", ctl_status },
+	{ "check", ctl_check },
+	{ "user", ctl_user },
+	{ "key", ctl_key },
+};
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strcmp(name, commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	if (!strcmp(name, "version") || !strcmp(name, "--version") ||
+	    !strcmp(name, "-V")) {
+		puts("edgewise " PACKAGE_VERSION);
+		return CTL_OK;
+	}
+	if (!strcmp(name, "help") || !strcmp(name, "--help") ||
+	    !strcmp(name, "-h")) {
+		fputs(usage, stdout);
+		return CTL_OK;
+	}
+	fputs(usage, stderr);
+	return CTL_FAIL;
+}

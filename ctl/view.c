@@ -1,0 +1,310 @@
+/* view.c - Pure. Status JSON as a table. */
+#include "ctl/view.h"
+#include "ctl/ctl.h"
+
+#define COLS 16
+#define CELL 40     /**< widest cell [bytes] */
+#define ROWS 512    /**< most lines of a table */
+
+enum cell { C_TEXT, C_NUM, C_AGE, C_US, C_CODE, C_DIFF };
+
+struct col {
+	const char *title;
+	enum cell kind;
+	const char *key;
+};
+
+/* names of docs/api.md */
+static const struct col pool_cols[] = {
+	{ "NODE", C_TEXT, "name" },
+	{ "ADDRESS", C_TEXT, "address" },
+	{ "STATE", C_TEXT, "state" },
+	{ "ADMIN", C_TEXT, "admin" },
+	{ "SINCE", C_AGE, "since_ms" },
+	{ "PROBE", C_CODE, "probe.code" },
+	{ "PROBE RTT", C_US, "probe.rtt_us" },
+	{ "ANSWER", C_US, "rtt_us" },
+	{ "IN FLIGHT", C_NUM, "inflight" },
+	{ "PICKED", C_NUM, "picked" },
+	{ "SILENT", C_NUM, "silent" },
+	{ "RESET", C_NUM, "reset" },
+	{ "REFUSED", C_NUM, "refused" },
+	{ "MOVED AWAY", C_NUM, "failed_over_from" },
+	{ "MOVED TO", C_NUM, "failed_over_to" },
+	{ NULL, C_TEXT, NULL }
+};
+
+static const struct col member_cols[] = {
+	{ "MEMBER", C_TEXT, "name" },
+	{ "ADDRESS", C_TEXT, "address" },
+	{ "HEALTH", C_TEXT, "health" },
+	{ "STATE", C_TEXT, "state" },
+	{ "SINCE", C_AGE, "since_ms" },
+	{ "HEARD", C_AGE, "heard_ago_ms" },
+	{ "RTT", C_US, "rtt_us" },
+	{ "CONTACTS", C_NUM, "contacts" },
+	{ "LAG", C_AGE, "lag_ms" },
+	{ "SETTINGS", C_DIFF, "settings_differ" },
+	{ "USERS", C_DIFF, "users_differ" },
+	{ NULL, C_TEXT, NULL }
+};
+
+static void put_age(struct buf *b, uint64_t ms)
+{
+	uint64_t s = ms / 1000;
+
+	if (ms < 1000)
+		buf_printf(b, "%llums", (unsigned long long)ms);
+	else if (s < 60)
+		buf_printf(b, "%llu.%llus", (unsigned long long)s,
+			   (unsigned long long)(ms % 1000 / 100));
+	else if (s < 3600)
+		buf_printf(b, "%llum%02llus", (unsigned long long)s / 60,
+			   (unsigned long long)s % 60);
+	else if (s < 86400)
+		buf_printf(b, "%lluh%02llum", (unsigned long long)s / 3600,
+			   (unsigned long long)s / 60 % 60);
+	else
+		buf_printf(b, "%llud%02lluh", (unsigned long long)s / 86400,
+			   (unsigned long long)s / 3600 % 24);
+}
+
+/** Text of a program we do not know: nothing that moves the cursor */
+static void put_text(struct buf *b, const char *s)
+{
+	for (; *s; s++)
+		buf_chr(b, (uint8_t)*s < ' ' || *s == 0x7f ? '?' : *s);
+}
+
+/** Value of "key" or "object.key" */
+static const json_t *get(const json_t *o, const char *key)
+{
+	const char *dot = strchr(key, '.');
+	char outer[32];
+
+	if (!dot || (size_t)(dot - key) >= sizeof(outer))
+		return json_object_get(o, key);
+	memcpy(outer, key, (size_t)(dot - key));
+	outer[dot - key] = 0;
+	return json_object_get(json_object_get(o, outer), dot + 1);
+}
+
+static void put_cell(struct buf *b, const struct col *c, const json_t *row)
+{
+	const json_t *v = get(row, c->key);
+	json_int_t i = json_integer_value(v);
+	uint64_t u = i > 0 ? (uint64_t)i : 0;
+
+	if (!v || json_is_null(v)) {
+		buf_chr(b, '-');
+		return;
+	}
+	switch (c->kind) {
+	case C_TEXT:
+		put_text(b, json_is_string(v) && *json_string_value(v) ?
+			 json_string_value(v) : "-");
+		break;
+	case C_NUM:
+		buf_u64(b, u);
+		break;
+	case C_AGE:
+		put_age(b, u);
+		break;
+	case C_US:
+		if (u)
+			buf_printf(b, "%.1fms", (double)u / 1000);
+		else
+			buf_chr(b, '-');
+		break;
+	case C_CODE:
+		if (u)
+			buf_u64(b, u);
+		else
+			buf_lit(b, "none");
+		break;
+	case C_DIFF:
+		buf_str(b, json_is_true(v) ? "DIFFER" : "same");
+		break;
+	}
+}
+
+struct grid {
+	char cell[COLS][CELL + 1];
+	size_t width[COLS];
+};
+
+/** Cells of a row; in the first pass only their widths matter */
+static void fill(struct grid *g, const struct col *cols, const json_t *row)
+{
+	for (size_t i = 0; i < COLS && cols[i].title; i++) {
+		struct buf b;
+
+		buf_fixed(&b, g->cell[i], CELL);
+		if (row)
+			put_cell(&b, &cols[i], row);
+		else
+			buf_str(&b, cols[i].title);
+		g->cell[i][b.n] = 0;
+		if (b.n > g->width[i])
+			g->width[i] = b.n;
+	}
+}
+
+static void put_row(struct buf *b, const struct grid *g,
+		    const struct col *cols)
+{
+	for (size_t i = 0; i < COLS && cols[i].title; i++) {
+		bool right = cols[i].kind != C_TEXT && cols[i].kind != C_DIFF;
+
+		buf_printf(b, right ? "%*s%s" : "%-*s%s", (int)g->width[i],
+			   g->cell[i], cols[i + 1].title ? "  " : "\n");
+	}
+}
+
+static void put_table(struct buf *b, const struct col *cols,
+		      const json_t *rows)
+{
+	struct grid g = { 0 };
+	size_t n = json_array_size(rows);
+
+	n = n > ROWS ? ROWS : n;
+	for (size_t i = 0; i < n; i++)
+		fill(&g, cols, json_array_get(rows, i));
+	fill(&g, cols, NULL);
+	put_row(b, &g, cols);
+	for (size_t i = 0; i < n; i++) {
+		fill(&g, cols, json_array_get(rows, i));
+		put_row(b, &g, cols);
+	}
+}
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static bool put_head(struct buf *b, const json_t *o)
+{
+	json_int_t up = json_integer_value(json_object_get(o, "uptime_s"));
+	bool ready = json_is_true(json_object_get(o, "ready")) ||
+		!strcmp(str(o, "state"), "ready");
+
+	put_text(b, str(o, "program"));
+	buf_chr(b, ' ');
+	put_text(b, str(o, "version"));
+	if (*str(o, "name")) {
+		buf_lit(b, " \"");
+		put_text(b, str(o, "name"));
+		buf_chr(b, '"');
+	}
+	buf_str(b, ready ? ", ready" : ", NOT READY");
+	if (!ready && *str(o, "reason")) {
+		buf_lit(b, ": ");
+		put_text(b, str(o, "reason"));
+	}
+	else if (!ready && *str(o, "state")) {
+		buf_lit(b, ": ");
+		put_text(b, str(o, "state"));
+	}
+	if (up > 0) {
+		buf_lit(b, ", up ");
+		put_age(b, (uint64_t)up * 1000);
+	}
+	buf_chr(b, '\n');
+	return ready;
+}
+
+/** {"lost": 0, ...} in one line */
+static void put_counters(struct buf *b, const char *title, const json_t *o)
+{
+	const char *key;
+	json_t *v;
+
+	if (!json_object_size(o))
+		return;
+	buf_str(b, title);
+	json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+		if (!json_is_integer(v))
+			continue;
+		buf_chr(b, ' ');
+		put_text(b, key);
+		buf_printf(b, "=%lld", (long long)json_integer_value(v));
+	}
+	buf_chr(b, '\n');
+}
+
+static bool all_up(const json_t *pool)
+{
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach(pool, i, n) {
+		/* taken out by a person: meant to be so */
+		if (*str(n, "admin") && strcmp(str(n, "admin"), "ready") != 0)
+			continue;
+		if (strcmp(str(n, "state"), "UP") != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool all_alive(const json_t *members)
+{
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach(members, i, m) {
+		const char *h = str(m, "health");
+
+		if (strcmp(h, "alive") != 0 && strcmp(h, "left") != 0)
+			return false;
+		if (json_is_true(json_object_get(m, "settings_differ")) ||
+		    json_is_true(json_object_get(m, "users_differ")))
+			return false;
+	}
+	return true;
+}
+
+static bool put_cluster(struct buf *b, const json_t *o, const json_t *c)
+{
+	bool majority = !json_is_false(json_object_get(c, "majority"));
+	bool synced = !json_is_false(json_object_get(c, "synced"));
+
+	buf_lit(b, "cluster ");
+	put_text(b, str(c, "state"));
+	buf_str(b, synced ? ", synced" : ", NOT SYNCED");
+	buf_str(b, majority ? ", majority" : ", NO MAJORITY");
+	buf_printf(b, ", %lld contacts\n\n", (long long)
+		   json_integer_value(get(o, "registrar.contacts")));
+	put_table(b, member_cols, json_object_get(c, "nodes"));
+	return majority && synced && all_alive(json_object_get(c, "nodes"));
+}
+
+int view_status(struct buf *b, const json_t *o)
+{
+	const json_t *pool = json_object_get(o, "pool");
+	const json_t *cluster = json_object_get(o, "cluster");
+	const json_t *warn = json_object_get(o, "warnings"), *w;
+	bool good;
+	size_t i;
+
+	if (!json_is_object(o) || !*str(o, "program"))
+		return CTL_FAIL;
+	good = put_head(b, o);
+	put_counters(b, "calls:", json_object_get(o, "calls"));
+	if (cluster)
+		good &= put_cluster(b, o, cluster);
+	if (pool) {
+		buf_chr(b, '\n');
+		put_table(b, pool_cols, pool);
+		good &= all_up(pool);
+	}
+	json_array_foreach(warn, i, w) {
+		buf_lit(b, "warning: ");
+		put_text(b, json_string_value(w) ? json_string_value(w) : "?");
+		buf_chr(b, '\n');
+	}
+	return good ? CTL_OK : CTL_BAD;
+}

@@ -1,0 +1,14 @@
+/**
+ * @file view.h  Pure. Status JSON as a table for people.
+ */
+#ifndef CTL_VIEW_H
+#define CTL_VIEW_H
+
+#include "base/buf.h"
+#include <jansson.h>
+
+/** Writes the table. @return CTL_OK; CTL_BAD: something is degraded;
+ *  CTL_FAIL: not a status document */
+int view_status(struct buf *b, const json_t *status);
+
+#endif
