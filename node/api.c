@@ -89,7 +89,7 @@ static json_t *cluster_json(const struct node *n)
 						    member_json(&v->m[i]));
 	}
 	free(v);
-	jsn_put(o, "nodes", list);
+	jsn_put(o, "members", list);
 	return o;
 }
 
@@ -111,13 +111,16 @@ static json_t *warnings_json(const struct node *n)
 	for (uint32_t i = 0; v && i < v->n; i++) {
 		const struct cluster_member_view *m = &v->m[i];
 
-		if (m->self || (!m->settings_differ && !m->users_differ))
-			continue;
-		(void)snprintf(txt, sizeof(txt), "%s of node %s differ from ours",
-			       m->settings_differ && m->users_differ
-			       ? "settings and users" : m->settings_differ
-			       ? "settings" : "users", m->name);
-		(void)json_array_append_new(list, json_string(txt));
+		if (!m->self && m->settings_differ) {
+			(void)snprintf(txt, sizeof(txt),
+				       "settings differ from %s", m->name);
+			(void)json_array_append_new(list, json_string(txt));
+		}
+		if (!m->self && m->users_differ) {
+			(void)snprintf(txt, sizeof(txt),
+				       "users file differs from %s", m->name);
+			(void)json_array_append_new(list, json_string(txt));
+		}
 	}
 	free(v);
 	return list;
@@ -136,9 +139,10 @@ static json_t *status(void *arg)
 	jsn_str(o, "name", n->cf.name);
 	put_hex(o, "node", n->id);
 	jsn_addr(o, "sip", &n->cf.sip.address);
-	jsn_str(o, "state", n->stopping ? "stopping" : v.ready ? "ready"
-		: "joining");
-	jsn_u64(o, "uptime_s", (clk_wall() - n->started) / 1000);
+	jsn_bool(o, "ready", v.ready);
+	jsn_str(o, "reason", v.ready ? "" : v.reason);
+	jsn_u64(o, "uptime_ms", clk_now() - n->started);
+	jsn_u64(o, "contacts", store_stats(n->store)->contacts);
 	jsn_u64(o, "users", users_count(n->users));
 	jsn_u64(o, "reloads", n->reloads);
 	jsn_u64(o, "reloads_failed", n->reloads_failed);

@@ -2,6 +2,7 @@
  * @file binding.c  Pure. One contact binding.
  */
 #include "node/binding.h"
+#include "sip/hop.h"
 #include <errno.h>
 
 /* Tags of the stored value: append only */
@@ -111,7 +112,7 @@ void binding_path(struct buf *out, const struct sip_msg *m)
 	while (sip_iter(m, SIP_PATH, &it)) {
 		if (more)
 			buf_lit(out, ", ");
-		buf_sl(out, it.val);
+		hop_put_flat(out, it.val);
 		more = true;
 	}
 }

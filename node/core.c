@@ -339,7 +339,7 @@ static void put_unsupported(struct buf *b, const struct sip_msg *m,
 			buf_lit(b, ", ");
 		else
 			buf_lit(b, "Unsupported: ");
-		buf_sl(b, it.val);
+		hop_put_flat(b, it.val);
 	}
 }
 

@@ -305,7 +305,7 @@ int node_alloc(struct node **np, const char *path)
 		goto out;
 	log_init("edgewise-node", n->cf.log.target, n->cf.log.level);
 	warn_open(&n->cf);
-	n->started = clk_wall();
+	n->started = clk_now();
 	(void)daemon_nofile(n->cf.limits.max_connections + SPARE_FDS);
 	err = net_init(n->cf.limits.max_connections + SPARE_FDS);
 	if (!err)

@@ -26,7 +26,7 @@ struct node {
 	struct ntimer *second;       /**< store, health text                  */
 	struct api *api;
 	uint64_t id;                 /**< for ever, from state_dir            */
-	uint64_t started;            /**< wall clock [ms]                     */
+	uint64_t started;            /**< clk_now() [ms]                      */
 	uint64_t reloads, reloads_failed;
 	uint8_t cluster_key[32];
 	bool ready, stopping;

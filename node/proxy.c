@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Results of a branch that no phone gave */
-enum { CODE_DEAD_FLOW = 430, CODE_TIMEOUT = 408, CODE_OURS = 503 };
+/* Results of a branch that no phone gave. CODE_OURS is never sent as such. */
+enum { CODE_DEAD_FLOW = 430, CODE_TIMEOUT = 408, CODE_OURS = 599 };
 
 static void fork_go(struct fork *f, uint64_t now);
 
@@ -143,7 +143,7 @@ static unsigned rank(uint16_t code)
 	switch (code) {
 	case 401: case 407: case 415: case 420: case 484:
 		return class * 10;
-	case 430: case 408: case 480: case 487: case 503:
+	case 430: case 408: case 480: case 487: case 503: case CODE_OURS:
 		return class * 10 + 2;
 	default:
 		return class * 10 + 1;
@@ -192,6 +192,10 @@ static void fork_fail(struct fork *f, uint64_t now)
 	}
 	if (!code || code == CODE_DEAD_FLOW)
 		code = 480;        /* RFC 5626 5.3.1: 430 stays inside */
+	else if (code == 503)
+		code = 500;
+	else if (code == CODE_OURS)
+		code = 503;
 	send_made(f, code, now);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "node/registrar.h"
 #include "base/log.h"
+#include "sip/hop.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -83,7 +84,7 @@ static int plan_require(struct reg_plan *p)
 			buf_lit(&p->a->extra, ", ");
 		else
 			buf_lit(&p->a->extra, "Unsupported: ");
-		buf_sl(&p->a->extra, it.val);
+		hop_put_flat(&p->a->extra, it.val);
 		bad = true;
 	}
 	if (!bad)

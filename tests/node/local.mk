@@ -1,0 +1,18 @@
+if CRITERION
+check_PROGRAMS += tests/node/test_node
+TESTS += tests/node/test_node
+tests_node_test_node_SOURCES = \
+	tests/node/rig.c \
+	tests/node/rig.h \
+	tests/node/test_access.c \
+	tests/node/test_binding.c \
+	tests/node/test_core.c \
+	tests/node/test_proxy.c \
+	tests/node/test_registrar.c \
+	tests/node/test_users.c
+tests_node_test_node_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
+	-DTORTURE='"$(abs_top_srcdir)/tests/torture"'
+tests_node_test_node_LDADD = node/libnode.a cluster/libcluster.a \
+	sip/libsip.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) \
+	$(SSL_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
+endif
