@@ -1,0 +1,211 @@
+#include <stdlib.h>
+
+#include "transport_fx.h"
+
+static void setup(void)
+{
+	tfx_init();
+	tfx_start();
+}
+TestSuite(transport_udp, .init = setup, .fini = tfx_close, .timeout = 30);
+
+static bool one(void) { return y.recvs >= 1; }
+static bool many(void) { return y.recvs >= 500; }
+static bool lost_one(void) { return y.losts >= 1; }
+
+static void echo(const struct flow *f, struct sl msg)
+{
+	struct sip_out o = { .kind = SIP_OUT_SEND, .flow = *f };
+
+	o.blob = blob_make(msg.p, msg.n);
+	transport_do(y.t, &o);
+}
+
+Test(transport_udp, message_comes_and_answer_goes_back)
+{
+	char txt[100] = "";
+	struct addr at;
+	int fd = peer_udp(&at);
+	uint64_t v = 0;
+
+	y.on_recv = echo;
+	peer_send(fd, MSG, strlen(MSG), &y.udp_at);
+	cr_assert_eq(peer_read(fd, txt, strlen(MSG)), strlen(MSG));
+	cr_assert_str_eq(txt, MSG);
+	cr_assert_eq(y.from.tp, TP_UDP);
+	cr_assert_eq(y.from.lst, y.udp);
+	cr_assert_eq(y.from.conn, 0);
+	cr_assert(addr_eq(&y.from.peer, &at));
+	cr_assert(stat_get(y.st, "sip_rx_messages_total",
+			   "transport=\"udp\"", &v) && v == 1);
+	cr_assert(stat_get(y.st, "sip_tx_messages_total",
+			   "transport=\"udp\"", &v) && v == 1);
+	close(fd);
+}
+
+Test(transport_udp, ipv6_works)
+{
+	struct sockaddr_storage ss;
+	struct addr a, at;
+	uint16_t lst;
+	int fd;
+
+	cr_assert_eq(addr_parse(&a, SL("[::1]:0"), 0), 0);
+	if (transport_listen(y.t, TP_UDP, &a, false, &lst, &at))
+		cr_skip_test("no IPv6 here");
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&ss,
+			  net_to_sockaddr(&ss, &a)), 0);
+	y.on_recv = echo;
+	peer_send(fd, MSG, strlen(MSG), &at);
+	char txt[100];
+	cr_assert_eq(peer_read(fd, txt, strlen(MSG)), strlen(MSG));
+	cr_assert_eq(y.from.lst, lst);
+	close(fd);
+}
+
+Test(transport_udp, truncated_datagram_is_counted_and_the_next_one_comes)
+{
+	char big[300];
+	struct addr at;
+	int fd = peer_udp(&at);
+
+	memset(big, 'x', sizeof(big));
+	y.t->rx_size = 200;
+	peer_send(fd, big, sizeof(big), &y.udp_at);
+	peer_send(fd, MSG, strlen(MSG), &y.udp_at);
+	cr_assert(tfx_until(one));
+	cr_assert_eq(y.recvs, 1);
+	cr_assert(sl_eq(buf_as_sl(&y.got), SL(MSG)));
+	cr_assert_eq(tfx_drop(DROP_TRUNCATED), 1);
+	close(fd);
+}
+
+Test(transport_udp, largest_datagram_comes_whole)
+{
+	struct addr at;
+	int fd = peer_udp(&at);
+	char *big = malloc(65507);
+
+	memset(big, 'x', 65507);
+	peer_send(fd, big, 65507, &y.udp_at);
+	cr_assert(tfx_until(one));
+	cr_assert_eq(y.got.n, 65507);
+	cr_assert_eq(y.verdict, FRAME_MSG);
+	free(big);
+	close(fd);
+}
+
+Test(transport_udp, datagram_above_the_limit_is_told_as_big)
+{
+	char big[300];
+	struct addr at;
+	int fd = peer_udp(&at);
+
+	y.t->cf.max_msg = 200;
+	memset(big, 'x', sizeof(big));
+	peer_send(fd, big, sizeof(big), &y.udp_at);
+	cr_assert(tfx_until(one));
+	cr_assert_eq(y.verdict, FRAME_BIG);
+	close(fd);
+}
+
+Test(transport_udp, keepalives_are_not_messages)
+{
+	struct addr at;
+	int fd = peer_udp(&at);
+
+	peer_send(fd, "\r\n\r\n", 4, &y.udp_at);
+	peer_send(fd, "\0\0\0\0", 4, &y.udp_at);
+	peer_send(fd, "", 0, &y.udp_at);
+	peer_send(fd, MSG, strlen(MSG), &y.udp_at);
+	cr_assert(tfx_until(one));
+	cr_assert_eq(y.recvs, 1);
+	close(fd);
+}
+
+Test(transport_udp, refused_datagram_is_told_with_its_peer)
+{
+	struct addr dead, live;
+	int fd = peer_udp(&dead), ok = peer_udp(&live);
+	struct flow f = tfx_to(y.udp, TP_UDP, &dead);
+	struct flow g = tfx_to(y.udp, TP_UDP, &live);
+	char txt[3 * sizeof(MSG)];
+
+	close(fd);
+	tfx_send(&g, MSG);
+	tfx_send(&f, MSG);
+	transport_flush(y.t);
+	cr_assert_eq(y.losts, 0, "not from inside flush");
+	/* the pending error must not hit another peer's datagram */
+	tfx_send(&g, MSG);
+	transport_flush(y.t);
+	cr_assert(tfx_until(lost_one));
+	cr_assert_eq(y.losts, 1);
+	cr_assert_eq(y.err, ECONNREFUSED);
+	cr_assert(addr_eq(&y.lost.peer, &dead));
+	cr_assert_eq(y.lost.lst, y.udp);
+	cr_assert_eq(peer_read(ok, txt, 2 * strlen(MSG)), 2 * strlen(MSG));
+	close(ok);
+}
+
+Test(transport_udp, datagram_too_long_to_send_is_told_and_others_go)
+{
+	struct addr live;
+	int ok = peer_udp(&live);
+	struct flow g = tfx_to(y.udp, TP_UDP, &live);
+	struct sip_out o = { .kind = SIP_OUT_SEND, .flow = g };
+	static char big[65530], txt[100];
+
+	o.blob = blob_make(big, sizeof(big));
+	transport_do(y.t, &o);
+	tfx_send(&g, MSG);
+	transport_flush(y.t);
+	cr_assert(tfx_until(lost_one));
+	cr_assert_eq(y.err, EMSGSIZE);
+	cr_assert_eq(tfx_drop(DROP_UDP_SEND), 1);
+	cr_assert_eq(peer_read(ok, txt, strlen(MSG)), strlen(MSG));
+	close(ok);
+}
+
+Test(transport_udp, many_datagrams_in_one_flush_arrive)
+{
+	struct flow f = tfx_to(y.udp, TP_UDP, &y.udp_at);
+	unsigned i;
+
+	for (i = 0; i < 500; i++)
+		tfx_send(&f, MSG);
+	transport_flush(y.t);
+	cr_assert(tfx_until(many));
+	cr_assert_eq(y.recvs, 500);
+}
+
+Test(transport_udp, wrong_flows_are_dropped_and_counted)
+{
+	struct addr six, none = { 0 };
+	struct flow f;
+
+	cr_assert_eq(addr_parse(&six, SL("[::1]:5060"), 0), 0);
+	f = tfx_to(y.udp, TP_UDP, &six);
+	tfx_send(&f, MSG);
+	f = tfx_to(y.udp, TP_UDP, &none);
+	tfx_send(&f, MSG);
+	f = tfx_to(77, TP_UDP, &y.udp_at);
+	tfx_send(&f, MSG);
+	f = tfx_to(y.udp, TP_TCP, &y.udp_at);
+	tfx_send(&f, MSG);
+	transport_flush(y.t);
+	cr_assert_eq(tfx_drop(DROP_BAD_FLOW), 4);
+}
+
+Test(transport_udp, busy_port_is_an_error)
+{
+	uint16_t lst = 99;
+	struct addr at;
+
+	cr_assert_eq(transport_listen(y.t, TP_UDP, &y.udp_at, false, &lst,
+				      &at), EADDRINUSE);
+	cr_assert_eq(transport_listen(y.t, TP_TCP, &y.tcp_at, false, &lst,
+				      &at), EADDRINUSE);
+	cr_assert_eq(lst, 99);
+}
