@@ -1,0 +1,96 @@
+#include <criterion/criterion.h>
+#include "ctl/ctl.h"
+#include "ctl/view.h"
+
+static int view(struct buf *b, const char *text)
+{
+	json_t *o = json_loads(text, 0, NULL);
+	int rc;
+
+	buf_init(b, 1 << 20);
+	cr_assert_not_null(o, "%s", text);
+	rc = view_status(b, o);
+	buf_chr(b, 0);
+	json_decref(o);
+	return rc;
+}
+
+#define EDGE "\"program\":\"edgewise-sbc\",\"version\":\"1\",\"ready\":true"
+#define UP "{\"name\":\"n1\",\"address\":\"10.0.0.1:5060\",\"state\":\"UP\"," \
+	"\"admin\":\"ready\",\"since_ms\":61000,\"rtt_us\":655," \
+	"\"inflight\":3,\"picked\":812,\"failed_over_from\":1," \
+	"\"probe\":{\"code\":200,\"rtt_us\":412}}"
+
+Test(view, edge_with_all_nodes_up_is_well)
+{
+	struct buf b;
+
+	cr_assert_eq(view(&b, "{" EDGE ",\"uptime_s\":3700,\"calls\":{"
+			  "\"saved\":4},\"pool\":[" UP "]}"), CTL_OK);
+	cr_assert_str_eq((char *)b.p,
+		"edgewise-sbc 1, ready, up 1h01m\n"
+		"calls: saved=4\n"
+		"\n"
+		"NODE  ADDRESS        STATE  ADMIN  SINCE  PROBE  PROBE RTT  "
+		"ANSWER  IN FLIGHT  PICKED  SILENT  RESET  REFUSED  "
+		"MOVED AWAY  MOVED TO\n"
+		"n1    10.0.0.1:5060  UP     ready  1m01s    200      0.4ms  "
+		" 0.7ms          3     812       -      -        -  "
+		"         1         -\n");
+	buf_free(&b);
+}
+
+struct row { const char *text; int rc; };
+
+Test(view, exit_status_says_degraded)
+{
+	static const struct row rows[] = {
+		{ "{" EDGE ",\"pool\":[{\"name\":\"a\",\"state\":\"DOWN\","
+		  "\"admin\":\"ready\"}," UP "]}", CTL_BAD },
+		{ "{" EDGE ",\"pool\":[{\"name\":\"a\",\"state\":\"SUSPECT\"}"
+		  "]}", CTL_BAD },
+		{ "{" EDGE ",\"pool\":[{\"name\":\"a\",\"state\":\"DOWN\","
+		  "\"admin\":\"maint\"}," UP "]}", CTL_OK },
+		{ "{\"program\":\"edgewise-sbc\",\"ready\":false,"
+		  "\"reason\":\"x\"}", CTL_BAD },
+		{ "{\"program\":\"edgewise-node\",\"state\":\"joining\"}",
+		  CTL_BAD },
+		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
+		  "\"cluster\":{\"state\":\"ready\",\"synced\":true,"
+		  "\"majority\":true,\"nodes\":[{\"health\":\"alive\"}]}}",
+		  CTL_OK },
+		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
+		  "\"cluster\":{\"majority\":true,\"nodes\":["
+		  "{\"health\":\"dead\"}]}}", CTL_BAD },
+		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
+		  "\"cluster\":{\"nodes\":[{\"health\":\"alive\","
+		  "\"users_differ\":true}]}}", CTL_BAD },
+		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
+		  "\"cluster\":{\"majority\":false}}", CTL_BAD },
+		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
+		  "\"warnings\":[\"auth is off\"]}", CTL_OK },
+		{ "{}", CTL_FAIL }, { "[]", CTL_FAIL },
+		{ "{\"program\":7}", CTL_FAIL },
+	};
+	struct buf b;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_expect_eq(view(&b, rows[i].text), rows[i].rc, "%s",
+			     rows[i].text);
+		buf_free(&b);
+	}
+}
+
+Test(view, text_of_a_stranger_does_not_move_the_cursor)
+{
+	struct buf b;
+
+	cr_assert_eq(view(&b, "{\"program\":\"a\\u001b[2J\",\"reason\":"
+			  "\"\\r\\n\",\"pool\":[{\"name\":\"\\u001b\","
+			  "\"state\":5,\"since_ms\":-3,\"probe\":7}],"
+			  "\"calls\":[],\"warnings\":[3,\"\\u0007\"]}"),
+		     CTL_BAD);
+	for (const char *p = (char *)b.p; *p; p++)
+		cr_assert(*p == '\n' || (unsigned char)*p >= ' ');
+	buf_free(&b);
+}
