@@ -227,7 +227,8 @@ static int list_users(struct job *j)
 		return CTL_FAIL;
 	}
 	(void)passwd_list(&j->new, buf_as_sl(&j->old));
-	fwrite(j->new.p, 1, j->new.n, stdout);
+	if (j->new.n)
+		fwrite(j->new.p, 1, j->new.n, stdout);
 	return j->new.err ? CTL_FAIL : CTL_OK;
 }
 
