@@ -1,0 +1,157 @@
+/**
+ * @file world.h  Test support. One real edge, virtual nodes and virtual phones
+ * on virtual time. The nodes are small stand-ins that fork by Path; what they do
+ * wrong is set by the test.
+ */
+#ifndef TESTS_SBC_WORLD_H
+#define TESTS_SBC_WORLD_H
+
+#include "sbc/edge.h"
+#include "sip/scan.h"
+#include "tests/support/simnet.h"
+
+enum {
+	W_NODES = 3, W_PHONES = 6, W_FORKS = 4, W_VCALLS = 512, W_REQS = 64,
+	W_INVS = 64,
+};
+
+struct world;
+
+/** How a node treats INVITE and other requests of clients */
+enum vmode {
+	V_NORMAL,
+	V_MUTE,          /**< says nothing                                    */
+	V_TRYING,        /**< INVITE: 100, and then nothing                   */
+	V_BUSY,          /**< 503                                             */
+};
+
+struct vcall {           /**< one request a node forwards                    */
+	bool used;
+	char callid[64];
+	char up_branch[64];     /**< of the edge's request                    */
+	uint32_t conn;
+	unsigned forkc, failed;
+	bool done;
+	struct {
+		char branch[64];
+		char *req;          /**< as forwarded                         */
+		bool over;
+	} fork[W_FORKS];
+	char *best;             /**< failure to pass up                       */
+};
+
+struct vnode {
+	struct sim_host host;
+	struct world *w;
+	enum vmode mode;
+	uint32_t fork_delay;    /**< [ms] between 100 and the branches        */
+	unsigned idx, branches;
+	unsigned got[SIP_M_N];  /**< requests, copies included                */
+	unsigned sick;          /**< probe is answered 503                    */
+	struct vcall call[W_VCALLS];
+};
+
+/** A request a phone has sent */
+struct vreq {
+	char callid[64];
+	uint32_t cseq;
+	enum sip_method meth;
+	uint16_t prov[16];
+	unsigned provc;
+	uint16_t final;              /**< first final answer, 0 = none         */
+	unsigned non2xx, ok;         /**< finals heard; 2xx by distinct To tag */
+	char tag[4][48];
+	unsigned tagc;
+	uint64_t sent, ended;        /**< [ms]                                 */
+	char *req;                   /**< as sent                              */
+	char *okmsg;                 /**< first 2xx                            */
+	bool retry_after;
+};
+
+/** An INVITE a phone has got */
+struct vinv {
+	char callid[64], branch[64];
+	uint32_t cseq;
+	bool over, cancelled, acked, reinvite;
+	char *req;
+};
+
+struct vphone {
+	struct sim_host host;
+	struct world *w;
+	enum sim_kind kind;
+	char user[16];
+	uint32_t conn;
+	uint32_t ring;               /**< [ms] until 180, UINT32_MAX = never   */
+	uint32_t answer;             /**< [ms] until the final, UINT32_MAX     */
+	uint16_t code;               /**< of the final                         */
+	unsigned seq;
+	struct vreq req[W_REQS];
+	unsigned reqc;
+	struct vinv inv[W_INVS];
+	unsigned invc;
+	unsigned got[SIP_M_N];
+	char *last[SIP_M_N];         /**< last request of each method          */
+	unsigned acks;
+	unsigned dup_invites;        /**< a second INVITE for one call         */
+};
+
+struct world {
+	struct simnet *net;
+	struct stats *st;
+	struct edge *edge;
+	struct edge_conf ec;
+	struct sim_host client, core;    /**< the edge's two addresses         */
+	struct listener lst[3];          /**< 0 udp, 1 tcp, 2 core             */
+	struct vnode node[W_NODES];
+	struct vphone phone[W_PHONES];
+	unsigned phonec;
+	struct {                     /**< what all nodes know                  */
+		char user[16], contact[128], path[256];
+	} loc[32];
+	unsigned locc;
+	unsigned leaks;              /**< inside addresses seen by phones      */
+	char leak[600];
+	bool core_udp;
+};
+
+/** Starts with all nodes up and probed. tune may be NULL */
+struct world *world_new(uint64_t seed, void (*tune)(struct edge_conf *ec));
+void world_free(struct world *w);
+/** Run for that many ms */
+void world_run(struct world *w, uint64_t ms);
+/** The edge is killed and starts again with the same key */
+void world_restart_edge(struct world *w);
+struct vphone *world_phone(struct world *w, const char *user,
+			   enum sim_kind kind);
+/** Node that a user's requests go to first */
+struct vnode *world_node_of(struct world *w, const char *user);
+uint64_t world_stat(struct world *w, const char *name, const char *labels);
+
+struct vreq *phone_register(struct vphone *p);
+struct vreq *phone_send(struct vphone *p, enum sip_method meth,
+			const char *to, const char *callid);
+static inline struct vreq *phone_invite(struct vphone *p, const char *to)
+{
+	return phone_send(p, SIP_INVITE, to, NULL);
+}
+void phone_cancel(struct vphone *p, struct vreq *r);
+/** In the dialog made by r (its first 2xx) */
+struct vreq *phone_in_dialog(struct vphone *p, struct vreq *r,
+			     enum sip_method meth);
+/** In the dialog in which p is the callee */
+struct vreq *phone_callee_request(struct vphone *p, struct vinv *i,
+				  enum sip_method meth);
+/** Any text; its first line and headers end with \n here */
+void phone_raw(struct vphone *p, const char *text);
+/** Answer a pending INVITE now. tag NULL = the phone's own */
+void phone_answer(struct vphone *p, struct vinv *i, uint16_t code,
+		  const char *tag);
+/** Final answers exactly as they must be: one non-2xx, or at least one 2xx */
+bool vreq_whole(const struct vreq *r);
+/** The node's process dies and forgets its calls; sim_start() starts it anew */
+void node_kill(struct vnode *n);
+/** A raw message to the edge's core side from a node */
+void node_raw(struct vnode *n, const char *text);
+
+#endif
