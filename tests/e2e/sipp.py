@@ -1,0 +1,165 @@
+"""Runs sipp scenarios of tests/e2e/scenarios.
+
+A scenario file is sipp's own XML; {{name key=value|key=value}} stands for a
+block of blocks.txt with @key@ replaced (a line that is nothing but an unset
+@key@ goes away). What sipp really gets is written into the test's folder.
+"""
+import os
+import re
+import subprocess
+import time
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scenarios')
+DOMAIN = 'example.com'
+
+
+class SippFailed(Exception):
+    pass
+
+
+def blocks():
+    out, name = {}, None
+    with open(os.path.join(HERE, 'blocks.txt')) as f:
+        for ln in f:
+            if ln.startswith('== '):
+                name = ln[3:].strip()
+                out[name] = ''
+            elif name and not ln.startswith('## '):
+                out[name] += ln
+    return out
+
+
+def fill(text, args):
+    lines = []
+    for ln in text.split('\n'):
+        m = re.fullmatch(r'\s*@(\w+)@\s*', ln)
+        if m and not args.get(m.group(1)):
+            continue
+        ln = re.sub(r'@(\w+)(?:=([^@]*))?@', lambda k: args.get(
+            k.group(1), k.group(2) or ''), ln)
+        lines.append(ln)
+    return '\n'.join(lines).replace('\\n', '\n')
+
+
+def expand(text, args, known=None, depth=0):
+    known = known or blocks()
+    if depth > 5:
+        raise ValueError('blocks nest too deep')
+
+    def one(m):
+        name, _, rest = m.group(1).strip().partition(' ')
+        a = dict(args)
+        for kv in filter(None, (s.strip() for s in rest.split('|'))):
+            k, _, v = kv.partition('=')
+            a[k.strip()] = v
+        return expand(fill(known[name], a), a, known, depth + 1)
+    return re.sub(r'\{\{(.*?)\}\}', one, fill(text, args), flags=re.S)
+
+
+def udp_bound(port):
+    for name in ('/proc/net/udp', '/proc/net/udp6'):
+        with open(name) as f:
+            if any(ln.split()[1].endswith(':%04X' % port)
+                   for ln in f.readlines()[1:]):
+                return True
+    return False
+
+
+class Sipp:
+    """One sipp process with one call."""
+
+    def __init__(self, folder, scenario, user='alice', password='pw-alice',
+                 target='bob', proxy=('127.0.0.1', 5060), port=0,
+                 transport='u1', limit=12, calls=1, **args):
+        self.name = scenario + (args.pop('suffix', ''))
+        self.scenario, self.folder = scenario, folder
+        with open(os.path.join(HERE, scenario + '.xml')) as f:
+            text = expand(f.read(), args)
+        self.xml = os.path.join(folder, self.name + '.xml')
+        with open(self.xml, 'w') as f:
+            f.write(text)
+        self.port = port
+        self.cmd = ['sipp', '%s:%d' % proxy, '-sf', self.xml,
+                    '-i', '127.0.0.1', '-t', transport, '-m', str(calls),
+                    '-l', str(calls), '-r', '20', '-s', target,
+                    '-key', 'caller', user, '-key', 'domain', DOMAIN,
+                    '-key', 'edge', '%s:%d' % proxy,
+                    '-au', user, '-ap', password, '-nostdin',
+                    '-nd', '-recv_timeout', str(limit * 1000 - 1000),
+                    '-timeout', '%ds' % limit, '-timeout_error',
+                    '-trace_err', '-error_file', self.path('err'),
+                    '-trace_msg', '-message_file', self.path('msg')]
+        if port:
+            self.cmd += ['-p', str(port)]
+        self.limit, self.p = limit, None
+
+    def path(self, kind):
+        return os.path.join(self.folder, '%s.%s' % (self.name, kind))
+
+    def start(self):
+        with open(self.path('out'), 'wb') as out:
+            self.p = subprocess.Popen(self.cmd, stdout=out, stderr=out,
+                                      stdin=subprocess.DEVNULL,
+                                      cwd=self.folder)
+        return self
+
+    def wait_bound(self, limit=5.0):
+        end = time.monotonic() + limit
+        while not udp_bound(self.port):
+            if self.p.poll() is not None or time.monotonic() > end:
+                raise SippFailed(self.name + ' did not start: ' + self.tail())
+            time.sleep(0.01)
+        return self
+
+    def wait(self, limit=None):
+        try:
+            rc = self.p.wait(limit or self.limit + 3)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise SippFailed('%s: not finished' % self.name)
+        if rc:
+            raise SippFailed('%s: status %d: %s' % (self.name, rc,
+                                                    self.tail()))
+
+    def kill(self):
+        if self.p and self.p.poll() is None:
+            self.p.kill()
+            self.p.wait()
+
+    def messages(self):
+        try:
+            with open(self.path('msg'), errors='replace') as f:
+                return f.read()
+        except OSError:
+            return ''
+
+    def tail(self):
+        for kind in ('err', 'out'):
+            try:
+                with open(self.path(kind), errors='replace') as f:
+                    t = f.read().strip()
+            except OSError:
+                continue
+            if t:
+                return '\n'.join(ln for ln in t.splitlines()
+                                 if ln.strip())[:900]
+        return '(sipp said nothing)'
+
+
+def run(ctx, legs, limit=15):
+    """legs: Sipp, callees first; the last is the caller. All must end well."""
+    for s in legs:
+        ctx.after(s.kill)
+    for s in legs[:-1]:
+        s.start().wait_bound()
+    legs[-1].start()
+    errors = []
+    end = time.monotonic() + limit
+    for s in legs[::-1]:
+        try:
+            # when the caller failed the others will not get what they want
+            s.wait(1 if errors else max(1, end - time.monotonic()))
+        except SippFailed as e:
+            errors.append(str(e))
+    if errors:
+        raise SippFailed('\n'.join(errors))
