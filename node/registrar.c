@@ -245,11 +245,11 @@ static int plan_order_one(struct reg_plan *p, struct reg_item *it)
 		return 0;
 	case EALREADY:
 		if (!repeats(p, it))
-			return fail(p, 500, "CSeq Used Before");
+			return fail(p, 500, "Number Used Before");
 		it->skip = true;
 		return 0;
 	case ESTALE:
-		return fail(p, 500, "CSeq Out Of Order");
+		return fail(p, 500, "Out Of Order");
 	case ENOSPC:
 		return fail_errno(p, ENOSPC);
 	default:

@@ -25,6 +25,8 @@ LIMIT = 40                      # [s] one test, unless it says otherwise
 # longest first, so that two side by side end together
 GROUPS = ['torture', 'failover', 'calls', 'ua', 'policy', 'start', 'hide',
           'baresip']
+GROUPS = [g for g in GROUPS if os.path.exists(
+    os.path.join(HERE, 'group_%s.py' % g))]
 
 
 class Skip(Exception):

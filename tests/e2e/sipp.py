@@ -70,7 +70,7 @@ class Sipp:
 
     def __init__(self, folder, scenario, user='alice', password='pw-alice',
                  target='bob', proxy=('127.0.0.1', 5060), port=0,
-                 transport='u1', limit=12, calls=1, **args):
+                 transport='u1', limit=12, calls=1, auth_uri=None, **args):
         self.name = scenario + (args.pop('suffix', ''))
         self.scenario, self.folder = scenario, folder
         with open(os.path.join(HERE, scenario + '.xml')) as f:
@@ -85,7 +85,8 @@ class Sipp:
                     '-key', 'caller', user, '-key', 'domain', DOMAIN,
                     '-key', 'edge', '%s:%d' % proxy,
                     '-au', user, '-ap', password, '-nostdin',
-                    '-nd', '-recv_timeout', str(limit * 1000 - 1000),
+                    '-auth_uri', auth_uri or '%s@%s' % (target, DOMAIN),
+                    '-default_behaviors', 'abortunexp', '-recv_timeout', str(limit * 1000 - 1000),
                     '-timeout', '%ds' % limit, '-timeout_error',
                     '-trace_err', '-error_file', self.path('err'),
                     '-trace_msg', '-message_file', self.path('msg')]
@@ -132,6 +133,17 @@ class Sipp:
                 return f.read()
         except OSError:
             return ''
+
+    def time_of(self, start):
+        """When the first message with that start was sent or received, as
+        the text of its time stamp."""
+        stamp = ''
+        for ln in self.messages().splitlines():
+            m = re.match(r'-+ (\d{4}-\d\d-\d\d\S*\s*\S*)', ln)
+            stamp = m.group(1) if m else stamp
+            if ln.startswith(start):
+                return stamp
+        raise SippFailed('%s: no %s in its log' % (self.name, start))
 
     def tail(self):
         for kind in ('err', 'out'):
