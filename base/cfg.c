@@ -1,4 +1,5 @@
 /* cfg.c - Shell. libconfig text into a struct, driven by a table. */
+#include "base/cfg_text.h"
 #include "base/cfg_value.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -7,12 +8,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX (1 << 20)    /**< longest settings file [bytes]           */
 #define PATH 128              /**< longest name of a key in a text         */
-#define DEPTH 16              /**< deepest nesting of brackets             */
 #define ENTRIES 100000        /**< most entries of a list whatever the table */
 
 struct rd {
@@ -39,19 +37,6 @@ static void add_err(struct cfg_errs *errs, const char *file, uint32_t line,
 		if ((uint8_t)*t < ' ' || *t == 0x7f)
 			*t = '?';
 	}
-}
-
-void cfg_err(struct cfg_errs *errs, const char *file, uint32_t line,
-	     const char *key, const char *fmt, ...)
-{
-	char t[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (vsnprintf(t, sizeof(t), fmt, ap) < 0)
-		t[0] = 0;
-	va_end(ap);
-	add_err(errs, file, line, key, t);
 }
 
 /** "what is wrong, allowed: what the key takes" */
@@ -314,7 +299,7 @@ static void list_default(struct rd *rd, void *base, const struct cfg_key *k,
 	struct buf b;
 	config_t c;
 
-	buf_init(&b, FILE_MAX);
+	buf_init(&b, CFG_TEXT_MAX);
 	buf_printf(&b, "v = %s;%c", k->def, 0);
 	if (b.err) {
 		rd->nomem = true;
@@ -342,94 +327,6 @@ static void set_default(struct rd *rd, void *base, const struct cfg_key *k,
 		value_err(rd, line, path, k, "has a wrong default");
 }
 
-/** Behind the comment or quoted text that begins at p; p itself: neither */
-static const char *skip_quoted(const char *p)
-{
-	const char *end;
-
-	if (*p == '#' || (p[0] == '/' && p[1] == '/'))
-		return p + strcspn(p, "\n");
-	if (p[0] == '/' && p[1] == '*') {
-		end = strstr(p + 2, "*/");
-		return end ? end + 2 : p + strlen(p);
-	}
-	if (*p != '"')
-		return p;
-	for (p++; *p && *p != '"'; p++) {
-		if (*p == '\\' && p[1])
-			p++;
-	}
-	return *p ? p + 1 : p;
-}
-
-static uint32_t line_at(const char *text, const char *p)
-{
-	uint32_t line = 1;
-
-	for (; text < p; text++)
-		line += *text == '\n';
-	return line;
-}
-
-/** Length of the number or name at p, 0 = neither; *big: libconfig 1.5 would
- *  keep 32 bits of it without a word */
-static size_t skip_word(const char *p, bool *big)
-{
-	size_t n = strspn(p, "0123456789abcdefghijklmnopqrstuvwxyz"
-			  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.");
-	uint64_t v;
-
-	if (n > 2 && p[0] == '0' && (p[1] | 0x20) == 'x')
-		*big = n > 10;
-	else
-		*big = sl_u64(sl_mk(p, n), INT32_MAX, &v) == ERANGE;
-	return n;
-}
-
-/**
- * What libconfig must not see: files read from elsewhere, numbers it cuts,
- * and brackets so deep that its recursion becomes ours.
- */
-static bool plain_text(struct rd *rd, const char *text)
-{
-	const char *p = text, *end;
-	bool big = false;
-	int depth = 0;
-
-	while (*p) {
-		end = skip_quoted(p);
-		if (end == p)
-			end = p + skip_word(p, &big);
-		if (big) {
-			cfg_err(rd->errs, rd->file, line_at(text, p), NULL,
-				"number too large, allowed: up to %d",
-				INT32_MAX);
-			return false;
-		}
-		if (end > p) {
-			p = end;
-			continue;
-		}
-		if (*p == '@') {
-			cfg_err(rd->errs, rd->file, line_at(text, p),
-				"@include", "is not supported, allowed: one "
-				"file with all settings");
-			return false;
-		}
-		depth += (*p == '(' || *p == '{' || *p == '[') -
-			 (*p == ')' || *p == '}' || *p == ']');
-		if (depth < 0)
-			depth = 0;
-		if (depth > DEPTH) {
-			cfg_err(rd->errs, rd->file, line_at(text, p), NULL,
-				"brackets too deep, allowed: %d", DEPTH);
-			return false;
-		}
-		p++;
-	}
-	return true;
-}
-
 int cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
 		 const char *text, struct cfg_errs *errs)
 {
@@ -439,7 +336,7 @@ int cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
 
 	for (const struct cfg_key *k = keys; k->name; k++)
 		cfg_value_clear(target, k);
-	if (!plain_text(&rd, text))
+	if (!cfg_text_plain(name, text, errs))
 		return EBADMSG;
 	config_init(&c);
 	if (parse(&rd, &c, text)) {
@@ -453,36 +350,6 @@ int cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
 		return 0;
 	clear_keys(target, keys);
 	return rd.nomem ? ENOMEM : EBADMSG;
-}
-
-/** Whole file into b, NUL at its end */
-static int slurp(struct buf *b, int fd, const char *path,
-		 struct cfg_errs *errs)
-{
-	ssize_t n;
-
-	do {
-		uint8_t *p = buf_room(b, 4096);
-
-		if (!p)
-			break;
-		n = read(fd, p, 4096);
-		if (n < 0)
-			return errno;
-		b->n += (size_t)n;
-	} while (n > 0);
-	if (b->err == ENOSPC) {
-		cfg_err(errs, path, 0, NULL, "is too long, allowed: %d bytes",
-			FILE_MAX);
-		return EBADMSG;
-	}
-	if (b->n && memchr(b->p, 0, b->n)) {
-		cfg_err(errs, path, 0, NULL,
-			"holds a NUL byte, allowed: text");
-		return EBADMSG;
-	}
-	buf_chr(b, 0);
-	return b->err;
 }
 
 int cfg_read_file(void *target, const struct cfg_key *keys, const char *path,
@@ -500,8 +367,8 @@ int cfg_read_file(void *target, const struct cfg_key *keys, const char *path,
 			strerror(err));
 		return err;
 	}
-	buf_init(&b, FILE_MAX);
-	err = slurp(&b, fd, path, errs);
+	buf_init(&b, CFG_TEXT_MAX);
+	err = cfg_text_slurp(&b, fd, path, errs);
 	close(fd);
 	if (!err)
 		err = cfg_read_mem(target, keys, path, (const char *)b.p,
@@ -526,6 +393,22 @@ static void clear_keys(void *base, const struct cfg_key *keys)
 		free(l->v);
 		*l = (struct cfg_list){ NULL, 0 };
 	}
+}
+
+void cfg_err(struct cfg_errs *errs, const char *file, uint32_t line,
+	     const char *key, const char *fmt, ...)
+{
+	char t[256];
+	va_list ap;
+
+	if (!line && key)
+		line = cfg_text_line(file, key);
+
+	va_start(ap, fmt);
+	if (vsnprintf(t, sizeof(t), fmt, ap) < 0)
+		t[0] = 0;
+	va_end(ap);
+	add_err(errs, file, line, key, t);
 }
 
 void cfg_clear(void *target, const struct cfg_key *keys)

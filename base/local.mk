@@ -5,6 +5,8 @@ base_libbase_a_SOURCES = \
 	base/buf.c \
 	base/buf.h \
 	base/cfg.c \
+	base/cfg_text.c \
+	base/cfg_text.h \
 	base/cfg_value.c \
 	base/cfg_value.h \
 	base/cfg.h \

@@ -230,6 +230,28 @@ Test(cfg, missing_file_is_enoent_with_a_text)
 	cr_assert_neq(cfg_read_file(&c, keys, "/", &e), 0);
 }
 
+Test(cfg, error_of_a_program_finds_the_line_of_its_key)
+{
+	static const char text[] = "on = true;\n\npool = (\n\"a\",\n"
+		"{ name = \"b\";\n weight = 5; } );\n";
+	char path[] = "/tmp/ew_cfg_XXXXXX", want[64];
+	struct cfg_errs e = { 0 };
+	int fd = mkstemp(path);
+
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	cfg_err(&e, path, 0, "pool[1].weight", "is odd");
+	cfg_err(&e, path, 0, "pool[1].port", "is odd");
+	cfg_err(&e, path, 0, "dir", "is odd");
+	unlink(path);
+	snprintf(want, sizeof(want), "%s:6: pool[1].weight: is odd", path);
+	cr_expect_str_eq(e.txt[0], want);
+	snprintf(want, sizeof(want), "%s:5: pool[1].port: is odd", path);
+	cr_expect_str_eq(e.txt[1], want);
+	snprintf(want, sizeof(want), "%s: dir: is odd", path);
+	cr_expect_str_eq(e.txt[2], want);
+}
+
 Test(cfg, file_with_nul_byte_is_refused)
 {
 	char path[] = "/tmp/ew_cfg_XXXXXX";
