@@ -34,21 +34,26 @@ static void make_branch(struct ctxn *c)
 	put_hex(&p, c->check, 16);
 }
 
+/** Value of a hex digit plus one, 0 = no digit */
+static const uint8_t hex[256] = {
+	['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+	['A'] = 11, 12, 13, 14, 15, 16, ['a'] = 11, 12, 13, 14, 15, 16,
+};
+
 /** Upper case too: a peer may write tokens as it likes (RFC 3261 7.3.1) */
 static bool get_hex(const char **p, unsigned digits, uint64_t *vp)
 {
+	const char *e = *p + digits, *q = *p;
 	uint64_t v = 0;
-	char c;
+	uint8_t d;
 
-	while (digits--) {
-		c = *(*p)++;
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (uint64_t)(c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			v = v << 4 | (uint64_t)((c | 0x20) - 'a' + 10);
-		else
+	for (; q < e; q++) {
+		d = hex[(uint8_t)*q];
+		if (!d)
 			return false;
+		v = v << 4 | (uint64_t)(d - 1);
 	}
+	*p = e;
 	*vp = v;
 	return true;
 }

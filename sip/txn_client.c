@@ -320,12 +320,12 @@ void txn_client_recv(struct txnl *t, const struct sip_msg *m, uint64_t now,
 		     struct txn_event *ev)
 {
 	struct ctxn *c = NULL;
-	enum br b = BR_FOREIGN;
-	struct via v;
+	struct sl branch, sentby;
+	enum br b;
 
 	ev->kind = TXN_STRAY;
-	if (!via_top(m, &v))
-		b = txn_by_branch(t, v.branch, &c);
+	txn_via(m, &branch, &sentby);
+	b = txn_by_branch(t, branch, &c);
 	if (!c) {
 		t->st.stray++;
 		t->st.forged += b != BR_OVER;

@@ -164,6 +164,7 @@ static inline struct sl span_sl(const struct blob *b, struct span s)
 
 /* txn_key.c */
 int  txn_table_init(struct txnl *t);
+void txn_via(const struct sip_msg *m, struct sl *branch, struct sl *sentby);
 const struct skey *txn_key(struct txnl *t, const struct sip_msg *m);
 struct stxn *txn_find(struct txnl *t, const struct skey *k,
 		      const struct sip_msg *m, const struct flow *f);

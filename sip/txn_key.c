@@ -65,6 +65,55 @@ static uint64_t hash2(const struct txnl *t, struct sl a, struct sl b)
 }
 
 /**
+ * Branch and sent-by of the top Via, which the scanner has found right: the
+ * common form (one line, no blanks inside, nothing quoted) is cut at its
+ * semicolons, any other one is parsed.
+ */
+void txn_via(const struct sip_msg *m, struct sl *branch, struct sl *sentby)
+{
+	const struct sip_hdr *h = sip_hdr(m, SIP_VIA);
+	const char *p, *e, *q;
+	struct via v;
+	struct sl val;
+
+	*branch = *sentby = SL_NONE;
+	if (!h)
+		return;
+	val = sip_val(m, h);
+	p = val.p;
+	e = p + sl_chr(val, ',');
+	q = val.n > 12 ? memchr(p + 8, ' ', 5) : NULL;
+	if (!q || memcmp(p, "SIP/2.0/", 8))
+		goto parse;
+
+	p = q + 1;
+	q = memchr(p, ';', (size_t)(e - p));
+	*sentby = sl_mk(p, (size_t)((q ? q : e) - p));
+	if (memchr(p, ' ', (size_t)(e - p)) ||
+	    memchr(p, '\t', (size_t)(e - p)) ||
+	    memchr(p, '\n', (size_t)(e - p)) ||
+	    memchr(p, '"', (size_t)(e - p)))
+		goto parse;
+	while (q) {
+		p = q + 1;
+		q = memchr(p, ';', (size_t)(e - p));
+		val = sl_mk(p, (size_t)((q ? q : e) - p));
+		if (val.n > 7 && (*p | 0x20) == 'b' &&
+		    sl_istarts(val, SL("branch="))) {
+			*branch = sl_sub(val, 7, val.n);
+			return;
+		}
+	}
+	return;
+parse:
+	*branch = *sentby = SL_NONE;
+	if (!via_top(m, &v)) {
+		*branch = v.branch;
+		*sentby = v.sentby;
+	}
+}
+
+/**
  * Key of a request: branch and sent-by, or for RFC 2543 (no branch, no magic
  * cookie, or nothing behind it) what the older rules compare.
  */
@@ -72,14 +121,8 @@ const struct skey *txn_key(struct txnl *t, const struct sip_msg *m)
 {
 	const size_t cookie = sizeof(SIP_COOKIE) - 1;
 	struct skey *k = &t->key;
-	struct via v;
 
-	memset(k, 0, sizeof(*k));
-	if (!via_top(m, &v)) {
-		k->branch = v.branch;
-		k->sentby = v.sentby;
-	}
-
+	txn_via(m, &k->branch, &k->sentby);
 	k->old = k->branch.n <= cookie ||
 		!sl_istarts(k->branch, SL(SIP_COOKIE));
 	if (k->old)

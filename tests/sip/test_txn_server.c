@@ -391,3 +391,45 @@ Test(txn_server, gone_object_can_be_read_until_the_next_poll)
 	cr_assert_not(txnl_poll(x.t, &ev));
 	cr_assert_eq(txnl_next(x.t), UINT64_MAX);
 }
+
+Test(txn_server, short_cut_through_the_via_gives_what_the_parser_gives)
+{
+	static const char *const via[] = {
+		"SIP/2.0/UDP a.b:5060;branch=z9hG4bKx",
+		"SIP/2.0/UDP a.b:5060;rport;Branch=z9hG4bKx;alias",
+		"SIP/2.0/TCP [2001:db8::1]:5060;received=::1;branch=1",
+		"SIP/2.0/UDP a;branch=x, SIP/2.0/UDP b;branch=y",
+		"SIP/2.0/UDP a;x=\",;branch=no\";branch=yes",
+		"SIP/2.0/UDP a : 5060 ; branch = x",
+		"SIP/2.0/UDP a ;branch=x",
+		"SIP/2.0/UDP a;branch=x ;rport",
+		"SIP/2.0/UDP a;rport\r\n ;branch=x",
+		"SIP / 2.0 / UDP a;branch=x",
+		"SIP/2.0/UDP\ta;branch=x",
+		"SIP/2.0/UDP  a;branch=x",
+		"SIP/2.0/LONGNAME a;branch=x",
+		"SIP/2.0/UDP a",
+		"SIP/2.0/UDP a;rport=",
+		"SIP/2.0/UDP a;xbranch=z;branch=x;branchy=1",
+	};
+	static struct sip_msg m;
+	struct sip_fault fault;
+	struct sl branch, sentby;
+	char txt[1024];
+	struct via v;
+	size_t i;
+
+	for (i = 0; i < sizeof(via) / sizeof(via[0]); i++) {
+		snprintf(txt, sizeof(txt), "OPTIONS sip:a SIP/2.0\r\nVia: %s\r\n"
+			 "From: <sip:a>;tag=1\r\nTo: <sip:b>\r\n"
+			 "Call-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n", via[i]);
+		cr_assert_eq(sip_scan(&m, txt, strlen(txt), true, &fault), 0,
+			     "%s: %s", via[i], fault.why);
+		cr_assert_eq(via_top(&m, &v), 0);
+		txn_via(&m, &branch, &sentby);
+		cr_assert(sl_eq(v.branch, branch), "%s: %.*s", via[i],
+			  SL_FMT(branch));
+		cr_assert(sl_eq(v.sentby, sentby), "%s: %.*s", via[i],
+			  SL_FMT(sentby));
+	}
+}
