@@ -1,0 +1,416 @@
+/* mesh.c - Pure. Links of one node: life, dialing, time, what is sent.
+ * docs/cluster-protocol.md 7. */
+#include <errno.h>
+#include <stdlib.h>
+#include "cluster/mesh_priv.h"
+
+#define BACKOFF_MIN 100     /* [ms] */
+#define BACKOFF_MAX 1000    /* [ms] */
+
+int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
+	       struct store *store, uint64_t seed, uint64_t now, uint64_t wall)
+{
+	struct member_conf mc = { cf->node, cf->heartbeat, cf->dead };
+	struct mesh *m;
+
+	(void)wall;
+	if (!cf->node || !cf->incarnation || !cf->heartbeat || !cf->dead ||
+	    cf->npeers > CLUSTER_MAX)
+		return EINVAL;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return ENOMEM;
+	m->cf = *cf;
+	m->store = store;
+	m->started = now;
+	m->beat_at = now;
+	m->sample_at = now;
+	rng_seed(&m->rng, seed);
+	members_init(&m->ms, &mc, now);
+	m->ms.m[MEMBER_SELF].incarnation = cf->incarnation;
+	repl_init(&m->repl, store, &m->ms);
+	memset(m->link_of, MESH_NONE, sizeof(m->link_of));
+	for (uint32_t i = 0; i < cf->npeers; i++) {
+		if (addr_eq(&cf->peers[i], &cf->addr))
+			continue;
+		m->target[m->ntargets].addr = cf->peers[i];
+		m->target[m->ntargets].next = now;
+		m->target[m->ntargets++].backoff = BACKOFF_MIN;
+	}
+	*mp = m;
+	return 0;
+}
+
+void mesh_free(struct mesh *m)
+{
+	if (!m)
+		return;
+	repl_close(&m->repl);
+	free(m);
+}
+
+/* --- links ------------------------------------------------------------------- */
+
+static void redial_later(struct mesh *m, uint8_t t, uint64_t now)
+{
+	struct target *tg = &m->target[t];
+
+	tg->dialing = false;
+	tg->due = false;
+	tg->next = now + tg->backoff / 2 +
+		   rng_below(&m->rng, tg->backoff / 2 + 1);
+	tg->backoff = tg->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX :
+		      tg->backoff * 2;
+}
+
+uint8_t mesh_up(struct mesh *m, uint8_t target, uint64_t now)
+{
+	for (uint8_t l = 0; l < MESH_LINKS; l++) {
+		struct link *k = &m->link[l];
+
+		if (k->state != LINK_FREE)
+			continue;
+		memset(k, 0, sizeof(*k));
+		k->state = LINK_HELLO;
+		k->want = WANT_HELLO;
+		k->target = target;
+		k->member = MEMBER_NONE;
+		k->since = now;
+		return l;
+	}
+	if (target != MESH_NONE)
+		redial_later(m, target, now);
+	return MESH_NONE;
+}
+
+void mesh_dial_failed(struct mesh *m, uint8_t target, uint64_t now)
+{
+	redial_later(m, target, now);
+}
+
+/* The link no longer counts for its member and its target */
+static void detach(struct mesh *m, uint8_t l, bool quiet, uint64_t now)
+{
+	struct link *k = &m->link[l];
+
+	if (k->target != MESH_NONE)
+		redial_later(m, k->target, now);
+	if (k->member != MEMBER_NONE && m->link_of[k->member] == l) {
+		m->link_of[k->member] = MESH_NONE;
+		repl_down(&m->repl, k->member, mesh_window(m), now);
+		member_unlinked(&m->ms, k->member, quiet, now);
+		/* Whoever knows its address dials again at once */
+		for (uint32_t t = 0; t < m->ntargets; t++)
+			if (m->target[t].node == m->ms.m[k->member].node &&
+			    m->target[t].next > now + BACKOFF_MIN)
+				m->target[t].next = now +
+					rng_below(&m->rng, BACKOFF_MIN);
+		if (k->state == LINK_UP)
+			m->st.links_lost += !quiet;
+	}
+	if (k->state == LINK_UP)
+		m->st.links_now--;
+	k->member = MEMBER_NONE;
+	k->target = MESH_NONE;
+}
+
+void mesh_down(struct mesh *m, uint8_t l, uint64_t now)
+{
+	if (l >= MESH_LINKS || m->link[l].state == LINK_FREE ||
+	    m->link[l].state == LINK_CLOSING)
+		return;
+	detach(m, l, false, now);
+	m->link[l].state = LINK_FREE;
+}
+
+void mesh_close(struct mesh *m, uint8_t l, const char *why, uint8_t bye,
+		uint16_t error, uint64_t now)
+{
+	struct link *k = &m->link[l];
+
+	if (k->state == LINK_FREE || k->state == LINK_CLOSING)
+		return;
+	detach(m, l, bye == WIRE_BYE_DUPLICATE, now);
+	k->state = LINK_CLOSING;
+	k->want = 0;
+	k->why = why;
+	k->bye = bye;
+	k->error = error;
+}
+
+size_t mesh_limit(const struct mesh *m, uint8_t l)
+{
+	return m->link[l].state == LINK_HELLO ? WIRE_STRANGER_MAX : WIRE_MAX;
+}
+
+/* --- what is sent --------------------------------------------------------------- */
+
+bool mesh_want(struct mesh *m, uint8_t l)
+{
+	const struct link *k = &m->link[l];
+
+	if (k->state == LINK_FREE || k->state == LINK_CLOSING)
+		return false;
+	return k->want || (k->state == LINK_UP &&
+			   repl_pending(&m->repl, k->member));
+}
+
+static void fill_hello(const struct mesh *m, struct buf *b, uint64_t wall)
+{
+	struct wire_hello h = { .min = WIRE_VERSION, .max = WIRE_VERSION,
+		.role = WIRE_NODE, .node = m->cf.node,
+		.incarnation = m->cf.incarnation,
+		.max_expires = m->cf.max_expires, .canon = WIRE_CANON,
+		.wall = wall, .addr = m->cf.addr };
+
+	memcpy(h.cluster, m->cf.cluster, sizeof(h.cluster));
+	memcpy(h.name, m->cf.name, sizeof(h.name));
+	wire_hello_encode(b, &h);
+}
+
+static void fill_hello_ack(const struct mesh *m, const struct link *k,
+			   struct buf *b)
+{
+	struct wire_hello_ack a = { .version = WIRE_VERSION,
+		.incarnation = m->ms.m[k->member].incarnation,
+		.have = m->repl.p[k->member].have,
+		.seq = store_seq(m->store) };
+
+	wire_hello_ack_encode(b, &a);
+}
+
+static void fill_beat(const struct mesh *m, const struct link *k,
+		      struct buf *b, uint64_t wall)
+{
+	const struct store_stats *st = store_stats(m->store);
+	const struct repl_peer *p = &m->repl.p[k->member];
+	struct wire_heartbeat h;
+
+	h.beat = m->beat;
+	h.state = (uint8_t)m->state;
+	h.majority = mesh_majority(m);
+	h.synced = m->synced;
+	h.wall = wall;
+	h.settings = m->settings;
+	h.users = m->users;
+	h.seq = store_seq(m->store);
+	h.fed = p->told;
+	h.ack = p->have;
+	h.records = st->records;
+	h.contacts = st->contacts;
+	h.n = member_rows(&m->ms, h.row);
+	wire_heartbeat_encode(b, &h);
+}
+
+void mesh_fill(struct mesh *m, uint8_t l, struct buf *b, size_t limit,
+	       uint64_t now, uint64_t wall)
+{
+	struct link *k = &m->link[l];
+	uint8_t want = k->want;
+	struct wire_ack a;
+
+	k->want = 0;
+	if (want & WANT_HELLO)
+		fill_hello(m, b, wall);
+	if (want & WANT_HELLO_ACK)
+		fill_hello_ack(m, k, b);
+	if (k->state == LINK_UP && want & WANT_ACK) {
+		a.seq = m->repl.p[k->member].have;
+		wire_ack_encode(b, &a);
+	}
+	if (k->state == LINK_UP && want & WANT_BEAT)
+		fill_beat(m, k, b, wall);
+	else
+		k->want |= want & WANT_BEAT;
+	if (k->state == LINK_UP)
+		repl_fill(&m->repl, k->member, b, limit, now);
+	m->st.frames_out += b->n > 0;
+}
+
+/* --- time ------------------------------------------------------------------------ */
+
+/* Somebody was lost: what it told us lately may be known to us alone */
+static void spread(struct mesh *m, uint64_t now)
+{
+	if (m->ms.lost)
+		m->beat_at = now;      /* the others learn of it at once */
+	for (uint8_t i = 1; i < CLUSTER_MAX; i++) {
+		bool heard_less = m->ms.unheard[i] != 0;
+
+		m->ms.unheard[i] = 0;
+		if (!m->repl.p[i].up)
+			continue;
+		if (heard_less || m->ms.lost & ~(1u << i)) {
+			repl_rewind(&m->repl, i, mesh_window(m), now);
+			m->st.rewinds++;
+		}
+	}
+	m->ms.lost = 0;
+}
+
+static void tick_links(struct mesh *m, uint64_t now)
+{
+	for (uint8_t l = 0; l < MESH_LINKS; l++) {
+		struct link *k = &m->link[l];
+
+		switch (k->state) {
+		case LINK_FREE:
+		case LINK_CLOSING:
+			break;
+		case LINK_HELLO:
+		case LINK_ACK:
+			if (now - k->since >= MESH_HELLO_MAX)
+				mesh_close(m, l, "hello_timeout", 0, 0, now);
+			break;
+		case LINK_UP:
+			if (member_silent(&m->ms, k->member, now))
+				mesh_close(m, l, "silent", 0, 0, now);
+			break;
+		}
+	}
+}
+
+static bool target_linked(const struct mesh *m, const struct target *t)
+{
+	uint8_t i = member_find(&m->ms, t->node);
+
+	return i != MEMBER_NONE && m->link_of[i] != MESH_NONE;
+}
+
+static void tick_targets(struct mesh *m, uint64_t now)
+{
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		struct target *t = &m->target[i];
+
+		if (!t->self && !t->dialing && now >= t->next &&
+		    !target_linked(m, t))
+			t->dialing = t->due = true;
+	}
+}
+
+static void tick_synced(struct mesh *m, uint64_t now)
+{
+	bool all = true, any = false;
+
+	if (m->synced)
+		return;
+	for (uint8_t i = 1; i < CLUSTER_MAX; i++) {
+		if (!m->repl.p[i].up)
+			continue;
+		any = true;
+		all = all && repl_synced(&m->repl, i);
+	}
+	for (uint32_t t = 0; t < m->ntargets; t++)
+		if (!m->target[t].self && !target_linked(m, &m->target[t]) &&
+		    now - m->started < m->cf.dead)
+			all = false;
+	if (all && (any || m->ntargets == 0 ||
+		    now - m->started >= m->cf.dead)) {
+		m->synced = true;
+		m->changed = true;
+	}
+}
+
+void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
+{
+	(void)wall;
+	member_tick(&m->ms, now);
+	tick_links(m, now);
+	tick_targets(m, now);
+	tick_synced(m, now);
+	spread(m, now);
+	if (now >= m->sample_at) {
+		repl_sample(&m->repl, now);
+		m->sample_at = now + mesh_window(m) / 16;
+	}
+	if (now < m->beat_at)
+		return;
+	m->beat_at = now + m->cf.heartbeat;
+	m->beat++;
+	for (uint8_t l = 0; l < MESH_LINKS; l++)
+		if (m->link[l].state == LINK_UP)
+			m->link[l].want |= WANT_BEAT;
+}
+
+uint64_t mesh_next(const struct mesh *m)
+{
+	uint64_t next = m->beat_at;
+
+	if (m->ms.lost)
+		return 0;
+	if (member_next(&m->ms) < next)
+		next = member_next(&m->ms);
+	if (m->sample_at < next)
+		next = m->sample_at;
+	for (uint32_t i = 0; i < m->ntargets; i++) {
+		const struct target *t = &m->target[i];
+
+		if (!t->self && !t->dialing && t->next < next &&
+		    !target_linked(m, t))
+			next = t->next;
+	}
+	for (uint8_t i = 1; i < CLUSTER_MAX; i++)
+		if (m->ms.unheard[i])
+			return 0;
+	return next;
+}
+
+/* --- effects ---------------------------------------------------------------------- */
+
+static void last_words(const struct link *k, struct mesh_out *out)
+{
+	struct wire_error e = { k->error, sl_cstr(k->why) };
+	struct wire_bye y = { k->bye };
+	struct buf b;
+
+	buf_fixed(&b, out->last, sizeof(out->last));
+	if (k->error)
+		wire_error_encode(&b, &e);
+	else if (k->bye)
+		wire_bye_encode(&b, &y);
+	out->n = b.err ? 0 : b.n;
+}
+
+bool mesh_poll(struct mesh *m, struct mesh_out *out)
+{
+	for (uint8_t l = 0; l < MESH_LINKS; l++) {
+		struct link *k = &m->link[l];
+
+		if (k->state != LINK_CLOSING)
+			continue;
+		out->kind = MESH_CLOSE;
+		out->link = l;
+		out->why = k->why;
+		last_words(k, out);
+		k->state = LINK_FREE;
+		return true;
+	}
+	for (uint8_t i = 0; i < m->ntargets; i++) {
+		struct target *t = &m->target[i];
+
+		if (!t->due)
+			continue;
+		t->due = false;
+		out->kind = MESH_DIAL;
+		out->target = i;
+		out->addr = t->addr;
+		return true;
+	}
+	if (m->acked_rose) {
+		m->acked_rose = false;
+		out->kind = MESH_ACKED;
+		return true;
+	}
+	if (m->changed || m->ms.changed) {
+		m->changed = m->ms.changed = false;
+		out->kind = MESH_CHANGED;
+		return true;
+	}
+	return false;
+}
+
+void mesh_leave(struct mesh *m, uint64_t now)
+{
+	for (uint8_t l = 0; l < MESH_LINKS; l++)
+		mesh_close(m, l, "leaving", WIRE_BYE_LEAVE, 0, now);
+}

@@ -1,0 +1,105 @@
+/**
+ * @file mesh.h  Pure. The protocol of one node: links, hand-shake, heartbeats,
+ * whom to dial. Bytes and time go in, effects are pulled; the same code runs under
+ * real sockets, in simulations and in fuzz targets.
+ *
+ * A link is one authenticated byte stream. mesh_up() when it stands,
+ * mesh_recv() for each whole frame, mesh_fill() when there's room to send,
+ * mesh_down() when it is gone. mesh_poll() after each of them.
+ */
+#ifndef CLUSTER_MESH_H
+#define CLUSTER_MESH_H
+
+#include "base/rng.h"
+#include "cluster/repl.h"
+
+#define MESH_LINKS 64             /**< at once                               */
+#define MESH_NONE 0xff
+#define MESH_HELLO_MAX 5000       /**< hand-shake of a link [ms]             */
+
+struct mesh_conf {
+	uint64_t node, incarnation;   /**< incarnation: new at every start, not 0 */
+	char name[CLUSTER_NAME];
+	struct addr addr;             /**< where we listen                      */
+	uint8_t cluster[16];          /**< id                                   */
+	struct addr peers[CLUSTER_MAX];
+	uint32_t npeers;
+	uint32_t heartbeat, dead;     /**< [ms]                                 */
+	uint32_t max_expires;         /**< [s]                                  */
+};
+
+enum mesh_kind {
+	MESH_DIAL,        /**< open a connection to addr; then mesh_up() or
+	                       mesh_dial_failed() with the target            */
+	MESH_CLOSE,       /**< send `last` if that goes at once, close the link; it is
+	                       forgotten here already (no mesh_down())       */
+	MESH_ACKED,       /**< repl.acked rose                               */
+	MESH_CHANGED,     /**< members or our readiness                      */
+};
+
+struct mesh_out {
+	enum mesh_kind kind;
+	uint8_t target;               /**< DIAL                               */
+	uint8_t link;                 /**< CLOSE                              */
+	struct addr addr;             /**< DIAL                               */
+	const char *why;              /**< CLOSE: literal                     */
+	uint8_t last[256];            /**< CLOSE: a frame, n bytes            */
+	size_t n;
+};
+
+struct mesh_stats {
+	uint64_t links_now;           /**< gauge: hand-shake done              */
+	uint64_t links_made, links_lost;
+	uint64_t bad_frames;          /**< malformed, wrong moment             */
+	uint64_t refused;             /**< other cluster, settings, version    */
+	uint64_t duplicates;          /**< second link of a pair               */
+	uint64_t records_in, records_new, records_refused;
+	uint64_t frames_in, frames_out;
+	uint64_t rewinds;
+};
+
+struct mesh;
+
+int  mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
+		struct store *store, uint64_t seed, uint64_t now,
+		uint64_t wall);
+void mesh_free(struct mesh *m);
+
+/** A stream stands, authenticated. target: what MESH_DIAL said, or MESH_NONE when
+ *  it was accepted. @return link, or MESH_NONE: no room, close it */
+uint8_t mesh_up(struct mesh *m, uint8_t target, uint64_t now);
+void mesh_dial_failed(struct mesh *m, uint8_t target, uint64_t now);
+/** The stream is gone */
+void mesh_down(struct mesh *m, uint8_t link, uint64_t now);
+/** Longest payload to accept now */
+size_t mesh_limit(const struct mesh *m, uint8_t link);
+/** One frame that wire_frame() found whole. May lead to MESH_CLOSE. */
+void mesh_recv(struct mesh *m, uint8_t link, const struct wire_head *h,
+	       struct sl payload, uint64_t now, uint64_t wall);
+/** What came is not a frame (err of wire_frame()) */
+void mesh_garbage(struct mesh *m, uint8_t link, int err, uint64_t now);
+
+/** Is there something to send? */
+bool mesh_want(struct mesh *m, uint8_t link);
+/** Append frames until b holds `limit` bytes or all is said */
+void mesh_fill(struct mesh *m, uint8_t link, struct buf *b, size_t limit,
+	       uint64_t now, uint64_t wall);
+
+void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall);
+uint64_t mesh_next(const struct mesh *m);
+bool mesh_poll(struct mesh *m, struct mesh_out *out);
+
+/** Good-bye to all: MESH_CLOSE for each */
+void mesh_leave(struct mesh *m, uint64_t now);
+void mesh_set_state(struct mesh *m, enum cluster_state s);
+void mesh_set_digests(struct mesh *m, uint64_t settings, uint64_t users);
+
+uint64_t mesh_acked(const struct mesh *m);
+uint32_t mesh_alive(const struct mesh *m);       /**< ourselves left out     */
+uint32_t mesh_count(const struct mesh *m);       /**< members, ourselves included */
+bool mesh_majority(const struct mesh *m);
+bool mesh_synced(const struct mesh *m);
+const struct mesh_stats *mesh_stats(const struct mesh *m);
+void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v);
+
+#endif

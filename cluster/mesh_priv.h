@@ -1,0 +1,71 @@
+/**
+ * @file mesh_priv.h  Pure. Inside of mesh*.c.
+ */
+#ifndef CLUSTER_MESH_PRIV_H
+#define CLUSTER_MESH_PRIV_H
+
+#include "base/log.h"
+#include "cluster/mesh.h"
+
+enum link_state {
+	LINK_FREE,
+	LINK_HELLO,       /* our HELLO goes out, none came yet            */
+	LINK_ACK,         /* HELLO came, its HELLO_ACK not yet            */
+	LINK_UP,
+	LINK_CLOSING,     /* MESH_CLOSE not yet taken                     */
+};
+
+enum { WANT_HELLO = 1, WANT_HELLO_ACK = 2, WANT_BEAT = 4, WANT_ACK = 8 };
+
+struct link {
+	enum link_state state;
+	uint8_t want;              /* frames to send                      */
+	uint8_t target;            /* dialed, or MESH_NONE                */
+	uint8_t member;            /* from LINK_ACK on                    */
+	uint64_t since;            /* [ms] of the stream                  */
+	const char *why;           /* CLOSING                             */
+	uint8_t bye;               /* CLOSING: reason, or 0               */
+	uint16_t error;            /* CLOSING: code, or 0                 */
+};
+
+struct target {
+	struct addr addr;
+	uint64_t node;             /* who answered there, 0 = not known   */
+	uint64_t next;             /* [ms] dial not before                */
+	uint32_t backoff;          /* [ms]                                */
+	bool self, dialing, due;
+};
+
+struct mesh {
+	struct mesh_conf cf;
+	struct store *store;
+	struct members ms;
+	struct repl repl;
+	struct rng rng;
+	struct link link[MESH_LINKS];
+	struct target target[CLUSTER_MAX];
+	uint32_t ntargets;
+	uint8_t link_of[CLUSTER_MAX];    /* member -> link, MESH_NONE      */
+	bool skewed[CLUSTER_MAX];        /* clock warning given            */
+	bool differ[CLUSTER_MAX][2];     /* digest warning given           */
+	enum cluster_state state;
+	uint64_t settings, users;
+	uint64_t beat, beat_at, sample_at;
+	uint64_t started;
+	bool synced, acked_rose, changed;
+	struct mesh_stats st;
+	struct log_limit refuse_log;
+};
+
+static inline uint64_t mesh_window(const struct mesh *m)
+{
+	/* A silent loss is noticed after `dead`, told with a heartbeat, and
+	 * time-outs may be doubled */
+	return 2ull * m->cf.dead + 2ull * m->cf.heartbeat;
+}
+
+/* mesh.c */
+void mesh_close(struct mesh *m, uint8_t l, const char *why, uint8_t bye,
+		uint16_t error, uint64_t now);
+
+#endif

@@ -1,0 +1,206 @@
+/* repl.c - Pure. Feeding the peers. docs/cluster-protocol.md 6. */
+#include "cluster/repl.h"
+
+void repl_init(struct repl *r, struct store *s, const struct members *ms)
+{
+	memset(r, 0, sizeof(*r));
+	r->store = s;
+	r->ms = ms;
+}
+
+static void unregister(struct repl *r, struct repl_peer *p)
+{
+	if (p->registered)
+		store_cursor_del(r->store, &p->cur);
+	p->registered = false;
+	p->up = false;
+}
+
+void repl_close(struct repl *r)
+{
+	for (uint8_t i = 0; i < CLUSTER_MAX; i++)
+		unregister(r, &r->p[i]);
+}
+
+void repl_reset(struct repl *r, uint8_t i)
+{
+	unregister(r, &r->p[i]);
+	memset(&r->p[i], 0, sizeof(r->p[i]));
+	r->p[i].resume = UINT64_MAX;
+}
+
+void repl_up(struct repl *r, uint8_t i, uint64_t have, uint64_t want)
+{
+	struct repl_peer *p = &r->p[i];
+	uint64_t from = have < p->resume ? have : p->resume;
+
+	unregister(r, p);
+	if (have == 0)
+		p->full_to = store_seq(r->store);
+	p->want = want;
+	p->acked = have;
+	p->told = from;
+	p->feed_to = store_seq(r->store);
+	p->mark = 0;
+	store_cursor_add(r->store, &p->cur, from);
+	p->registered = true;
+	p->up = true;
+}
+
+/* Sequence that we had at least `window` ms ago (0 when we don't know) */
+static uint64_t seq_before(const struct repl *r, uint64_t window, uint64_t now)
+{
+	uint64_t seq = 0;
+	uint32_t n = r->samples < REPL_SAMPLES ? r->samples : REPL_SAMPLES;
+
+	for (uint32_t k = 1; k <= n; k++) {
+		uint32_t j = (r->samples - k) % REPL_SAMPLES;
+
+		if (r->sample[j].at + window <= now) {
+			seq = r->sample[j].seq;
+			break;
+		}
+	}
+	return seq;
+}
+
+void repl_down(struct repl *r, uint8_t i, uint64_t window, uint64_t now)
+{
+	struct repl_peer *p = &r->p[i];
+	uint64_t seq = seq_before(r, window, now);
+
+	if (!p->up)
+		return;
+	if (p->acked < seq)
+		seq = p->acked;
+	/* A place still behind because of an earlier loss stays there */
+	if (p->told < seq)
+		seq = p->told;
+	p->resume = seq;
+	unregister(r, p);
+}
+
+void repl_rewind(struct repl *r, uint8_t i, uint64_t window, uint64_t now)
+{
+	struct repl_peer *p = &r->p[i];
+	uint64_t seq = seq_before(r, window, now);
+
+	if (!p->up)
+		return;
+	p->feed_to = store_seq(r->store);
+	if (seq < p->told) {
+		p->told = seq;
+		store_cursor_set(r->store, &p->cur, seq);
+	}
+}
+
+/* Can peer i do without this change? Only if it brought it itself, or if it
+ * hears the one who brought it to us. */
+static bool spare(const struct repl *r, uint8_t i,
+		  const struct store_change *ch)
+{
+	const struct repl_peer *p = &r->p[i];
+
+	if (ch->via == 0)
+		return false;
+	if (ch->via == i)
+		return ch->seq > p->full_to;
+	return ch->seq > p->feed_to && member_says(r->ms, i, ch->via);
+}
+
+bool repl_pending(struct repl *r, uint8_t i)
+{
+	struct repl_peer *p = &r->p[i];
+	struct store_change ch;
+
+	if (!p->up)
+		return false;
+	return p->cur.seeking || store_cursor_peek(r->store, &p->cur, &ch) ||
+	       p->told < p->feed_to;
+}
+
+/* One PUSH; nothing is written when nothing is due */
+static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b)
+{
+	uint8_t i = (uint8_t)(p - r->p);
+	struct store_change ch;
+	size_t at = 0, from = b->n;
+	uint64_t last = p->told;
+	uint16_t n = 0;
+
+	while (n < WIRE_PUSH_RECORDS && b->n - from < REPL_BATCH &&
+	       store_cursor_peek(r->store, &p->cur, &ch)) {
+		if (!spare(r, i, &ch)) {
+			if (n++ == 0)
+				at = wire_push_begin(b, p->told);
+			wire_push_add(b, ch.packed);
+		}
+		last = ch.seq;
+		store_cursor_step(r->store, &p->cur);
+	}
+	if (!p->cur.at && !p->cur.seeking)
+		last = store_seq(r->store);
+	if (n == 0 && p->told < p->feed_to && last >= p->feed_to)
+		at = wire_push_begin(b, p->told);     /* says: that was all */
+	else if (n == 0) {
+		p->told = last;                       /* the heartbeat says it */
+		return;
+	}
+	wire_push_end(b, at, last, n);
+	p->told = last;
+}
+
+void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
+	       uint64_t now)
+{
+	struct repl_peer *p = &r->p[i];
+	struct store_change ch;
+
+	if (!p->up)
+		return;
+	do {
+		fill_one(r, p, b);
+	} while (!b->err && b->n < limit && !p->cur.seeking &&
+		 store_cursor_peek(r->store, &p->cur, &ch));
+	if (p->told > p->acked && p->mark <= p->acked) {
+		p->mark = p->told;
+		p->mark_at = now;
+	}
+}
+
+bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now)
+{
+	struct repl_peer *p = &r->p[i];
+
+	if (seq > store_seq(r->store) || seq <= p->acked)
+		return false;
+	p->acked = seq;
+	if (p->mark <= seq && p->told > seq) {
+		p->mark = p->told;
+		p->mark_at = now;
+	}
+	if (seq <= r->acked)
+		return false;
+	r->acked = seq;
+	return true;
+}
+
+void repl_sample(struct repl *r, uint64_t now)
+{
+	uint32_t j = r->samples++ % REPL_SAMPLES;
+
+	r->sample[j].at = now;
+	r->sample[j].seq = store_seq(r->store);
+}
+
+bool repl_synced(const struct repl *r, uint8_t i)
+{
+	return r->p[i].up && r->p[i].have >= r->p[i].want;
+}
+
+uint64_t repl_lag(const struct repl *r, uint8_t i, uint64_t now)
+{
+	const struct repl_peer *p = &r->p[i];
+
+	return p->up && p->mark > p->acked ? now - p->mark_at : 0;
+}

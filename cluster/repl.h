@@ -1,0 +1,66 @@
+/**
+ * @file repl.h  Pure. What each peer gets: a cursor over the store's change
+ * order, so a peer that is slow or away costs a few numbers.
+ *
+ * Steady state: our own changes go to everyone; a change that member X brought
+ * goes only to peers who say that they don't hear X. Feeding (after link-up, or moved
+ * back because somebody was lost) gives everything after the cursor.
+ */
+#ifndef CLUSTER_REPL_H
+#define CLUSTER_REPL_H
+
+#include "cluster/member.h"
+
+#define REPL_SAMPLES 32          /**< of (time, sequence), one per heartbeat   */
+#define REPL_BATCH 65536u        /**< a PUSH is closed after that [bytes]      */
+
+struct repl_peer {
+	bool up;
+	bool registered;             /**< its cursor is in the store          */
+	uint64_t full_to;            /**< it came with nothing: up to this it gets its
+	                                  own back, too                       */
+	struct store_cursor cur;
+	uint64_t feed_to;            /**< everything up to this, whoever brought it */
+	uint64_t told;               /**< last sequence given on this link    */
+	uint64_t acked;              /**< it has everything up to this        */
+	uint64_t resume;             /**< where to begin when it returns      */
+	uint64_t have;               /**< of its changes we have these        */
+	uint64_t want;               /**< its sequence when the link came up  */
+	uint64_t mark, mark_at;      /**< lag: sequence not acked, since [ms] */
+};
+
+struct repl {
+	struct store *store;
+	const struct members *ms;
+	struct repl_peer p[CLUSTER_MAX];
+	struct { uint64_t at, seq; } sample[REPL_SAMPLES];
+	uint32_t samples;
+	uint64_t acked;              /**< largest of all, never falls         */
+};
+
+void repl_init(struct repl *r, struct store *s, const struct members *ms);
+void repl_close(struct repl *r);
+/** Another life of the member: forget what we knew about what it has */
+void repl_reset(struct repl *r, uint8_t i);
+/** Link up: it has ours up to `have`, its own are at `want` */
+void repl_up(struct repl *r, uint8_t i, uint64_t have, uint64_t want);
+/** Link gone: what was given in the last `window` ms is given again later */
+void repl_down(struct repl *r, uint8_t i, uint64_t window, uint64_t now);
+/** Give peer i everything of the last `window` ms again, whoever brought it:
+ *  somebody was lost, and may have told only us */
+void repl_rewind(struct repl *r, uint8_t i, uint64_t window, uint64_t now);
+/** Something to give? */
+bool repl_pending(struct repl *r, uint8_t i);
+/** Appends PUSH frames until b holds `limit` bytes or all is given */
+void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
+	       uint64_t now);
+/** Peer i has ours up to seq. @return true if repl->acked rose */
+bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now);
+/** Once per heartbeat */
+void repl_sample(struct repl *r, uint64_t now);
+/** Its frames up to link-up have come */
+bool repl_synced(const struct repl *r, uint8_t i);
+/** Age of our oldest change not known to be there [ms], 0 = none */
+uint64_t repl_lag(const struct repl *r, uint8_t i, uint64_t now);
+
+#endif

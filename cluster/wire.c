@@ -1,0 +1,405 @@
+/* wire.c - Pure. Frames of the cluster protocol.
+ * docs/cluster-protocol.md 2 (frame) and 5 (messages). */
+#include <errno.h>
+#include "cluster/crc.h"
+#include "cluster/tlv.h"
+#include "cluster/wire.h"
+
+const char *wire_type_name(uint8_t type)
+{
+	switch ((enum wire_type)type) {
+	case WIRE_HELLO:     return "HELLO";
+	case WIRE_HELLO_ACK: return "HELLO_ACK";
+	case WIRE_HEARTBEAT: return "HEARTBEAT";
+	case WIRE_BYE:       return "BYE";
+	case WIRE_ERROR:     return "ERROR";
+	case WIRE_PUSH:      return "PUSH";
+	case WIRE_ACK:       return "ACK";
+	}
+	return "?";
+}
+
+/* --- frame ------------------------------------------------------------------- */
+
+/* CRC over header and payload, the field itself (bytes 12..15) as 0 */
+static uint32_t frame_crc(const uint8_t *p, size_t n)
+{
+	static const uint8_t zero[4];
+	uint32_t c;
+
+	c = crc_add(0, p, 12);
+	c = crc_add(c, zero, 4);
+	return crc_add(c, p + WIRE_HEAD, n);
+}
+
+int wire_frame(struct sl in, size_t max, struct wire_head *h, size_t *total)
+{
+	struct cur c;
+	uint32_t crc;
+	uint16_t magic;
+
+	cur_init(&c, in.p, in.n);
+	*total = WIRE_HEAD;
+	/* A stranger's first bytes are enough to see that it is none of us */
+	if (in.n >= 2 && (magic = cur_u16(&c)) != WIRE_MAGIC)
+		return EBADMSG;
+	if (in.n < WIRE_HEAD)
+		return EAGAIN;
+	h->version = cur_u8(&c);
+	h->type = cur_u8(&c);
+	h->flags = cur_u16(&c);
+	h->channel = cur_u16(&c);
+	h->n = cur_u32(&c);
+	crc = cur_u32(&c);
+	if (h->type != WIRE_PUSH && max > WIRE_CONTROL_MAX)
+		max = WIRE_CONTROL_MAX;
+	if (h->n > max || h->n > WIRE_MAX)
+		return ENOSPC;
+	*total = WIRE_HEAD + (size_t)h->n;
+	if (in.n < *total)
+		return EAGAIN;
+	if (crc != frame_crc((const uint8_t *)in.p, h->n))
+		return EBADMSG;
+	return 0;
+}
+
+size_t wire_begin(struct buf *b, uint8_t type, uint16_t channel)
+{
+	size_t at = b->n;
+
+	put_u16(b, WIRE_MAGIC);
+	put_u8(b, WIRE_VERSION);
+	put_u8(b, type);
+	put_u16(b, 0);
+	put_u16(b, channel);
+	put_u32(b, 0);
+	put_u32(b, 0);
+	return at;
+}
+
+static void poke_u32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+void wire_end(struct buf *b, size_t at)
+{
+	size_t n;
+
+	if (b->err)
+		return;
+	n = b->n - at - WIRE_HEAD;
+	poke_u32(b->p + at + 8, (uint32_t)n);
+	poke_u32(b->p + at + 12, frame_crc(b->p + at, n));
+}
+
+/* --- TLVs of messages ---------------------------------------------------------- */
+
+enum { TLV_NAME = 1, TLV_ADDR = 2 };
+
+static void put_addr(struct buf *b, const struct addr *a)
+{
+	uint8_t v[19] = { a->af, (uint8_t)(a->port >> 8), (uint8_t)a->port };
+	size_t n = a->af == 4 ? 4 : 16;
+
+	memcpy(v + 3, a->ip, n);
+	tlv_put(b, TLV_ADDR, sl_mk(v, 3 + n));
+}
+
+static int get_addr(struct addr *a, struct sl v)
+{
+	const uint8_t *p = (const uint8_t *)v.p;
+
+	if (v.n < 7 || (p[0] != 4 && p[0] != 6) ||
+	    v.n != (p[0] == 4 ? 7u : 19u))
+		return EBADMSG;
+	memset(a, 0, sizeof(*a));
+	a->af = p[0];
+	a->port = (uint16_t)(p[1] << 8 | p[2]);
+	memcpy(a->ip, p + 3, v.n - 3);
+	return 0;
+}
+
+static int get_name(char *name, struct sl v)
+{
+	if (v.n >= CLUSTER_NAME)
+		return EBADMSG;
+	for (size_t i = 0; i < v.n; i++)
+		if ((uint8_t)v.p[i] <= ' ' || (uint8_t)v.p[i] >= 0x7f)
+			return EBADMSG;
+	memcpy(name, v.p, v.n);
+	name[v.n] = '\0';
+	return 0;
+}
+
+/* The rest of a message: unknown optional fields are skipped */
+static int tlvs_end(struct cur *c)
+{
+	return c->err ? EBADMSG :
+		tlv_check(sl_mk(c->p + c->pos, cur_left(c)));
+}
+
+/* --- messages --------------------------------------------------------------------- */
+
+void wire_hello_encode(struct buf *b, const struct wire_hello *h)
+{
+	size_t at = wire_begin(b, WIRE_HELLO, WIRE_CONTROL);
+
+	put_u8(b, h->min);
+	put_u8(b, h->max);
+	put_u8(b, h->role);
+	put_u8(b, 0);
+	buf_put(b, h->cluster, sizeof(h->cluster));
+	put_u64(b, h->node);
+	put_u64(b, h->incarnation);
+	put_u64(b, h->features);
+	put_u32(b, h->max_expires);
+	put_u16(b, h->canon);
+	put_u64(b, h->wall);
+	if (h->name[0])
+		tlv_put(b, TLV_NAME, sl_cstr(h->name));
+	if (h->addr.af)
+		put_addr(b, &h->addr);
+	wire_end(b, at);
+}
+
+static int hello_tlvs(struct wire_hello *h, struct cur *c)
+{
+	struct sl v;
+	uint16_t tag;
+	int err = 0;
+
+	for (int n = 0; !err && tlv_next(c, &tag, &v); n++) {
+		if (n >= TLV_MAX)
+			return EBADMSG;
+		if (tag == TLV_NAME)
+			err = get_name(h->name, v);
+		else if (tag == TLV_ADDR)
+			err = get_addr(&h->addr, v);
+		else if (tag & TLV_MUST)
+			err = EBADMSG;
+	}
+	return err || c->err ? EBADMSG : 0;
+}
+
+int wire_hello_decode(struct wire_hello *h, struct sl p)
+{
+	struct cur c;
+	struct sl id;
+
+	memset(h, 0, sizeof(*h));
+	cur_init(&c, p.p, p.n);
+	h->min = cur_u8(&c);
+	h->max = cur_u8(&c);
+	h->role = cur_u8(&c);
+	(void)cur_u8(&c);           /* reserved */
+	id = cur_bytes(&c, sizeof(h->cluster));
+	h->node = cur_u64(&c);
+	h->incarnation = cur_u64(&c);
+	h->features = cur_u64(&c);
+	h->max_expires = cur_u32(&c);
+	h->canon = cur_u16(&c);
+	h->wall = cur_u64(&c);
+	if (c.err || h->min > h->max || h->node == 0)
+		return EBADMSG;
+	memcpy(h->cluster, id.p, sizeof(h->cluster));
+	return hello_tlvs(h, &c);
+}
+
+void wire_hello_ack_encode(struct buf *b, const struct wire_hello_ack *a)
+{
+	size_t at = wire_begin(b, WIRE_HELLO_ACK, WIRE_CONTROL);
+
+	put_u8(b, a->version);
+	put_u64(b, a->features);
+	put_u64(b, a->incarnation);
+	put_u64(b, a->have);
+	put_u64(b, a->seq);
+	wire_end(b, at);
+}
+
+int wire_hello_ack_decode(struct wire_hello_ack *a, struct sl p)
+{
+	struct cur c;
+
+	cur_init(&c, p.p, p.n);
+	a->version = cur_u8(&c);
+	a->features = cur_u64(&c);
+	a->incarnation = cur_u64(&c);
+	a->have = cur_u64(&c);
+	a->seq = cur_u64(&c);
+	return tlvs_end(&c);
+}
+
+enum { HB_F_MAJORITY = 1, HB_F_SYNCED = 2 };
+
+void wire_heartbeat_encode(struct buf *b, const struct wire_heartbeat *h)
+{
+	size_t at = wire_begin(b, WIRE_HEARTBEAT, WIRE_CONTROL);
+
+	put_u64(b, h->beat);
+	put_u8(b, h->state);
+	put_u8(b, (uint8_t)((h->majority ? HB_F_MAJORITY : 0) |
+			    (h->synced ? HB_F_SYNCED : 0)));
+	put_u64(b, h->wall);
+	put_u64(b, h->settings);
+	put_u64(b, h->users);
+	put_u64(b, h->seq);
+	put_u64(b, h->fed);
+	put_u64(b, h->ack);
+	put_u64(b, h->records);
+	put_u64(b, h->contacts);
+	put_u16(b, h->n);
+	for (uint16_t i = 0; i < h->n; i++) {
+		put_u64(b, h->row[i].node);
+		put_u8(b, h->row[i].hears);
+	}
+	wire_end(b, at);
+}
+
+int wire_heartbeat_decode(struct wire_heartbeat *h, struct sl p)
+{
+	struct cur c;
+	uint8_t f;
+
+	cur_init(&c, p.p, p.n);
+	h->beat = cur_u64(&c);
+	h->state = cur_u8(&c);
+	f = cur_u8(&c);
+	h->majority = f & HB_F_MAJORITY;
+	h->synced = f & HB_F_SYNCED;
+	h->wall = cur_u64(&c);
+	h->settings = cur_u64(&c);
+	h->users = cur_u64(&c);
+	h->seq = cur_u64(&c);
+	h->fed = cur_u64(&c);
+	h->ack = cur_u64(&c);
+	h->records = cur_u64(&c);
+	h->contacts = cur_u64(&c);
+	h->n = cur_u16(&c);
+	if (c.err || h->n > WIRE_ROWS || h->state > CLUSTER_DRAINING)
+		return EBADMSG;
+	for (uint16_t i = 0; i < h->n; i++) {
+		h->row[i].node = cur_u64(&c);
+		h->row[i].hears = cur_u8(&c) & 1;
+	}
+	return tlvs_end(&c);
+}
+
+void wire_bye_encode(struct buf *b, const struct wire_bye *y)
+{
+	size_t at = wire_begin(b, WIRE_BYE, WIRE_CONTROL);
+
+	put_u8(b, y->reason);
+	wire_end(b, at);
+}
+
+int wire_bye_decode(struct wire_bye *y, struct sl p)
+{
+	struct cur c;
+
+	cur_init(&c, p.p, p.n);
+	y->reason = cur_u8(&c);
+	return tlvs_end(&c);
+}
+
+void wire_error_encode(struct buf *b, const struct wire_error *e)
+{
+	size_t at = wire_begin(b, WIRE_ERROR, WIRE_CONTROL);
+
+	put_u16(b, e->code);
+	put_sl16(b, sl_sub(e->text, 0, WIRE_TEXT_MAX));
+	wire_end(b, at);
+}
+
+int wire_error_decode(struct wire_error *e, struct sl p)
+{
+	struct cur c;
+
+	cur_init(&c, p.p, p.n);
+	e->code = cur_u16(&c);
+	e->text = cur_sl16(&c, WIRE_TEXT_MAX);
+	return tlvs_end(&c);
+}
+
+void wire_ack_encode(struct buf *b, const struct wire_ack *a)
+{
+	size_t at = wire_begin(b, WIRE_ACK, WIRE_CONTROL);
+
+	put_u64(b, a->seq);
+	wire_end(b, at);
+}
+
+int wire_ack_decode(struct wire_ack *a, struct sl p)
+{
+	struct cur c;
+
+	cur_init(&c, p.p, p.n);
+	a->seq = cur_u64(&c);
+	return tlvs_end(&c);
+}
+
+/* --- PUSH ---------------------------------------------------------------------------- */
+
+size_t wire_push_begin(struct buf *b, uint64_t prev)
+{
+	size_t at = wire_begin(b, WIRE_PUSH, WIRE_LIVE);
+
+	put_u64(b, prev);
+	put_u64(b, 0);
+	put_u16(b, 0);
+	return at;
+}
+
+void wire_push_add(struct buf *b, struct sl packed)
+{
+	put_sl16(b, packed);
+}
+
+void wire_push_end(struct buf *b, size_t at, uint64_t last, uint16_t n)
+{
+	uint8_t *p;
+
+	if (b->err)
+		return;
+	p = b->p + at + WIRE_HEAD;
+	poke_u32(p + 8, (uint32_t)(last >> 32));
+	poke_u32(p + 12, (uint32_t)last);
+	p[16] = (uint8_t)(n >> 8);
+	p[17] = (uint8_t)n;
+	wire_end(b, at);
+}
+
+int wire_push_decode(struct wire_push *u, struct sl p)
+{
+	struct cur c;
+	size_t from;
+
+	cur_init(&c, p.p, p.n);
+	u->prev = cur_u64(&c);
+	u->last = cur_u64(&c);
+	u->n = cur_u16(&c);
+	if (c.err || u->last < u->prev || u->n > WIRE_PUSH_RECORDS)
+		return EBADMSG;
+	from = c.pos;
+	for (uint16_t i = 0; i < u->n; i++)
+		(void)cur_sl16(&c, REC_SIZE_MAX);
+	u->records = sl_sub(p, from, c.pos);
+	return tlvs_end(&c);
+}
+
+bool wire_push_next(struct wire_push *u, struct sl *packed)
+{
+	struct cur c;
+
+	if (u->n == 0)
+		return false;
+	cur_init(&c, u->records.p, u->records.n);
+	*packed = cur_sl16(&c, REC_SIZE_MAX);
+	u->records = sl_sub(u->records, c.pos, u->records.n);
+	u->n--;
+	return true;
+}

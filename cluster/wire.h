@@ -1,0 +1,145 @@
+/**
+ * @file wire.h  Pure. Frames of the cluster protocol: structs, limits, one
+ * encode/decode pair per type. Normative text: docs/cluster-protocol.md 2, 5.
+ *
+ * Type numbers are append-only. All integers big-endian.
+ */
+#ifndef CLUSTER_WIRE_H
+#define CLUSTER_WIRE_H
+
+#include "base/addr.h"
+#include "base/cur.h"
+#include "cluster/cluster.h"
+
+#define WIRE_MAGIC 0x4557          /* "EW" */
+#define WIRE_VERSION 1
+#define WIRE_HEAD 16               /**< frame header [bytes]                  */
+#define WIRE_MAX (1u << 20)        /**< longest payload [bytes]               */
+#define WIRE_CONTROL_MAX 65536u    /**< of all types but PUSH [bytes]         */
+#define WIRE_STRANGER_MAX 1024u    /**< of the first frame of a link [bytes]  */
+#define WIRE_PUSH_RECORDS 512      /**< per frame                            */
+#define WIRE_ROWS 255              /**< members in a heartbeat               */
+#define WIRE_TEXT_MAX 200          /**< of an ERROR [bytes]                  */
+#define WIRE_CANON 1               /**< how AoR and binding keys are made canonical */
+
+enum wire_type {
+	WIRE_HELLO = 0x01,
+	WIRE_HELLO_ACK = 0x02,
+	WIRE_HEARTBEAT = 0x03,
+	WIRE_BYE = 0x04,
+	WIRE_ERROR = 0x05,
+	WIRE_PUSH = 0x11,
+	WIRE_ACK = 0x12,
+};
+const char *wire_type_name(uint8_t type);
+
+enum wire_channel { WIRE_CONTROL = 0, WIRE_LIVE = 1 };
+
+struct wire_head {
+	uint8_t version, type;
+	uint16_t flags, channel;
+	uint32_t n;                /**< payload [bytes] */
+};
+
+enum wire_role { WIRE_NODE = 0 };
+
+struct wire_hello {
+	uint8_t min, max;          /**< versions                              */
+	uint8_t role;
+	uint8_t cluster[16];       /**< id, derived from the cluster key      */
+	uint64_t node, incarnation, features;
+	uint32_t max_expires;      /**< [s] must be equal                     */
+	uint16_t canon;            /**< must be equal                         */
+	uint64_t wall;             /**< sender's clock [ms]                   */
+	char name[CLUSTER_NAME];   /**< TLV 1                                 */
+	struct addr addr;          /**< TLV 2: where it listens; af 0 = absent */
+};
+
+struct wire_hello_ack {
+	uint8_t version;           /**< chosen                                */
+	uint64_t features;
+	uint64_t incarnation;      /**< of the receiver, as its HELLO said    */
+	uint64_t have;             /**< of the receiver's changes I have these */
+	uint64_t seq;              /**< my changes so far                     */
+};
+
+struct wire_row { uint64_t node; bool hears; };
+
+struct wire_heartbeat {
+	uint64_t beat;
+	uint8_t state;             /**< enum cluster_state                    */
+	bool majority, synced;
+	uint64_t wall;
+	uint64_t settings, users;  /**< digests; 0 = not given                */
+	uint64_t seq;              /**< sender's changes                      */
+	uint64_t fed;              /**< this link is covered up to            */
+	uint64_t ack;              /**< receiver's changes the sender has     */
+	uint64_t records, contacts;
+	uint16_t n;
+	struct wire_row row[WIRE_ROWS];
+};
+
+enum wire_bye_reason { WIRE_BYE_LEAVE = 1, WIRE_BYE_DUPLICATE = 2 };
+struct wire_bye { uint8_t reason; };
+
+enum wire_error_code {
+	WIRE_E_MALFORMED = 1,
+	WIRE_E_VERSION = 2,
+	WIRE_E_CLUSTER = 3,        /**< other cluster id                      */
+	WIRE_E_SETTINGS = 4,       /**< max_expires or canon differ           */
+	WIRE_E_IDENTITY = 5,       /**< our own id, or no room for one more   */
+	WIRE_E_CLOCK = 6,          /**< stamp too far ahead                   */
+	WIRE_E_GAP = 7,            /**< PUSH does not follow on               */
+	WIRE_E_MEMORY = 8,
+	WIRE_E_ORDER = 9,          /**< right frame, wrong moment             */
+};
+struct wire_error { uint16_t code; struct sl text; };
+
+/** Records after seq `prev` up to `last`; those that the receiver needn't get
+ *  are left out, so n = 0 is possible */
+struct wire_push {
+	uint64_t prev, last;
+	uint16_t n;
+	struct sl records;         /**< n x (length u16, packed record)       */
+};
+
+struct wire_ack { uint64_t seq; };
+
+/**
+ * Look for a whole frame at the start of `in`.
+ *
+ * @param max  longest payload allowed now [bytes]
+ * @return 0: head filled, *total = header and payload; EAGAIN: more bytes needed
+ *         (*total = how many in all, at least WIRE_HEAD); EBADMSG: not a frame or damaged;
+ *         ENOSPC: longer than allowed
+ */
+int wire_frame(struct sl in, size_t max, struct wire_head *h, size_t *total);
+
+/** Start a frame; returns where, for wire_end() */
+size_t wire_begin(struct buf *b, uint8_t type, uint16_t channel);
+void wire_end(struct buf *b, size_t at);
+
+/* Payloads. Decoders return 0 or EBADMSG and borrow from `p`. */
+void wire_hello_encode(struct buf *b, const struct wire_hello *h);
+int  wire_hello_decode(struct wire_hello *h, struct sl p);
+void wire_hello_ack_encode(struct buf *b, const struct wire_hello_ack *a);
+int  wire_hello_ack_decode(struct wire_hello_ack *a, struct sl p);
+void wire_heartbeat_encode(struct buf *b, const struct wire_heartbeat *h);
+int  wire_heartbeat_decode(struct wire_heartbeat *h, struct sl p);
+void wire_bye_encode(struct buf *b, const struct wire_bye *y);
+int  wire_bye_decode(struct wire_bye *y, struct sl p);
+void wire_error_encode(struct buf *b, const struct wire_error *e);
+int  wire_error_decode(struct wire_error *e, struct sl p);
+void wire_ack_encode(struct buf *b, const struct wire_ack *a);
+int  wire_ack_decode(struct wire_ack *a, struct sl p);
+
+/** PUSH is written in pieces: begin, any number of records, end */
+size_t wire_push_begin(struct buf *b, uint64_t prev);
+void wire_push_add(struct buf *b, struct sl packed);
+void wire_push_end(struct buf *b, size_t at, uint64_t last, uint16_t n);
+/** Checks that the record lengths fill the payload exactly */
+int  wire_push_decode(struct wire_push *u, struct sl p);
+/** Next record of a decoded push: @return false at the end */
+bool wire_push_next(struct wire_push *u, struct sl *packed);
+
+#endif
