@@ -1,8 +1,20 @@
 noinst_LIBRARIES += cluster/libcluster.a
 cluster_libcluster_a_SOURCES = \
+	cluster/cluster.c \
 	cluster/cluster.h \
+	cluster/crc.c \
+	cluster/crc.h \
+	cluster/member.c \
+	cluster/member.h \
+	cluster/mesh.c \
+	cluster/mesh.h \
+	cluster/mesh_priv.h \
+	cluster/mesh_recv.c \
+	cluster/mesh_view.c \
 	cluster/record.c \
 	cluster/record.h \
+	cluster/repl.c \
+	cluster/repl.h \
 	cluster/stamp.c \
 	cluster/stamp.h \
 	cluster/store.c \
@@ -11,5 +23,11 @@ cluster_libcluster_a_SOURCES = \
 	cluster/store_order.c \
 	cluster/store_priv.h \
 	cluster/store_slot.c \
+	cluster/tls.c \
+	cluster/tls.h \
 	cluster/tlv.c \
-	cluster/tlv.h
+	cluster/tlv.h \
+	cluster/transport.c \
+	cluster/transport.h \
+	cluster/wire.c \
+	cluster/wire.h

@@ -1,7 +1,11 @@
 if CRITERION
 check_PROGRAMS += tests/cluster/test_cluster
 TESTS += tests/cluster/test_cluster
-tests_cluster_test_cluster_SOURCES = tests/cluster/test_store.c
+tests_cluster_test_cluster_SOURCES = \
+	tests/cluster/live.c \
+	tests/cluster/live.h \
+	tests/cluster/test_cluster.c \
+	tests/cluster/test_store.c
 tests_cluster_test_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_cluster_test_cluster_LDADD = cluster/libcluster.a base/libbase.a \
 	$(SSL_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) $(RE_LIBS) $(CRITERION_LIBS)

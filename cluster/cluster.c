@@ -1,0 +1,382 @@
+/* cluster.c - Shell. Gives the mesh its streams, its timer and its clocks. */
+#include <errno.h>
+#include <stdlib.h>
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/net.h"
+#include "base/secret.h"
+#include "cluster/mesh.h"
+#include "cluster/transport.h"
+
+#define TICK_BUDGET 2000        /* records looked at in one turn */
+
+struct cluster {
+	struct cluster_conf cf;
+	struct mesh *mesh;
+	struct transport *tr;
+	struct store *store;
+	struct stats *stats;
+	struct ntimer *timer;
+	struct tconn *conn[MESH_LINKS];
+	uint64_t store_at;         /* next store_tick() [ms] */
+	bool pumping;
+	bool closed;               /* cluster_free() is under way */
+};
+
+/* --- effects ------------------------------------------------------------------- */
+
+static void close_link(struct cluster *c, const struct mesh_out *o)
+{
+	struct tconn *t = c->conn[o->link];
+
+	c->conn[o->link] = NULL;
+	if (!t)
+		return;
+	buf_put(tconn_out(t), o->last, o->n);
+	tconn_close(t, o->why);
+}
+
+static void carry_out(struct cluster *c, const struct mesh_out *o)
+{
+	switch (o->kind) {
+	case MESH_DIAL:
+		if (transport_dial(c->tr, &o->addr, o->target))
+			mesh_dial_failed(c->mesh, o->target, clk_now());
+		break;
+	case MESH_CLOSE:
+		close_link(c, o);
+		break;
+	case MESH_ACKED:
+		if (c->cf.ackedh && !c->closed)
+			c->cf.ackedh(mesh_acked(c->mesh), c->cf.arg);
+		break;
+	case MESH_CHANGED:
+		if (c->cf.changedh && !c->closed)
+			c->cf.changedh(c->cf.arg);
+		break;
+	}
+}
+
+static void send_all(struct cluster *c)
+{
+	for (uint8_t l = 0; l < MESH_LINKS; l++) {
+		struct tconn *t = c->conn[l];
+
+		if (!t || !tconn_ready(t) || !mesh_want(c->mesh, l))
+			continue;
+		mesh_fill(c->mesh, l, tconn_out(t), TRANSPORT_OUT, clk_now(),
+			  clk_wall());
+		tconn_flush(t);
+	}
+}
+
+static void arm(struct cluster *c)
+{
+	uint64_t at = mesh_next(c->mesh), next = transport_next(c->tr);
+
+	if (next < at)
+		at = next;
+	if (c->store_at < at)
+		at = c->store_at;
+	for (uint8_t l = 0; l < MESH_LINKS; l++)
+		if (c->conn[l] && tconn_ready(c->conn[l]) &&
+		    mesh_want(c->mesh, l))
+			at = 0;         /* more to give: next turn */
+	ntimer_at(c->timer, at);
+}
+
+/* Everything that is to be done now. Handlers may call back into us: those
+ * calls find `pumping` set, and the loop here does their work. */
+static void pump(struct cluster *c)
+{
+	struct mesh_out o;
+
+	if (c->pumping)
+		return;
+	c->pumping = true;
+	while (mesh_poll(c->mesh, &o))
+		carry_out(c, &o);
+	send_all(c);
+	while (mesh_poll(c->mesh, &o))
+		carry_out(c, &o);
+	c->pumping = false;
+	arm(c);
+}
+
+static void timer(void *arg)
+{
+	struct cluster *c = arg;
+	uint64_t now = clk_now();
+
+	transport_tick(c->tr, now);
+	mesh_tick(c->mesh, now, clk_wall());
+	if (now >= c->store_at)
+		c->store_at = store_tick(c->store, clk_wall(), TICK_BUDGET) ?
+			now : now + STORE_TICK;
+	pump(c);
+}
+
+/* --- transport's handlers --------------------------------------------------------- */
+
+static int up(struct tconn *t, int target, void *arg)
+{
+	struct cluster *c = arg;
+	uint8_t l = mesh_up(c->mesh, target < 0 ? MESH_NONE :
+			    (uint8_t)target, clk_now());
+
+	if (l == MESH_NONE)
+		return -1;
+	c->conn[l] = t;
+	return l;
+}
+
+static void failed(int target, void *arg)
+{
+	struct cluster *c = arg;
+
+	mesh_dial_failed(c->mesh, (uint8_t)target, clk_now());
+}
+
+static size_t receive(struct tconn *t, int id, struct sl in, void *arg)
+{
+	struct cluster *c = arg;
+	uint8_t l = (uint8_t)id;
+	struct wire_head h;
+	size_t used = 0, total;
+	struct mesh_out o;
+	int err = 0;
+
+	/* A frame may close this link: then its place in conn[] is empty */
+	while (c->conn[l] == t && used < in.n) {
+		struct sl rest = sl_sub(in, used, in.n);
+
+		err = wire_frame(rest, mesh_limit(c->mesh, l), &h, &total);
+		if (err)
+			break;
+		mesh_recv(c->mesh, l, &h, sl_sub(rest, WIRE_HEAD, total),
+			  clk_now(), clk_wall());
+		used += total;
+		while (mesh_poll(c->mesh, &o))
+			carry_out(c, &o);
+	}
+	if (err && err != EAGAIN) {
+		mesh_garbage(c->mesh, l, err, clk_now());
+		while (mesh_poll(c->mesh, &o))
+			carry_out(c, &o);
+	}
+	return used;
+}
+
+static void down(int id, const char *why, void *arg)
+{
+	struct cluster *c = arg;
+
+	c->conn[id] = NULL;
+	log_info("event=cluster_link_lost link=%d reason=%s", id, why);
+	mesh_down(c->mesh, (uint8_t)id, clk_now());
+}
+
+static void done(void *arg)
+{
+	struct cluster *c = arg;
+
+	pump(c);
+}
+
+/* --- figures ------------------------------------------------------------------------ */
+
+struct figure {
+	enum stat_type type;
+	const char *name, *help;
+	const uint64_t *v;
+};
+
+static int add_figures(struct cluster *c)
+{
+	const struct store_stats *s = store_stats(c->store);
+	const struct mesh_stats *m = mesh_stats(c->mesh);
+	const struct transport_stats *t = transport_stats(c->tr);
+	const struct figure f[] = {
+	{ STAT_GAUGE, "store_records", "Bindings and tombstones held",
+	  &s->records },
+	{ STAT_GAUGE, "store_contacts", "Contacts visible", &s->contacts },
+	{ STAT_GAUGE, "store_tombstones", "Records held but not visible",
+	  &s->tombs },
+	{ STAT_GAUGE, "store_bytes", "Memory of all records", &s->bytes },
+	{ STAT_COUNTER, "store_puts_total", "Own bindings made or refreshed",
+	  &s->puts },
+	{ STAT_COUNTER, "store_dels_total", "Own removals", &s->dels },
+	{ STAT_COUNTER, "store_kills_total", "Own kills of a version seen",
+	  &s->kills },
+	{ STAT_COUNTER, "store_merges_total",
+	  "Records of peers that brought something", &s->merges },
+	{ STAT_COUNTER, "store_merges_known_total",
+	  "Records of peers that were known", &s->merges_known },
+	{ STAT_COUNTER, "store_stale_total",
+	  "Changes refused: lower CSeq", &s->stale },
+	{ STAT_COUNTER, "store_expired_total", "Contacts that ran out",
+	  &s->expired },
+	{ STAT_COUNTER, "store_full_total", "Changes refused: a limit",
+	  &s->full },
+	{ STAT_COUNTER, "store_oom_total", "Changes refused: no memory",
+	  &s->oom },
+	{ STAT_COUNTER, "store_bad_stamp_total",
+	  "Records refused: stamp too far ahead", &s->bad_stamp },
+	{ STAT_GAUGE, "cluster_links", "Links to other nodes",
+	  &m->links_now },
+	{ STAT_COUNTER, "cluster_links_made_total", "Links made",
+	  &m->links_made },
+	{ STAT_COUNTER, "cluster_links_lost_total", "Links lost",
+	  &m->links_lost },
+	{ STAT_COUNTER, "cluster_bad_frames_total", "Malformed frames",
+	  &m->bad_frames },
+	{ STAT_COUNTER, "cluster_refused_total",
+	  "Links refused: other cluster, version or settings", &m->refused },
+	{ STAT_COUNTER, "cluster_records_in_total", "Records received",
+	  &m->records_in },
+	{ STAT_COUNTER, "cluster_records_new_total",
+	  "Records received that were news", &m->records_new },
+	{ STAT_COUNTER, "cluster_rewinds_total",
+	  "Peers fed again after a loss", &m->rewinds },
+	{ STAT_COUNTER, "cluster_auth_failed_total",
+	  "Strangers: wrong key, no TLS, too slow, too much",
+	  &t->auth_failed },
+	{ STAT_COUNTER, "cluster_bytes_in_total", "Bytes received",
+	  &t->bytes_in },
+	{ STAT_COUNTER, "cluster_bytes_out_total", "Bytes sent",
+	  &t->bytes_out },
+	};
+	int err = 0;
+
+	for (size_t i = 0; c->stats && !err && i < sizeof(f) / sizeof(f[0]);
+	     i++)
+		err = stat_add(c->stats, f[i].type, f[i].name, NULL,
+			       f[i].help, f[i].v, c);
+	return err;
+}
+
+/* --- life --------------------------------------------------------------------------- */
+
+static int start_mesh(struct cluster *c)
+{
+	const struct cluster_conf *cf = &c->cf;
+	struct mesh_conf mc = { .node = cf->node, .addr = cf->addr,
+		.npeers = cf->npeers, .heartbeat = cf->heartbeat,
+		.dead = cf->dead, .max_expires = cf->max_expires };
+	uint8_t id[SECRET_KEY];
+	uint64_t seed;
+
+	mc.addr.port = transport_port(c->tr);
+	memcpy(mc.name, cf->name, sizeof(mc.name));
+	memcpy(mc.peers, cf->peers, sizeof(mc.peers));
+	secret_derive(id, cf->key, "cluster id 1");
+	memcpy(mc.cluster, id, sizeof(mc.cluster));
+	secret_random(&seed, sizeof(seed));
+	mc.incarnation = clk_wall() << 16 | (seed & 0xffff);
+	return mesh_alloc(&c->mesh, &mc, c->store, seed, clk_now(),
+			  clk_wall());
+}
+
+int cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
+		  struct store *store, struct stats *stats)
+{
+	struct cluster *c = calloc(1, sizeof(*c));
+	struct transport_h h = { up, failed, receive, down, done, c };
+	struct transport_conf tc = { .addr = cf->addr,
+		.user_timeout = cf->dead + 2 * cf->heartbeat };
+	int err;
+
+	if (!c)
+		return ENOMEM;
+	c->cf = *cf;
+	c->store = store;
+	c->stats = stats;
+	memcpy(tc.key, cf->key, sizeof(tc.key));
+	err = transport_alloc(&c->tr, &tc, &h);
+	if (!err)
+		err = start_mesh(c);
+	memset(c->cf.key, 0, sizeof(c->cf.key));
+	if (!err)
+		err = ntimer_alloc(&c->timer, timer, c);
+	if (!err)
+		err = add_figures(c);
+	if (err) {
+		cluster_free(c);
+		return err;
+	}
+	ntimer_at(c->timer, clk_now());
+	*cp = c;
+	return 0;
+}
+
+void cluster_free(struct cluster *c)
+{
+	struct mesh_out o;
+
+	if (!c)
+		return;
+	c->closed = true;
+	if (c->stats)
+		stat_del_owner(c->stats, c);
+	if (c->mesh && c->tr) {
+		mesh_leave(c->mesh, clk_now());
+		while (mesh_poll(c->mesh, &o))
+			if (o.kind == MESH_CLOSE)
+				close_link(c, &o);
+	}
+	ntimer_free(c->timer);
+	transport_free(c->tr);
+	mesh_free(c->mesh);
+	free(c);
+}
+
+uint16_t cluster_port(const struct cluster *c)
+{
+	return transport_port(c->tr);
+}
+
+/* --- for the node --------------------------------------------------------------------- */
+
+void cluster_flush(struct cluster *c)
+{
+	pump(c);
+}
+
+uint64_t cluster_acked(const struct cluster *c)
+{
+	return mesh_acked(c->mesh);
+}
+
+uint32_t cluster_alive(const struct cluster *c)
+{
+	return mesh_alive(c->mesh);
+}
+
+bool cluster_synced(const struct cluster *c)
+{
+	return mesh_synced(c->mesh);
+}
+
+bool cluster_majority(const struct cluster *c)
+{
+	return mesh_majority(c->mesh);
+}
+
+void cluster_set_state(struct cluster *c, enum cluster_state s)
+{
+	mesh_set_state(c->mesh, s);
+	ntimer_at(c->timer, clk_now());
+}
+
+void cluster_set_digests(struct cluster *c, uint64_t settings, uint64_t users)
+{
+	mesh_set_digests(c->mesh, settings, users);
+}
+
+void cluster_view(const struct cluster *c, struct cluster_view *v)
+{
+	const struct transport_stats *t = transport_stats(c->tr);
+
+	mesh_view(c->mesh, clk_now(), v);
+	v->auth_failed = t->auth_failed;
+}

@@ -1,0 +1,625 @@
+/* transport.c - Shell. Streams of the cluster. docs/cluster-protocol.md 1. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <openssl/err.h>
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/net.h"
+#include "base/secret.h"
+#include "cluster/tls.h"
+#include "cluster/transport.h"
+
+#define READ_PIECE 16384
+#define READ_TURN 262144       /* from one peer in one turn [bytes] */
+#define IN_MAX ((1u << 20) + 65536u)
+#define OUT_MAX (4u << 20)
+
+enum tstate { T_CONNECT, T_AUTH, T_OPEN, T_DEAD };
+
+struct tconn {
+	struct tconn *next;
+	struct transport *t;
+	enum tstate state;
+	int fd;
+	struct nfd *nfd;
+	SSL *ssl;
+	struct addr peer;
+	uint64_t until;            /* deadline of CONNECT and AUTH [ms] */
+	int target;                /* dialed, or -1                    */
+	int id;                    /* the caller's                     */
+	struct buf in, out;
+	size_t sent;               /* of out                           */
+	bool blocked;              /* waits for the socket to take more */
+	bool again;                /* has more to read than one turn's share */
+};
+
+struct transport {
+	struct transport_conf cf;
+	struct transport_h h;
+	struct transport_stats st;
+	struct tls_psk psk;
+	SSL_CTX *server, *client;
+	int fd;
+	struct nfd *nfd;
+	uint16_t port;
+	struct tconn *conns;
+	struct log_limit log;
+};
+
+/* --- life of a stream -------------------------------------------------------- */
+
+static void conn_free(struct tconn *c)
+{
+	nfd_free(c->nfd);
+	SSL_free(c->ssl);
+	if (c->fd >= 0)
+		close(c->fd);
+	buf_free(&c->in);
+	buf_free(&c->out);
+	free(c);
+}
+
+/* Nothing keeps a pointer to a dead one after the event it died in */
+static void reap(struct transport *t)
+{
+	struct tconn **pp = &t->conns, *c;
+
+	while ((c = *pp) != NULL) {
+		if (c->state != T_DEAD) {
+			pp = &c->next;
+			continue;
+		}
+		*pp = c->next;
+		t->st.conns--;
+		conn_free(c);
+	}
+}
+
+static void stop(struct tconn *c)
+{
+	nfd_free(c->nfd);
+	c->nfd = NULL;
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	c->state = T_DEAD;
+}
+
+/* Ends it and tells the user, in the words of its state */
+static void lose(struct tconn *c, const char *why)
+{
+	struct transport *t = c->t;
+	enum tstate was = c->state;
+
+	if (was == T_DEAD)
+		return;
+	stop(c);
+	switch (was) {
+	case T_CONNECT:
+		t->st.dial_failed++;
+		if (c->target >= 0)
+			t->h.failed(c->target, t->h.arg);
+		break;
+	case T_AUTH:
+		t->st.auth_failed++;
+		if (log_allow(&t->log, 5, clk_now())) {
+			char txt[ADDR_TXT];
+
+			log_warn("event=cluster_auth_failed peer=%s reason=%s",
+				 addr_txt(&c->peer, txt), why);
+		}
+		if (c->target >= 0)
+			t->h.failed(c->target, t->h.arg);
+		break;
+	case T_OPEN:
+		t->h.down(c->id, why, t->h.arg);
+		break;
+	case T_DEAD:
+		break;
+	}
+}
+
+static void event(int flags, void *arg);
+
+static int watch(struct tconn *c, int flags)
+{
+	if (c->nfd)
+		return nfd_set(c->nfd, flags);
+	return nfd_alloc(&c->nfd, c->fd, flags, event, c);
+}
+
+static void set_options(const struct transport *t, int fd)
+{
+	int on = 1;
+	unsigned int ut = t->cf.user_timeout;
+
+	/* Failing to set them only makes a lost peer be seen later */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ut, sizeof(ut));
+}
+
+static struct tconn *conn_new(struct transport *t, int fd,
+			      const struct addr *peer, int target)
+{
+	struct tconn *c;
+
+	if (t->st.conns >= TRANSPORT_CONNS)
+		return NULL;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->t = t;
+	c->fd = fd;
+	c->peer = *peer;
+	c->target = target;
+	c->id = -1;
+	buf_init(&c->in, IN_MAX);
+	buf_init(&c->out, OUT_MAX);
+	c->next = t->conns;
+	t->conns = c;
+	t->st.conns++;
+	set_options(t, fd);
+	return c;
+}
+
+static int start_tls(struct tconn *c)
+{
+	struct transport *t = c->t;
+
+	c->ssl = SSL_new(c->target >= 0 ? t->client : t->server);
+	if (!c->ssl || !SSL_set_fd(c->ssl, c->fd))
+		return ENOMEM;
+	if (c->target >= 0)
+		SSL_set_connect_state(c->ssl);
+	else
+		SSL_set_accept_state(c->ssl);
+	c->state = T_AUTH;
+	c->until = clk_now() + TRANSPORT_AUTH;
+	return 0;
+}
+
+/* --- TLS ------------------------------------------------------------------------ */
+
+static void auth(struct tconn *c)
+{
+	struct transport *t = c->t;
+	int r, e;
+
+	ERR_clear_error();
+	r = SSL_do_handshake(c->ssl);
+	if (BIO_number_read(SSL_get_rbio(c->ssl)) > t->cf.preauth) {
+		lose(c, "too_much_before_authentication");
+		return;
+	}
+	if (r != 1) {
+		e = SSL_get_error(c->ssl, r);
+		if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE) {
+			if (watch(c, e == SSL_ERROR_WANT_READ ? NET_READ :
+				  NET_READ | NET_WRITE))
+				lose(c, "no_memory");
+			return;
+		}
+		lose(c, "hand_shake");
+		return;
+	}
+	if (!tls_by_key(c->ssl)) {
+		lose(c, "not_by_key");
+		return;
+	}
+	t->st.authenticated++;
+	c->state = T_OPEN;
+	if (watch(c, NET_READ)) {
+		lose(c, "no_memory");
+		return;
+	}
+	c->id = t->h.up(c, c->target, t->h.arg);
+	if (c->id < 0)
+		stop(c);
+}
+
+/* Give whole frames to the user; keep the rest */
+static void take_frames(struct tconn *c)
+{
+	struct transport *t = c->t;
+	size_t used = t->h.recv(c, c->id, buf_as_sl(&c->in), t->h.arg);
+
+	if (c->state != T_OPEN)
+		return;
+	if (used == c->in.n) {
+		buf_free(&c->in);       /* idle links hold no memory */
+		buf_init(&c->in, IN_MAX);
+	} else if (used) {
+		memmove(c->in.p, c->in.p + used, c->in.n - used);
+		c->in.n -= used;
+	}
+}
+
+static void read_some(struct tconn *c)
+{
+	size_t turn = 0;
+	uint8_t *p;
+	int r, e;
+
+	c->again = false;
+	while (c->state == T_OPEN) {
+		p = buf_room(&c->in, READ_PIECE);
+		if (!p) {
+			lose(c, "no_memory");
+			return;
+		}
+		ERR_clear_error();
+		r = SSL_read(c->ssl, p, READ_PIECE);
+		if (r > 0) {
+			c->in.n += (size_t)r;
+			c->t->st.bytes_in += (uint64_t)r;
+			turn += (size_t)r;
+			take_frames(c);
+			if (turn >= READ_TURN) {
+				/* TLS may hold bytes that the socket no
+				 * longer announces */
+				c->again = true;
+				return;
+			}
+			continue;
+		}
+		e = SSL_get_error(c->ssl, r);
+		if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
+			lose(c, e == SSL_ERROR_ZERO_RETURN ? "closed" :
+			     "reset");
+		return;
+	}
+}
+
+static void write_some(struct tconn *c)
+{
+	int r, e;
+
+	while (c->sent < c->out.n) {
+		ERR_clear_error();
+		r = SSL_write(c->ssl, c->out.p + c->sent,
+			      (int)(c->out.n - c->sent));
+		if (r <= 0) {
+			e = SSL_get_error(c->ssl, r);
+			if (e == SSL_ERROR_WANT_WRITE ||
+			    e == SSL_ERROR_WANT_READ)
+				break;
+			lose(c, "reset");
+			return;
+		}
+		c->sent += (size_t)r;
+		c->t->st.bytes_out += (uint64_t)r;
+	}
+	if (c->sent == c->out.n) {
+		c->sent = 0;
+		if (c->out.cap > TRANSPORT_OUT) {
+			buf_free(&c->out);
+			buf_init(&c->out, OUT_MAX);
+		} else {
+			buf_reset(&c->out);
+		}
+	}
+	c->blocked = c->out.n > 0;
+	if (watch(c, c->blocked ? NET_READ | NET_WRITE : NET_READ))
+		lose(c, "no_memory");
+}
+
+/* --- events --------------------------------------------------------------------- */
+
+static void connected(struct tconn *c)
+{
+	int err = 0;
+	socklen_t n = sizeof(err);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &n) || err) {
+		lose(c, "connect");
+		return;
+	}
+	if (start_tls(c)) {
+		lose(c, "no_memory");
+		return;
+	}
+	auth(c);
+}
+
+static void run(struct tconn *c, int flags)
+{
+	switch (c->state) {
+	case T_CONNECT:
+		connected(c);
+		break;
+	case T_AUTH:
+		auth(c);
+		break;
+	case T_OPEN:
+		if (flags & NET_WRITE)
+			write_some(c);
+		if (c->state == T_OPEN && flags & (NET_READ | NET_ERROR))
+			read_some(c);
+		break;
+	case T_DEAD:
+		break;
+	}
+}
+
+static void event(int flags, void *arg)
+{
+	struct tconn *c = arg;
+	struct transport *t = c->t;
+
+	run(c, flags);
+	t->h.done(t->h.arg);
+	reap(t);
+}
+
+/* A stranger too many: the oldest one gives way, since an honest hand-shake
+ * takes milliseconds */
+static void make_room(struct transport *t)
+{
+	struct tconn *oldest = NULL;
+	uint32_t n = 0;
+
+	for (struct tconn *c = t->conns; c; c = c->next) {
+		if (c->state != T_AUTH || c->target >= 0)
+			continue;
+		n++;
+		if (!oldest || c->until <= oldest->until)
+			oldest = c;
+	}
+	if (n >= TRANSPORT_HALF) {
+		t->st.half_full++;
+		lose(oldest, "half_open_limit");
+	}
+}
+
+static void accept_one(struct transport *t, int fd,
+		       const struct sockaddr *sa)
+{
+	struct tconn *c;
+	struct addr peer = { 0 };
+
+	(void)net_from_sockaddr(&peer, sa);     /* only for logs */
+	make_room(t);
+	c = conn_new(t, fd, &peer, -1);
+	if (!c) {
+		close(fd);
+		return;
+	}
+	t->st.accepted++;
+	if (start_tls(c) || watch(c, NET_READ))
+		lose(c, "no_memory");
+}
+
+static void incoming(int flags, void *arg)
+{
+	struct transport *t = arg;
+	struct sockaddr_storage ss;
+
+	(void)flags;
+	for (int i = 0; i < 32; i++) {
+		socklen_t n = sizeof(ss);
+		int fd = accept4(t->fd, (struct sockaddr *)&ss, &n,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			break;
+		accept_one(t, fd, (struct sockaddr *)&ss);
+	}
+	t->h.done(t->h.arg);
+	reap(t);
+}
+
+/* --- for the user ---------------------------------------------------------------- */
+
+static int local_socket(const struct addr *a, bool listening, int *fdp)
+{
+	struct sockaddr_storage ss;
+	struct addr at = *a;
+	socklen_t n;
+	int on = 1, fd, err;
+
+	fd = socket(a->af == 6 ? AF_INET6 : AF_INET,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	if (!listening)
+		at.port = 0;
+	n = net_to_sockaddr(&ss, &at);
+	/* Without it a restart within a minute finds the port busy */
+	if (listening &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
+		goto fail;
+	if ((listening || !addr_is_any(a)) &&
+	    bind(fd, (struct sockaddr *)&ss, n))
+		goto fail;
+	if (listening && listen(fd, 128))
+		goto fail;
+	*fdp = fd;
+	return 0;
+fail:
+	err = errno;
+	close(fd);
+	return err;
+}
+
+int transport_dial(struct transport *t, const struct addr *a, int target)
+{
+	struct sockaddr_storage ss;
+	struct addr from = t->cf.addr;
+	struct tconn *c;
+	socklen_t n;
+	int fd, err;
+
+	if (from.af != a->af) {     /* our address is of the other family */
+		memset(&from, 0, sizeof(from));
+		from.af = a->af;
+	}
+	err = local_socket(&from, false, &fd);
+	if (err)
+		return err;
+	n = net_to_sockaddr(&ss, a);
+	if (connect(fd, (struct sockaddr *)&ss, n) && errno != EINPROGRESS) {
+		err = errno;
+		close(fd);
+		t->st.dial_failed++;
+		return err;
+	}
+	c = conn_new(t, fd, a, target);
+	if (!c) {
+		close(fd);
+		return ENOSPC;
+	}
+	t->st.dialed++;
+	c->state = T_CONNECT;
+	c->until = clk_now() + TRANSPORT_CONNECT;
+	err = watch(c, NET_WRITE);
+	if (err)
+		stop(c);
+	return err;
+}
+
+struct buf *tconn_out(struct tconn *c)
+{
+	return &c->out;
+}
+
+bool tconn_ready(const struct tconn *c)
+{
+	return c->state == T_OPEN && !c->blocked &&
+	       c->out.n < TRANSPORT_OUT;
+}
+
+void tconn_flush(struct tconn *c)
+{
+	if (c->state != T_OPEN || c->blocked)
+		return;
+	if (c->out.err)
+		lose(c, "no_memory");
+	else if (c->out.n)
+		write_some(c);
+}
+
+void tconn_close(struct tconn *c, const char *why)
+{
+	if (c->state == T_DEAD)
+		return;
+	log_debug("event=cluster_close reason=%s", why);
+	/* Not told of the end any more: what it was is known to the caller */
+	if (c->state == T_OPEN && !c->blocked && c->out.n && !c->out.err) {
+		ERR_clear_error();
+		(void)SSL_write(c->ssl, c->out.p, (int)c->out.n);
+		(void)SSL_shutdown(c->ssl);      /* one try, then it closes */
+		ERR_clear_error();
+	}
+	stop(c);
+}
+
+const struct addr *tconn_peer(const struct tconn *c)
+{
+	return &c->peer;
+}
+
+void transport_tick(struct transport *t, uint64_t now)
+{
+	for (struct tconn *c = t->conns; c; c = c->next) {
+		if ((c->state == T_CONNECT || c->state == T_AUTH) &&
+		    now >= c->until)
+			lose(c, "too_slow");
+		else if (c->state == T_OPEN && c->again)
+			read_some(c);
+	}
+	t->h.done(t->h.arg);
+	reap(t);
+}
+
+uint64_t transport_next(const struct transport *t)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (const struct tconn *c = t->conns; c; c = c->next) {
+		if (c->state == T_OPEN && c->again)
+			return 0;
+		if ((c->state == T_CONNECT || c->state == T_AUTH) &&
+		    c->until < next)
+			next = c->until;
+	}
+	return next;
+}
+
+uint16_t transport_port(const struct transport *t)
+{
+	return t->port;
+}
+
+const struct transport_stats *transport_stats(const struct transport *t)
+{
+	return &t->st;
+}
+
+static int open_listener(struct transport *t)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+	struct addr a;
+	int err = local_socket(&t->cf.addr, true, &t->fd);
+
+	if (err)
+		return err;
+	if (getsockname(t->fd, (struct sockaddr *)&ss, &n))
+		return errno;
+	err = net_from_sockaddr(&a, (struct sockaddr *)&ss);
+	if (err)
+		return err;
+	t->port = a.port;
+	return nfd_alloc(&t->nfd, t->fd, NET_READ, incoming, t);
+}
+
+int transport_alloc(struct transport **tp, const struct transport_conf *cf,
+		    const struct transport_h *h)
+{
+	struct transport *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t)
+		return ENOMEM;
+	t->cf = *cf;
+	if (!t->cf.preauth)
+		t->cf.preauth = TRANSPORT_PREAUTH;
+	t->h = *h;
+	t->fd = -1;
+	secret_derive(t->psk.key, cf->key, "cluster tls 1");
+	memset(t->cf.key, 0, sizeof(t->cf.key));
+	err = tls_server(&t->server, &t->psk);
+	if (!err)
+		err = tls_client(&t->client, &t->psk);
+	if (!err)
+		err = open_listener(t);
+	if (err) {
+		transport_free(t);
+		return err;
+	}
+	*tp = t;
+	return 0;
+}
+
+void transport_free(struct transport *t)
+{
+	struct tconn *c, *next;
+
+	if (!t)
+		return;
+	for (c = t->conns; c; c = next) {
+		next = c->next;
+		conn_free(c);
+	}
+	nfd_free(t->nfd);
+	if (t->fd >= 0)
+		close(t->fd);
+	SSL_CTX_free(t->server);
+	SSL_CTX_free(t->client);
+	memset(&t->psk, 0, sizeof(t->psk));
+	free(t);
+}

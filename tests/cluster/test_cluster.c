@@ -1,0 +1,142 @@
+/* test_cluster.c - real links: TLS, hand-shake, push, loss and return. */
+#include <criterion/criterion.h>
+#include "base/clk.h"
+#include "base/net.h"
+#include "base/secret.h"
+#include "live.h"
+
+static struct live n[3];
+
+static void up(void)
+{
+	cr_assert_eq(secret_init(), 0);
+	cr_assert_eq(net_init(256), 0);
+}
+
+static void put(struct live *x, const char *aor, uint32_t cseq)
+{
+	uint64_t w = clk_wall();
+
+	cr_assert_eq(store_put(x->s, sl_cstr(aor), SL("k"), 0x100, cseq,
+			       w + 600000, SL("value"), w), 0);
+	cluster_flush(x->c);
+}
+
+static bool all_linked(void *arg)
+{
+	uint32_t want = *(uint32_t *)arg;
+
+	for (int i = 0; i < 3; i++)
+		if (n[i].c && cluster_alive(n[i].c) != want)
+			return false;
+	return true;
+}
+
+static bool all_synced(void *arg)
+{
+	for (int i = 0; i < 3; i++)
+		if (n[i].c && !cluster_synced(n[i].c))
+			return false;
+	return true;
+}
+
+static bool everywhere(void *arg)
+{
+	for (int i = 0; i < 3; i++)
+		if (n[i].c && store_count(n[i].s, sl_cstr(arg),
+					  clk_wall()) != 1)
+			return false;
+	return true;
+}
+
+static bool was_acked(void *arg)
+{
+	return n[0].acked >= *(uint64_t *)arg;
+}
+
+static void start3(void)
+{
+	uint8_t key[32];
+	uint32_t two = 2;
+
+	live_key(key, 9);
+	for (uint32_t i = 0; i < 3; i++)
+		live_start(&n[i], i + 1, key, n, i);
+	cr_assert(live_until(all_linked, &two, 3000));
+}
+
+static void stop3(void)
+{
+	for (int i = 0; i < 3; i++)
+		if (n[i].c)
+			live_stop(&n[i]);
+	net_close();
+}
+
+Test(cluster, a_change_is_on_every_node_and_acknowledged, .init = up)
+{
+	uint64_t seq;
+
+	start3();
+	put(&n[0], "sip:a@x", 1);
+	seq = store_seq(n[0].s);
+	cr_assert(live_until(everywhere, "sip:a@x", 1000));
+	cr_assert(live_until(was_acked, &seq, 1000));
+	cr_assert_eq(cluster_acked(n[0].c), seq);
+	cr_assert(live_until(all_synced, NULL, 1000));
+	cr_assert(cluster_majority(n[2].c));
+	stop3();
+}
+
+Test(cluster, a_restarted_node_gets_everything_back, .init = up)
+{
+	uint8_t key[32];
+	char aor[32];
+	uint32_t two = 2, one = 1;
+
+	start3();
+	for (int i = 0; i < 2000; i++) {
+		(void)snprintf(aor, sizeof(aor), "sip:u%d@x", i);
+		put(&n[i % 3], aor, 1);
+	}
+	cr_assert(live_until(everywhere, "sip:u1999@x", 2000));
+	live_stop(&n[2]);
+	cr_assert(live_until(all_linked, &one, 2000));
+	put(&n[0], "sip:meanwhile@x", 1);
+	live_key(key, 9);
+	live_start(&n[2], 3, key, n, 2);
+	cr_assert(live_until(all_linked, &two, 3000));
+	cr_assert(live_until(everywhere, "sip:meanwhile@x", 3000));
+	cr_assert(live_until(everywhere, "sip:u0@x", 3000));
+	cr_assert(live_until(all_synced, NULL, 3000));
+	cr_assert_eq(store_stats(n[2].s)->contacts, 2001);
+	stop3();
+}
+
+Test(cluster, the_view_names_members_and_differences, .init = up)
+{
+	struct cluster_view *v = calloc(1, sizeof(*v));
+	uint32_t differ = 0;
+	uint64_t seq = 1;
+
+	start3();
+	cluster_set_digests(n[0].c, 11, 22);
+	cluster_set_digests(n[1].c, 11, 23);
+	put(&n[0], "sip:a@x", 1);
+	cr_assert(live_until(was_acked, &seq, 1000));
+	for (uint64_t until = clk_now() + 300; clk_now() < until;)
+		(void)live_until(was_acked, &(uint64_t){ 1 }, 50);
+	cluster_view(n[0].c, v);
+	cr_assert_eq(v->n, 3);
+	cr_assert_eq(v->members, 3);
+	cr_assert_eq(v->alive, 3);
+	for (uint32_t i = 0; i < v->n; i++) {
+		cr_assert_eq(v->m[i].health, CLUSTER_ALIVE);
+		cr_assert_not(v->m[i].settings_differ);
+		differ += v->m[i].users_differ;
+	}
+	cr_assert_eq(differ, 1);
+	cr_assert(v->m[0].self);
+	stop3();
+	free(v);
+}
