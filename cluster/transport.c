@@ -1,4 +1,5 @@
 /* transport.c - Shell. Streams of the cluster. docs/cluster-protocol.md 1. */
+#include "config.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

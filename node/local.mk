@@ -25,7 +25,6 @@ sbin_PROGRAMS += node/edgewise-node
 node_edgewise_node_SOURCES = \
 	node/api.c \
 	node/api.h \
-	node/lone.c \
 	node/main.c \
 	node/node.c \
 	node/node.h \

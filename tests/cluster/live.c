@@ -1,4 +1,5 @@
 /* live.c - real nodes of the cluster layer on loopback. */
+#include <stdio.h>
 #include <criterion/criterion.h>
 #include "base/clk.h"
 #include "base/net.h"
@@ -56,8 +57,8 @@ void live_stop(struct live *x)
 
 struct waiter {
 	struct ntimer *t;
-	bool (*cond)(void *arg);
-	void *arg;
+	bool (*cond)(const void *arg);
+	const void *arg;
 	uint64_t until;
 	bool ok;
 };
@@ -73,7 +74,7 @@ static void look(void *arg)
 		ntimer_at(w->t, clk_now() + 2);
 }
 
-bool live_until(bool (*cond)(void *arg), void *arg, uint32_t ms)
+bool live_until(bool (*cond)(const void *arg), const void *arg, uint32_t ms)
 {
 	struct waiter w = { NULL, cond, arg, clk_now() + ms, false };
 

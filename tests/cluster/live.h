@@ -18,7 +18,7 @@ void live_start(struct live *x, uint64_t id, const uint8_t key[32],
 		const struct live *v, uint32_t n);
 void live_stop(struct live *x);
 /** Runs the loop until cond(arg), at most `ms`. @return cond at the end */
-bool live_until(bool (*cond)(void *arg), void *arg, uint32_t ms);
+bool live_until(bool (*cond)(const void *arg), const void *arg, uint32_t ms);
 void live_key(uint8_t key[32], uint8_t fill);
 
 #endif

@@ -1,4 +1,5 @@
 /* test_cluster.c - real links: TLS, hand-shake, push, loss and return. */
+#include <stdio.h>
 #include <criterion/criterion.h>
 #include "base/clk.h"
 #include "base/net.h"
@@ -22,9 +23,9 @@ static void put(struct live *x, const char *aor, uint32_t cseq)
 	cluster_flush(x->c);
 }
 
-static bool all_linked(void *arg)
+static bool all_linked(const void *arg)
 {
-	uint32_t want = *(uint32_t *)arg;
+	uint32_t want = *(const uint32_t *)arg;
 
 	for (int i = 0; i < 3; i++)
 		if (n[i].c && cluster_alive(n[i].c) != want)
@@ -32,7 +33,7 @@ static bool all_linked(void *arg)
 	return true;
 }
 
-static bool all_synced(void *arg)
+static bool all_synced(const void *arg)
 {
 	for (int i = 0; i < 3; i++)
 		if (n[i].c && !cluster_synced(n[i].c))
@@ -40,7 +41,7 @@ static bool all_synced(void *arg)
 	return true;
 }
 
-static bool everywhere(void *arg)
+static bool everywhere(const void *arg)
 {
 	for (int i = 0; i < 3; i++)
 		if (n[i].c && store_count(n[i].s, sl_cstr(arg),
@@ -49,9 +50,9 @@ static bool everywhere(void *arg)
 	return true;
 }
 
-static bool was_acked(void *arg)
+static bool was_acked(const void *arg)
 {
-	return n[0].acked >= *(uint64_t *)arg;
+	return n[0].acked >= *(const uint64_t *)arg;
 }
 
 static void start3(void)
