@@ -6,18 +6,18 @@
 #include "base/net.h"
 #include "base/secret.h"
 #include "cluster/mesh.h"
-#include "cluster/transport.h"
+#include "cluster/stream.h"
 
 #define TICK_BUDGET 2000        /* records looked at in one turn */
 
 struct cluster {
 	struct cluster_conf cf;
 	struct mesh *mesh;
-	struct transport *tr;
+	struct streams *tr;
 	struct store *store;
 	struct stats *stats;
 	struct ntimer *timer;
-	struct tconn *conn[MESH_LINKS];
+	struct stream *conn[MESH_LINKS];
 	uint64_t store_at;         /* next store_tick() [ms] */
 	bool pumping;
 	bool closed;               /* cluster_free() is under way */
@@ -27,20 +27,20 @@ struct cluster {
 
 static void close_link(struct cluster *c, const struct mesh_out *o)
 {
-	struct tconn *t = c->conn[o->link];
+	struct stream *t = c->conn[o->link];
 
 	c->conn[o->link] = NULL;
 	if (!t)
 		return;
-	buf_put(tconn_out(t), o->last, o->n);
-	tconn_close(t, o->why);
+	buf_put(stream_out(t), o->last, o->n);
+	stream_close(t, o->why);
 }
 
 static void carry_out(struct cluster *c, const struct mesh_out *o)
 {
 	switch (o->kind) {
 	case MESH_DIAL:
-		if (transport_dial(c->tr, &o->addr, o->target))
+		if (streams_dial(c->tr, &o->addr, o->target))
 			mesh_dial_failed(c->mesh, o->target, clk_now());
 		break;
 	case MESH_CLOSE:
@@ -60,26 +60,26 @@ static void carry_out(struct cluster *c, const struct mesh_out *o)
 static void send_all(struct cluster *c)
 {
 	for (uint8_t l = 0; l < MESH_LINKS; l++) {
-		struct tconn *t = c->conn[l];
+		struct stream *t = c->conn[l];
 
-		if (!t || !tconn_ready(t) || !mesh_want(c->mesh, l))
+		if (!t || !stream_ready(t) || !mesh_want(c->mesh, l))
 			continue;
-		mesh_fill(c->mesh, l, tconn_out(t), TRANSPORT_OUT, clk_now(),
+		mesh_fill(c->mesh, l, stream_out(t), STREAM_OUT, clk_now(),
 			  clk_wall());
-		tconn_flush(t);
+		stream_flush(t);
 	}
 }
 
 static void arm(struct cluster *c)
 {
-	uint64_t at = mesh_next(c->mesh), next = transport_next(c->tr);
+	uint64_t at = mesh_next(c->mesh), next = streams_next(c->tr);
 
 	if (next < at)
 		at = next;
 	if (c->store_at < at)
 		at = c->store_at;
 	for (uint8_t l = 0; l < MESH_LINKS; l++)
-		if (c->conn[l] && tconn_ready(c->conn[l]) &&
+		if (c->conn[l] && stream_ready(c->conn[l]) &&
 		    mesh_want(c->mesh, l))
 			at = 0;         /* more to give: next turn */
 	ntimer_at(c->timer, at);
@@ -108,7 +108,7 @@ static void timer(void *arg)
 	struct cluster *c = arg;
 	uint64_t now = clk_now();
 
-	transport_tick(c->tr, now);
+	streams_tick(c->tr, now);
 	mesh_tick(c->mesh, now, clk_wall());
 	if (now >= c->store_at)
 		c->store_at = store_tick(c->store, clk_wall(), TICK_BUDGET) ?
@@ -116,9 +116,9 @@ static void timer(void *arg)
 	pump(c);
 }
 
-/* --- transport's handlers --------------------------------------------------------- */
+/* --- streams' handlers --------------------------------------------------------- */
 
-static int up(struct tconn *t, int target, void *arg)
+static int up(struct stream *t, int target, void *arg)
 {
 	struct cluster *c = arg;
 	uint8_t l = mesh_up(c->mesh, target < 0 ? MESH_NONE :
@@ -137,7 +137,7 @@ static void failed(int target, void *arg)
 	mesh_dial_failed(c->mesh, (uint8_t)target, clk_now());
 }
 
-static size_t receive(struct tconn *t, int id, struct sl in, void *arg)
+static size_t receive(struct stream *t, int id, struct sl in, void *arg)
 {
 	struct cluster *c = arg;
 	uint8_t l = (uint8_t)id;
@@ -195,7 +195,7 @@ static int add_figures(struct cluster *c)
 {
 	const struct store_stats *s = store_stats(c->store);
 	const struct mesh_stats *m = mesh_stats(c->mesh);
-	const struct transport_stats *t = transport_stats(c->tr);
+	const struct streams_stats *t = streams_stats(c->tr);
 	const struct figure f[] = {
 	{ STAT_GAUGE, "store_records", "Bindings and tombstones held",
 	  &s->records },
@@ -266,7 +266,7 @@ static int start_mesh(struct cluster *c)
 	uint8_t id[SECRET_KEY];
 	uint64_t seed;
 
-	mc.addr.port = transport_port(c->tr);
+	mc.addr.port = streams_port(c->tr);
 	memcpy(mc.name, cf->name, sizeof(mc.name));
 	memcpy(mc.peers, cf->peers, sizeof(mc.peers));
 	secret_derive(id, cf->key, "cluster id 1");
@@ -281,8 +281,8 @@ int cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
 		  struct store *store, struct stats *stats)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
-	struct transport_h h = { up, failed, receive, down, done, c };
-	struct transport_conf tc = { .addr = cf->addr,
+	struct streams_h h = { up, failed, receive, down, done, c };
+	struct streams_conf tc = { .addr = cf->addr,
 		.user_timeout = cf->dead + 2 * cf->heartbeat };
 	int err;
 
@@ -292,7 +292,7 @@ int cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
 	c->store = store;
 	c->stats = stats;
 	memcpy(tc.key, cf->key, sizeof(tc.key));
-	err = transport_alloc(&c->tr, &tc, &h);
+	err = streams_alloc(&c->tr, &tc, &h);
 	if (!err)
 		err = start_mesh(c);
 	memset(c->cf.key, 0, sizeof(c->cf.key));
@@ -325,14 +325,14 @@ void cluster_free(struct cluster *c)
 				close_link(c, &o);
 	}
 	ntimer_free(c->timer);
-	transport_free(c->tr);
+	streams_free(c->tr);
 	mesh_free(c->mesh);
 	free(c);
 }
 
 uint16_t cluster_port(const struct cluster *c)
 {
-	return transport_port(c->tr);
+	return streams_port(c->tr);
 }
 
 /* --- for the node --------------------------------------------------------------------- */
@@ -375,7 +375,7 @@ void cluster_set_digests(struct cluster *c, uint64_t settings, uint64_t users)
 
 void cluster_view(const struct cluster *c, struct cluster_view *v)
 {
-	const struct transport_stats *t = transport_stats(c->tr);
+	const struct streams_stats *t = streams_stats(c->tr);
 
 	mesh_view(c->mesh, clk_now(), v);
 	v->auth_failed = t->auth_failed;

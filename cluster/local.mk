@@ -27,7 +27,7 @@ cluster_libcluster_a_SOURCES = \
 	cluster/tls.h \
 	cluster/tlv.c \
 	cluster/tlv.h \
-	cluster/transport.c \
-	cluster/transport.h \
+	cluster/stream.c \
+	cluster/stream.h \
 	cluster/wire.c \
 	cluster/wire.h

@@ -1,4 +1,4 @@
-/* transport.c - Shell. Streams of the cluster. docs/cluster-protocol.md 1. */
+/* stream.c - Shell. Streams of the cluster. docs/cluster-protocol.md 1. */
 #include "config.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "base/net.h"
 #include "base/secret.h"
 #include "cluster/tls.h"
-#include "cluster/transport.h"
+#include "cluster/stream.h"
 
 #define READ_PIECE 16384
 #define READ_TURN 262144       /* from one peer in one turn [bytes] */
@@ -21,9 +21,9 @@
 
 enum tstate { T_CONNECT, T_AUTH, T_OPEN, T_DEAD };
 
-struct tconn {
-	struct tconn *next;
-	struct transport *t;
+struct stream {
+	struct stream *next;
+	struct streams *t;
 	enum tstate state;
 	int fd;
 	struct nfd *nfd;
@@ -38,22 +38,22 @@ struct tconn {
 	bool again;                /* has more to read than one turn's share */
 };
 
-struct transport {
-	struct transport_conf cf;
-	struct transport_h h;
-	struct transport_stats st;
+struct streams {
+	struct streams_conf cf;
+	struct streams_h h;
+	struct streams_stats st;
 	struct tls_psk psk;
 	SSL_CTX *server, *client;
 	int fd;
 	struct nfd *nfd;
 	uint16_t port;
-	struct tconn *conns;
+	struct stream *conns;
 	struct log_limit log;
 };
 
 /* --- life of a stream -------------------------------------------------------- */
 
-static void conn_free(struct tconn *c)
+static void conn_free(struct stream *c)
 {
 	nfd_free(c->nfd);
 	SSL_free(c->ssl);
@@ -65,9 +65,9 @@ static void conn_free(struct tconn *c)
 }
 
 /* Nothing keeps a pointer to a dead one after the event it died in */
-static void reap(struct transport *t)
+static void reap(struct streams *t)
 {
-	struct tconn **pp = &t->conns, *c;
+	struct stream **pp = &t->conns, *c;
 
 	while ((c = *pp) != NULL) {
 		if (c->state != T_DEAD) {
@@ -80,7 +80,7 @@ static void reap(struct transport *t)
 	}
 }
 
-static void stop(struct tconn *c)
+static void stop(struct stream *c)
 {
 	nfd_free(c->nfd);
 	c->nfd = NULL;
@@ -91,9 +91,9 @@ static void stop(struct tconn *c)
 }
 
 /* Ends it and tells the user, in the words of its state */
-static void lose(struct tconn *c, const char *why)
+static void lose(struct stream *c, const char *why)
 {
-	struct transport *t = c->t;
+	struct streams *t = c->t;
 	enum tstate was = c->state;
 
 	if (was == T_DEAD)
@@ -126,14 +126,14 @@ static void lose(struct tconn *c, const char *why)
 
 static void event(int flags, void *arg);
 
-static int watch(struct tconn *c, int flags)
+static int watch(struct stream *c, int flags)
 {
 	if (c->nfd)
 		return nfd_set(c->nfd, flags);
 	return nfd_alloc(&c->nfd, c->fd, flags, event, c);
 }
 
-static void set_options(const struct transport *t, int fd)
+static void set_options(const struct streams *t, int fd)
 {
 	int on = 1;
 	unsigned int ut = t->cf.user_timeout;
@@ -143,12 +143,12 @@ static void set_options(const struct transport *t, int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ut, sizeof(ut));
 }
 
-static struct tconn *conn_new(struct transport *t, int fd,
+static struct stream *conn_new(struct streams *t, int fd,
 			      const struct addr *peer, int target)
 {
-	struct tconn *c;
+	struct stream *c;
 
-	if (t->st.conns >= TRANSPORT_CONNS)
+	if (t->st.conns >= STREAM_CONNS)
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -167,9 +167,9 @@ static struct tconn *conn_new(struct transport *t, int fd,
 	return c;
 }
 
-static int start_tls(struct tconn *c)
+static int start_tls(struct stream *c)
 {
-	struct transport *t = c->t;
+	struct streams *t = c->t;
 
 	c->ssl = SSL_new(c->target >= 0 ? t->client : t->server);
 	if (!c->ssl || !SSL_set_fd(c->ssl, c->fd))
@@ -179,15 +179,15 @@ static int start_tls(struct tconn *c)
 	else
 		SSL_set_accept_state(c->ssl);
 	c->state = T_AUTH;
-	c->until = clk_now() + TRANSPORT_AUTH;
+	c->until = clk_now() + STREAM_AUTH;
 	return 0;
 }
 
 /* --- TLS ------------------------------------------------------------------------ */
 
-static void auth(struct tconn *c)
+static void auth(struct stream *c)
 {
-	struct transport *t = c->t;
+	struct streams *t = c->t;
 	int r, e;
 
 	ERR_clear_error();
@@ -223,9 +223,9 @@ static void auth(struct tconn *c)
 }
 
 /* Give whole frames to the user; keep the rest */
-static void take_frames(struct tconn *c)
+static void take_frames(struct stream *c)
 {
-	struct transport *t = c->t;
+	struct streams *t = c->t;
 	size_t used = t->h.recv(c, c->id, buf_as_sl(&c->in), t->h.arg);
 
 	if (c->state != T_OPEN)
@@ -239,7 +239,7 @@ static void take_frames(struct tconn *c)
 	}
 }
 
-static void read_some(struct tconn *c)
+static void read_some(struct stream *c)
 {
 	size_t turn = 0;
 	uint8_t *p;
@@ -275,7 +275,7 @@ static void read_some(struct tconn *c)
 	}
 }
 
-static void write_some(struct tconn *c)
+static void write_some(struct stream *c)
 {
 	int r, e;
 
@@ -296,7 +296,7 @@ static void write_some(struct tconn *c)
 	}
 	if (c->sent == c->out.n) {
 		c->sent = 0;
-		if (c->out.cap > TRANSPORT_OUT) {
+		if (c->out.cap > STREAM_OUT) {
 			buf_free(&c->out);
 			buf_init(&c->out, OUT_MAX);
 		} else {
@@ -310,7 +310,7 @@ static void write_some(struct tconn *c)
 
 /* --- events --------------------------------------------------------------------- */
 
-static void connected(struct tconn *c)
+static void connected(struct stream *c)
 {
 	int err = 0;
 	socklen_t n = sizeof(err);
@@ -326,7 +326,7 @@ static void connected(struct tconn *c)
 	auth(c);
 }
 
-static void run(struct tconn *c, int flags)
+static void run(struct stream *c, int flags)
 {
 	switch (c->state) {
 	case T_CONNECT:
@@ -348,8 +348,8 @@ static void run(struct tconn *c, int flags)
 
 static void event(int flags, void *arg)
 {
-	struct tconn *c = arg;
-	struct transport *t = c->t;
+	struct stream *c = arg;
+	struct streams *t = c->t;
 
 	run(c, flags);
 	t->h.done(t->h.arg);
@@ -358,28 +358,28 @@ static void event(int flags, void *arg)
 
 /* A stranger too many: the oldest one gives way, since an honest hand-shake
  * takes milliseconds */
-static void make_room(struct transport *t)
+static void make_room(struct streams *t)
 {
-	struct tconn *oldest = NULL;
+	struct stream *oldest = NULL;
 	uint32_t n = 0;
 
-	for (struct tconn *c = t->conns; c; c = c->next) {
+	for (struct stream *c = t->conns; c; c = c->next) {
 		if (c->state != T_AUTH || c->target >= 0)
 			continue;
 		n++;
 		if (!oldest || c->until <= oldest->until)
 			oldest = c;
 	}
-	if (n >= TRANSPORT_HALF) {
+	if (n >= STREAM_HALF) {
 		t->st.half_full++;
 		lose(oldest, "half_open_limit");
 	}
 }
 
-static void accept_one(struct transport *t, int fd,
+static void accept_one(struct streams *t, int fd,
 		       const struct sockaddr *sa)
 {
-	struct tconn *c;
+	struct stream *c;
 	struct addr peer = { 0 };
 
 	(void)net_from_sockaddr(&peer, sa);     /* only for logs */
@@ -396,7 +396,7 @@ static void accept_one(struct transport *t, int fd,
 
 static void incoming(int flags, void *arg)
 {
-	struct transport *t = arg;
+	struct streams *t = arg;
 	struct sockaddr_storage ss;
 
 	(void)flags;
@@ -446,11 +446,11 @@ fail:
 	return err;
 }
 
-int transport_dial(struct transport *t, const struct addr *a, int target)
+int streams_dial(struct streams *t, const struct addr *a, int target)
 {
 	struct sockaddr_storage ss;
 	struct addr from = t->cf.addr;
-	struct tconn *c;
+	struct stream *c;
 	socklen_t n;
 	int fd, err;
 
@@ -475,25 +475,25 @@ int transport_dial(struct transport *t, const struct addr *a, int target)
 	}
 	t->st.dialed++;
 	c->state = T_CONNECT;
-	c->until = clk_now() + TRANSPORT_CONNECT;
+	c->until = clk_now() + STREAM_CONNECT;
 	err = watch(c, NET_WRITE);
 	if (err)
 		stop(c);
 	return err;
 }
 
-struct buf *tconn_out(struct tconn *c)
+struct buf *stream_out(struct stream *c)
 {
 	return &c->out;
 }
 
-bool tconn_ready(const struct tconn *c)
+bool stream_ready(const struct stream *c)
 {
 	return c->state == T_OPEN && !c->blocked &&
-	       c->out.n < TRANSPORT_OUT;
+	       c->out.n < STREAM_OUT;
 }
 
-void tconn_flush(struct tconn *c)
+void stream_flush(struct stream *c)
 {
 	if (c->state != T_OPEN || c->blocked)
 		return;
@@ -503,7 +503,7 @@ void tconn_flush(struct tconn *c)
 		write_some(c);
 }
 
-void tconn_close(struct tconn *c, const char *why)
+void stream_close(struct stream *c, const char *why)
 {
 	if (c->state == T_DEAD)
 		return;
@@ -518,14 +518,14 @@ void tconn_close(struct tconn *c, const char *why)
 	stop(c);
 }
 
-const struct addr *tconn_peer(const struct tconn *c)
+const struct addr *stream_peer(const struct stream *c)
 {
 	return &c->peer;
 }
 
-void transport_tick(struct transport *t, uint64_t now)
+void streams_tick(struct streams *t, uint64_t now)
 {
-	for (struct tconn *c = t->conns; c; c = c->next) {
+	for (struct stream *c = t->conns; c; c = c->next) {
 		if ((c->state == T_CONNECT || c->state == T_AUTH) &&
 		    now >= c->until)
 			lose(c, "too_slow");
@@ -536,11 +536,11 @@ void transport_tick(struct transport *t, uint64_t now)
 	reap(t);
 }
 
-uint64_t transport_next(const struct transport *t)
+uint64_t streams_next(const struct streams *t)
 {
 	uint64_t next = UINT64_MAX;
 
-	for (const struct tconn *c = t->conns; c; c = c->next) {
+	for (const struct stream *c = t->conns; c; c = c->next) {
 		if (c->state == T_OPEN && c->again)
 			return 0;
 		if ((c->state == T_CONNECT || c->state == T_AUTH) &&
@@ -550,17 +550,17 @@ uint64_t transport_next(const struct transport *t)
 	return next;
 }
 
-uint16_t transport_port(const struct transport *t)
+uint16_t streams_port(const struct streams *t)
 {
 	return t->port;
 }
 
-const struct transport_stats *transport_stats(const struct transport *t)
+const struct streams_stats *streams_stats(const struct streams *t)
 {
 	return &t->st;
 }
 
-static int open_listener(struct transport *t)
+static int open_listener(struct streams *t)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof(ss);
@@ -578,17 +578,17 @@ static int open_listener(struct transport *t)
 	return nfd_alloc(&t->nfd, t->fd, NET_READ, incoming, t);
 }
 
-int transport_alloc(struct transport **tp, const struct transport_conf *cf,
-		    const struct transport_h *h)
+int streams_alloc(struct streams **tp, const struct streams_conf *cf,
+		    const struct streams_h *h)
 {
-	struct transport *t = calloc(1, sizeof(*t));
+	struct streams *t = calloc(1, sizeof(*t));
 	int err;
 
 	if (!t)
 		return ENOMEM;
 	t->cf = *cf;
 	if (!t->cf.preauth)
-		t->cf.preauth = TRANSPORT_PREAUTH;
+		t->cf.preauth = STREAM_PREAUTH;
 	t->h = *h;
 	t->fd = -1;
 	secret_derive(t->psk.key, cf->key, "cluster tls 1");
@@ -599,16 +599,16 @@ int transport_alloc(struct transport **tp, const struct transport_conf *cf,
 	if (!err)
 		err = open_listener(t);
 	if (err) {
-		transport_free(t);
+		streams_free(t);
 		return err;
 	}
 	*tp = t;
 	return 0;
 }
 
-void transport_free(struct transport *t)
+void streams_free(struct streams *t)
 {
-	struct tconn *c, *next;
+	struct stream *c, *next;
 
 	if (!t)
 		return;
