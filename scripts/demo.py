@@ -97,7 +97,7 @@ def first_call(alice, bob):
 def picks(lab):
     """{node: requests the edge gave it}."""
     st = lab.edge.status()
-    return {n['name']: n['picks'] for n in st['pool']}
+    return {n['name']: n['picked'] for n in st['pool']}
 
 
 def second_call(lab, alice, bob, victim, hold):

@@ -5,6 +5,8 @@
 #include "base/re.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 struct route {
 	const char *method, *path;
@@ -225,16 +227,38 @@ static int listen_err(const char *name, const struct addr *addr, int err)
 	return err;
 }
 
+/**
+ * Is the port free? libre 2 binds with SO_REUSEPORT: two servers would share
+ * a port and each get some of the requests. This bind has no such option.
+ */
+static int port_free(const struct sockaddr_storage *ss, socklen_t len)
+{
+	int on = 1, err = 0, fd = socket(ss->ss_family, SOCK_STREAM, 0);
+
+	if (fd < 0)
+		return errno;
+	/* connections of an earlier run in TIME_WAIT are no obstacle */
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)ss, len) < 0)
+		err = errno;
+	(void)close(fd);
+	return err;
+}
+
 int http_srv_alloc(struct http_srv **sp, const char *name,
 		   const struct addr *addr, struct stats *st)
 {
 	struct sockaddr_storage ss;
 	struct http_srv *s;
 	struct sa sa;
+	socklen_t len = net_to_sockaddr(&ss, addr);
 	int err;
 
-	if (!net_to_sockaddr(&ss, addr))
+	if (!len)
 		return EINVAL;
+	err = port_free(&ss, len);
+	if (err)
+		return listen_err(name, addr, err);
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return ENOMEM;

@@ -32,7 +32,7 @@ class LabError(Exception):
 
 def find_program(name, build=None):
     """The built program; LabError tells where it was looked for."""
-    builds = [build] if build else [os.environ.get('EDGEWISE_BUILD'),
+    builds = [os.path.abspath(build)] if build else [os.environ.get('EDGEWISE_BUILD'),
                                     os.path.join(TREE, 'build'), TREE]
     tried = []
     for b in builds:
