@@ -83,9 +83,11 @@ sys_start() {
 	_ew_ready 8060 "$(sys_master edge)" || { log "the edge is not ready:"; tail -5 "$BENCH_TMP/ew-edge.log" >&2; return 1; }
 	sleep 2       # two probes of every node
 }
-# One figure of a node's /metrics.
+# One figure of a node: of /metrics, and of /api/v1/status (the first number
+# under that key).
 _ew_metric() { _ew_get $((8060 + $1)) /metrics | awk -v k="$2" '$1==k{print int($2); exit}'; }
-sys_contacts() { _ew_metric $1 edgewise_node_bindings; }
-sys_mem_kb() { local b; b=$(_ew_metric $1 edgewise_node_memory_bytes); echo $((${b:-0} / 1024)); }
-sys_node_calls() { _ew_metric $1 edgewise_node_invites_total; }
-sys_peers() { _ew_metric $1 edgewise_cluster_peers_alive; }
+_ew_status() { _ew_get $((8060 + $1)) /api/v1/status | grep -o "\"$2\": *[0-9]*" | grep -o '[0-9]*$' | head -1; }
+sys_contacts() { _ew_status $1 contacts; }
+sys_mem_kb() { rss_kb $(node_pids $1); }     # it keeps no figure of its own
+sys_node_calls() { _ew_metric $1 edgewise_node_forks_total; }
+sys_peers() { echo $(($(_ew_get $((8060 + $1)) /api/v1/status | grep -o '"health": *"alive"' | wc -l) - 1)); }
