@@ -8,8 +8,10 @@ EDGE_IP=127.0.0.1; EDGE_PORT=5060
 NODE_PORT=5060
 node_ip() { echo "127.0.0.1$1"; }          # node 1..3 -> 127.0.0.11..13
 UAC_IP=127.0.0.21; UAC_PORT=6060
-REG_IP=127.0.0.22; REG_PORT=6062
 UAS_IP=127.0.0.31; UAS_PORT=7060
+# A phone registers from where it answers calls (an edge may send them back on
+# that very flow). So registrations run before the UAS is started.
+REG_IP=$UAS_IP; REG_PORT=$UAS_PORT
 NODES="1 2 3"; NODEC=3
 
 # --- knobs ---
