@@ -246,6 +246,9 @@ class Proc:
             except subprocess.TimeoutExpired:
                 os.kill(self.pid, signal.SIGKILL)
                 self.popen.wait(5)
+        pidfile = os.path.join(self.lab.dir, self.name + '.pid')
+        if os.path.exists(pidfile):
+            os.unlink(pidfile)
         return self.popen.returncode
 
     def log(self):
