@@ -141,10 +141,11 @@ static bool find_cred(struct exam *x)
 static bool user_aor(const struct exam *x, struct buf *b)
 {
 	struct sl name = x->cred.username;
+	char mem[256];
 
-	if (!name.n || name.n > 256 || sl_chr(name, '@') < name.n)
+	if (!name.n || name.n > sizeof(mem) || sl_chr(name, '@') < name.n)
 		return false;
-	buf_sl(b, name);
+	buf_sl(b, auth_unq(mem, name));
 	buf_chr(b, '@');
 	buf_sl(b, x->realm);
 	return !b->err;

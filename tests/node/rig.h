@@ -28,6 +28,7 @@ struct rig {
 	uint32_t aliases, closes;
 	struct addr alias;
 	uint32_t branch;        /**< counts branches of the edge             */
+	bool lenient;           /**< answers need not be readable            */
 	struct rig_out out;     /**< the last one taken                      */
 	char text[65536];       /**< the last message made                   */
 };

@@ -1,1 +1,407 @@
+/* Who may do what: sources, domains, digest, whose address. */
+#include "tests/node/rig.h"
+#include "base/secret.h"
+#include "sip/auth.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
+
+#define ALICE "<sip:alice@example.com>"
+#define BOB "<sip:bob@example.com>"
+#define BOTH "domains = ( { name = \"example.com\"; " \
+	"algorithms = ( \"MD5\", \"SHA-256\" ); } );\n"
+
+/* alice: pw-a, bob: pw-b, in both algorithms */
+static const char *users(void)
+{
+	static const char *const who[][2] = {
+		{ "alice", "pw-a" }, { "bob", "pw-b" }
+	};
+	static char txt[512];
+	char md5[AUTH_HEX_MAX + 1], sha[AUTH_HEX_MAX + 1];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		auth_ha1(md5, AUTH_MD5, sl_cstr(who[i][0]), SL("example.com"),
+			 sl_cstr(who[i][1]));
+		auth_ha1(sha, AUTH_SHA256, sl_cstr(who[i][0]),
+			 SL("example.com"), sl_cstr(who[i][1]));
+		n += (size_t)snprintf(txt + n, sizeof(txt) - n,
+				      "%s@example.com:%s:%s\n", who[i][0], md5,
+				      sha);
+	}
+	return txt;
+}
+
+struct login {
+	const char *user, *pass, *uri;
+	enum auth_alg alg;
+	const char *nonce;       /* NULL: of the last challenge */
+};
+
+/* The nonce of the challenge in the last answer */
+static const char *nonce_of(struct rig *r)
+{
+	static char txt[128];
+	const char *p = strstr(rig_hdr(r, r->out.m.status == 401
+				       ? "WWW-Authenticate"
+				       : "Proxy-Authenticate"), "nonce=\"");
+	size_t n;
+
+	cr_assert(p, "no nonce");
+	p += 7;
+	n = strcspn(p, "\"");
+	cr_assert(n < sizeof(txt));
+	memcpy(txt, p, n);
+	txt[n] = 0;
+	return txt;
+}
+
+static const char *login_hdr(const char *name, const char *method,
+			     const struct login *l)
+{
+	static char txt[1024];
+	char ha1[AUTH_HEX_MAX + 1], resp[AUTH_HEX_MAX + 1];
+	struct auth_cred c = {
+		.username = sl_cstr(l->user), .realm = SL("example.com"),
+		.nonce = sl_cstr(l->nonce), .uri = sl_cstr(l->uri),
+		.cnonce = SL("abcd"), .nc = SL("00000001"), .qop = SL("auth"),
+		.alg = l->alg,
+	};
+
+	auth_ha1(ha1, l->alg, c.username, c.realm, sl_cstr(l->pass));
+	auth_response(resp, &c, sl_cstr(ha1), sl_cstr(method));
+	(void)snprintf(txt, sizeof(txt), "%s: Digest username=\"%s\", "
+		       "realm=\"example.com\", nonce=\"%s\", uri=\"%s\", "
+		       "response=\"%s\", algorithm=%s, cnonce=\"abcd\", "
+		       "nc=00000001, qop=auth\r\n", name, l->user, l->nonce,
+		       l->uri, resp, auth_alg_name(l->alg));
+	return txt;
+}
+
+/* REGISTER of To by From, with these credentials (NULL: none) */
+static int reg(struct rig *r, const char *from, const char *to,
+	       const struct login *l)
+{
+	static unsigned cseq;
+
+	rig_req(r, "REGISTER", "sip:example.com", from, to, "reg", ++cseq,
+		l ? login_hdr("Authorization", "REGISTER", l) : "");
+	return rig_final(r);
+}
+
+static int reg_as(struct rig *r, const char *user, const char *pass)
+{
+	struct login l = { user, pass, "sip:example.com", AUTH_MD5, NULL };
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	l.nonce = nonce_of(r);
+	return reg(r, ALICE, ALICE, &l);
+}
+
+Test(access, register_is_challenged_with_the_domain_as_realm)
+{
+	struct rig *r = rig_new("", users());
+
+	cr_expect(reg(r, ALICE, ALICE, NULL) == 401);
+	cr_expect(strstr(rig_hdr(r, "WWW-Authenticate"),
+			 "realm=\"example.com\""));
+	cr_expect(!strstr(rig_hdr(r, "WWW-Authenticate"), "stale=true"));
+	cr_expect(rig_count(r, "WWW-Authenticate") == 1, "MD5 alone");
+	rig_free(r);
+}
+
+Test(access, the_right_password_opens)
+{
+	struct rig *r = rig_new("", users());
+
+	cr_expect(reg_as(r, "alice", "pw-a") == 200);
+	cr_expect(rig_stat(r, "node_auth_passed_total", NULL) == 1);
+	rig_free(r);
+}
+
+Test(access, sha256_where_the_domain_offers_it)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_SHA256,
+			   NULL };
+	struct rig *r = rig_new(BOTH, users());
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	cr_expect(rig_count(r, "WWW-Authenticate") == 2);
+	cr_expect(strstr(rig_hdr(r, "WWW-Authenticate"), "SHA-256"),
+		  "strongest first");
+	l.nonce = nonce_of(r);
+	cr_expect(reg(r, ALICE, ALICE, &l) == 200);
+	rig_free(r);
+	r = rig_new("", users());
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	l.nonce = nonce_of(r);
+	cr_expect(reg(r, ALICE, ALICE, &l) == 401, "not offered");
+	rig_free(r);
+}
+
+Test(access, wrong_password_and_unknown_user_look_the_same)
+{
+	struct rig *r = rig_new("", users());
+	size_t known, unknown;
+
+	cr_expect(reg_as(r, "alice", "wrong") == 401);
+	known = r->out.blob->n;
+	cr_expect(!strstr(rig_hdr(r, "WWW-Authenticate"), "stale=true"));
+	cr_expect(reg_as(r, "alike", "wrong") == 401);
+	unknown = r->out.blob->n;
+	cr_expect(known == unknown);
+	cr_expect(rig_stat(r, "node_auth_wrong_total", NULL) == 2);
+	rig_free(r);
+}
+
+Test(access, old_nonce_is_stale_only_with_the_right_password)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL };
+	struct rig *r = rig_new("nonce_age = 100;\n", users());
+	char old[128];
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
+	l.nonce = old;
+	rig_pass(r, 99000);
+	cr_expect(reg(r, ALICE, ALICE, &l) == 200);
+	rig_pass(r, 2000);
+	cr_expect(reg(r, ALICE, ALICE, &l) == 401);
+	cr_expect(strstr(rig_hdr(r, "WWW-Authenticate"), "stale=true"));
+	l.pass = "wrong";
+	cr_expect(reg(r, ALICE, ALICE, &l) == 401);
+	cr_expect(!strstr(rig_hdr(r, "WWW-Authenticate"), "stale=true"));
+	rig_free(r);
+}
+
+Test(access, a_nonce_we_never_made_does_not_open)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+	struct rig *r = rig_new("", users());
+
+	cr_expect(reg(r, ALICE, ALICE, &l) == 401);
+	rig_free(r);
+}
+
+Test(access, any_node_takes_the_nonce_of_any_other)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL };
+	struct rig *a = rig_new("", users()), *b = rig_new("", users());
+
+	cr_assert(reg(a, ALICE, ALICE, NULL) == 401);
+	l.nonce = nonce_of(a);
+	cr_expect(reg(b, ALICE, ALICE, &l) == 200);
+	rig_free(a);
+	rig_free(b);
+}
+
+Test(access, only_the_owner_registers_an_address)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL };
+	struct rig *r = rig_new("", users());
+
+	cr_assert(reg(r, ALICE, BOB, NULL) == 401);
+	l.nonce = nonce_of(r);
+	cr_expect(reg(r, ALICE, BOB, &l) == 403);
+	cr_expect(reg(r, BOB, ALICE, &l) == 403);
+	cr_expect(reg(r, "<sip:AL%49CE@example.com>", ALICE, &l) == 403);
+	cr_expect(reg(r, "<sip:%61lice@EXAMPLE.com>", ALICE, &l) == 200);
+	rig_free(r);
+}
+
+Test(access, credentials_for_another_uri_are_refused)
+{
+	struct login l = { "alice", "pw-a", "sip:other.org", AUTH_MD5, NULL };
+	struct rig *r = rig_new("", users());
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	l.nonce = nonce_of(r);
+	cr_expect(reg(r, ALICE, ALICE, &l) == 400);
+	l.uri = "sip:EXAMPLE.com:5060";
+	cr_expect(reg(r, ALICE, ALICE, &l) == 200, "same place");
+	rig_free(r);
+}
+
+Test(access, odd_credentials_are_as_if_there_were_none)
+{
+	static const char *const bad[] = {
+		"Authorization: NoOneKnowsThisScheme opaque-data=here\r\n",
+		"Authorization: Basic YTpi\r\n",
+		"Authorization: Digest\r\n",
+		"Authorization: Digest username=\"alice\"\r\n",
+		"Authorization: Digest username=\"alice, realm=\"x\"\r\n",
+		"Authorization: Digest username=\"\", realm=\"example.com\", "
+		"nonce=\"\", uri=\"\", response=\"\"\r\n",
+		"Authorization: Digest username=\"a@b@c\", "
+		"realm=\"example.com\", nonce=\"x\", uri=\"sip:x\", "
+		"response=\"00000000000000000000000000000000\"\r\n",
+	};
+	struct rig *r = rig_new("", users());
+
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		rig_req(r, "REGISTER", "sip:example.com", ALICE, ALICE, "r",
+			i + 1, bad[i]);
+		cr_expect(rig_final(r) == 401, "%s", bad[i]);
+	}
+	rig_free(r);
+}
+
+/* INVITE of bob with these credentials */
+static void call(struct rig *r, const char *from, const struct login *l,
+		 const char *more)
+{
+	static char txt[2048];
+	static unsigned cseq;
+
+	(void)snprintf(txt, sizeof(txt), "%s%s", more, l
+		       ? login_hdr("Proxy-Authorization", "INVITE", l) : "");
+	rig_req(r, "INVITE", "sip:bob@example.com", from, BOB, "call", ++cseq,
+		txt);
+}
+
+Test(access, calls_are_challenged_407_and_credentials_stay_here)
+{
+	struct login l = { "alice", "pw-a", "sip:bob@example.com", AUTH_MD5,
+			   NULL };
+	struct rig *r = rig_new("peers = ( \"192.0.2.8\" );\n", users());
+	struct rig_leg a;
+
+	cr_assert(reg_as(r, "alice", "pw-a") == 200);
+	call(r, ALICE, NULL, "");
+	cr_expect(rig_final(r) == 407);
+	l.nonce = nonce_of(r);
+	call(r, ALICE, &l, "");
+	cr_expect(rig_final(r) == 480, "through to the look-up");
+	rig_req(r, "REGISTER", "sip:example.com", BOB, BOB, "rb", 1,
+		login_hdr("Authorization", "REGISTER", &(struct login){
+			"bob", "pw-b", "sip:example.com", AUTH_MD5, l.nonce }));
+	cr_assert(rig_final(r) == 200);
+	rig_req(r, "REGISTER", "sip:example.com", BOB, BOB, "rb", 2,
+		"Contact: <sip:bob@10.0.0.1>\r\nPath: " PATH("t") "\r\n");
+	cr_assert(rig_final(r) == 401);
+	{
+		char more[1024];
+
+		(void)snprintf(more, sizeof(more), "Contact: "
+			"<sip:bob@10.0.0.1>\r\nPath: " PATH("t") "\r\n%s",
+			login_hdr("Authorization", "REGISTER",
+				  &(struct login){ "bob", "pw-b",
+				  "sip:example.com", AUTH_MD5, l.nonce }));
+		rig_req(r, "REGISTER", "sip:example.com", BOB, BOB, "rb", 3,
+			more);
+	}
+	cr_assert(rig_final(r) == 200);
+	call(r, ALICE, &l, "Proxy-Authorization: Digest username=\"z\", "
+	     "realm=\"elsewhere\", nonce=\"n\", uri=\"sip:x\", "
+	     "response=\"00000000000000000000000000000000\"\r\n");
+	rig_leg(r, &a, "INVITE");
+	cr_expect(rig_count(r, "Proxy-Authorization") == 1);
+	cr_expect(rig_has(r, "elsewhere"));
+	rig_leg_free(&a);
+	rig_free(r);
+}
+
+Test(access, from_must_be_the_callers)
+{
+	struct login l = { "alice", "pw-a", "sip:bob@example.com", AUTH_MD5,
+			   NULL };
+	struct rig *r = rig_new("", users());
+
+	call(r, BOB, NULL, "");
+	cr_assert(rig_final(r) == 407);
+	l.nonce = nonce_of(r);
+	call(r, BOB, &l, "");
+	cr_expect(rig_final(r) == 403);
+	call(r, "<sip:alice@other.org>", &l, "");
+	cr_expect(rig_final(r) == 403, "no guests");
+	call(r, "<tel:+49301234>", &l, "");
+	cr_expect(rig_final(r) == 403);
+	call(r, "\"Anonymous\" <sip:anonymous@anonymous.invalid>", NULL, "");
+	cr_expect(rig_final(r) == 407, "asked all the same");
+	call(r, "\"Anonymous\" <sip:anonymous@anonymous.invalid>", &l, "");
+	cr_expect(rig_final(r) == 480, "RFC 3323");
+	rig_free(r);
+}
+
+Test(access, every_method_of_a_client_is_challenged)
+{
+	static const char *const m[] = {
+		"OPTIONS", "MESSAGE", "SUBSCRIBE", "PUBLISH", "REFER", "NOTIFY",
+		"INFO", "UPDATE", "PRACK", "BYE", "WHATEVER",
+	};
+	struct rig *r = rig_new("", users());
+
+	for (unsigned i = 0; i < sizeof(m) / sizeof(m[0]); i++) {
+		rig_req(r, m[i], "sip:bob@example.com", ALICE, BOB, m[i], 1,
+			"");
+		cr_expect(rig_final(r) == 407, "%s", m[i]);
+		/* a To tag is no pass */
+		rig_req(r, m[i], "sip:bob@example.com", ALICE, BOB ";tag=x",
+			m[i], 2, "");
+		cr_expect(rig_final(r) == 407, "%s with To tag", m[i]);
+	}
+	rig_free(r);
+}
+
+Test(access, ack_and_cancel_are_never_challenged)
+{
+	struct rig *r = rig_new("", users());
+
+	rig_req(r, "ACK", "sip:bob@example.com", ALICE, BOB, "c", 1, "");
+	cr_expect(rig_take(r) == -1);
+	rig_req(r, "CANCEL", "sip:bob@example.com", ALICE, BOB, "c", 1, "");
+	cr_expect(rig_take(r) == 481);
+	rig_free(r);
+}
+
+Test(access, peers_are_not_challenged)
+{
+	struct rig *r = rig_new("peers = ( \"192.0.2.0/29\" );\n", users());
+
+	rig_req(r, "INVITE", "sip:bob@example.com", "<sip:x@trunk.example>",
+		BOB, "c", 1, "");
+	cr_expect(rig_final(r) == 480);
+	rig_free(r);
+	r = rig_new("peers = ( \"10.0.0.7\" );\n", users());
+	rig_req(r, "INVITE", "sip:bob@example.com", ALICE, BOB, "c", 1, "");
+	cr_expect(rig_final(r) == 407, "what a Via claims is not its source");
+	rig_free(r);
+}
+
+Test(access, auth_off_asks_nobody)
+{
+	struct rig *r = rig_new("auth = \"off\";\n", "");
+
+	cr_expect(reg(r, ALICE, ALICE, NULL) == 200);
+	rig_free(r);
+}
+
+Test(access, others_than_edges_get_no_answer)
+{
+	struct rig *r = rig_new("auth = \"off\";\n", "");
+
+	cr_assert(addr_parse(&r->edge.peer, SL("127.0.0.2:5070"), 0) == 0);
+	cr_expect(reg(r, ALICE, ALICE, NULL) == -1);
+	cr_expect(r->closes == 1, "the stream is closed");
+	cr_expect(rig_stat(r, "node_dropped_source_total", NULL) == 1);
+	rig_free(r);
+}
+
+Test(access, edges_may_be_networks)
+{
+	struct rig *r = rig_new("auth = \"off\";\n"
+				"edges = ( \"10.0.0.0/8\", \"2001:db8::/32\" "
+				");\n", "");
+
+	cr_assert(addr_parse(&r->edge.peer, SL("10.200.3.4:5070"), 0) == 0);
+	cr_expect(reg(r, ALICE, ALICE, NULL) == 200);
+	cr_assert(addr_parse(&r->edge.peer, SL("[2001:db8::9]:5070"), 0) == 0);
+	cr_expect(reg(r, ALICE, ALICE, NULL) == 200);
+	cr_assert(addr_parse(&r->edge.peer, SL("11.0.0.1:5070"), 0) == 0);
+	cr_expect(reg(r, ALICE, ALICE, NULL) == -1);
+	rig_free(r);
+}

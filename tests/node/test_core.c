@@ -1,1 +1,276 @@
+/* What a node does with each message: pings, readiness, bad input, RFC 4475. */
+#include "tests/node/rig.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ANY "auth = \"off\";\ndomains = \"any\";\n"
+#define OPEN "auth = \"off\";\n"
+
+static void ping(struct rig *r, const char *ruri, const char *more)
+{
+	static unsigned n;
+	char txt[1024];
+	int len = snprintf(txt, sizeof(txt), "OPTIONS %s SIP/2.0\r\n"
+		"Via: SIP/2.0/TCP " EDGE ";branch=z9hG4bKping%u\r\n"
+		"From: <sip:edge@127.0.0.1>;tag=1\r\nTo: <%s>\r\n"
+		"Call-ID: p\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 0\r\n"
+		"%sContent-Length: 0\r\n\r\n", ruri, ++n, ruri, more);
+
+	rig_raw(r, txt, (size_t)len);
+}
+
+Test(core, a_ping_of_the_edge_tells_health)
+{
+	struct rig *r = rig_new("", "");
+
+	ping(r, "sip:127.0.0.11:5060", "");
+	cr_expect(rig_take(r) == 200);
+	cr_expect_str_eq(rig_hdr(r, "Edgewise-Health"), "state=ready");
+	cr_expect(strstr(rig_hdr(r, "Allow"), "REGISTER"));
+	cr_expect_str_neq(rig_hdr(r, "Accept"), "");
+	core_set_health(r->core, false, "Joining", "state=joining");
+	ping(r, "sip:127.0.0.11", "");
+	cr_expect(rig_take(r) == 503);
+	cr_expect(sl_eq(r->out.m.reason, SL("Joining")));
+	cr_expect_str_eq(rig_hdr(r, "Edgewise-Health"), "state=joining");
+	cr_expect_str_neq(rig_hdr(r, "Retry-After"), "");
+	rig_free(r);
+}
+
+Test(core, clients_do_not_see_health)
+{
+	struct rig *r = rig_new("", "");
+
+	rig_req(r, "OPTIONS", "sip:example.com", "<sip:a@example.com>",
+		"<sip:example.com>", "c", 1, "");
+	cr_expect(rig_final(r) == 200);
+	cr_expect(rig_count(r, "Edgewise-Health") == 0);
+	rig_free(r);
+}
+
+Test(core, serves_nobody_until_ready)
+{
+	struct rig *r = rig_new(OPEN, "");
+
+	core_set_health(r->core, false, "Joining", "state=joining");
+	cr_expect(rig_register(r, "a", "<sip:a@h>", "t", 1) == 503);
+	rig_req(r, "INVITE", "sip:bob@example.com", "<sip:a@example.com>",
+		"<sip:bob@example.com>", "c", 1, "");
+	cr_expect(rig_final(r) == 503);
+	core_set_health(r->core, true, "", "state=ready");
+	cr_expect(rig_register(r, "a", "<sip:a@h>", "t", 2) == 200);
+	rig_free(r);
+}
+
+Test(core, only_options_are_for_the_node_itself)
+{
+	struct rig *r = rig_new("", "");
+
+	rig_req(r, "INVITE", "sip:127.0.0.11", "<sip:a@example.com>",
+		"<sip:127.0.0.11>", "c", 1, "");
+	cr_expect(rig_final(r) == 405);
+	cr_expect_str_neq(rig_hdr(r, "Allow"), "");
+	ping(r, "sip:127.0.0.11", "Require: foo\r\nProxy-Require: bar\r\n");
+	cr_expect(rig_final(r) == 420);
+	cr_expect_str_eq(rig_hdr(r, "Unsupported"), "bar, foo");
+	rig_free(r);
+}
+
+Test(core, a_stream_that_cannot_be_framed_is_answered_and_closed)
+{
+	static const char head[] =
+		"INVITE sip:b@example.com SIP/2.0\r\n"
+		"Via: SIP/2.0/TCP " EDGE ";branch=z9hG4bKq\r\n"
+		"From: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>"
+		"\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: -1\r\n"
+		"\r\n";
+	struct rig *r = rig_new(OPEN, "");
+
+	core_recv(r->core, &r->edge, sl_mk(head, sizeof(head) - 1), FRAME_BAD,
+		  "Bad Content-Length", r->now, r->wall);
+	cr_expect(rig_take(r) == 400);
+	(void)rig_take(r);
+	cr_expect(r->closes == 1);
+	core_recv(r->core, &r->edge, sl_mk(head, sizeof(head) - 1), FRAME_BIG,
+		  "Too Big", r->now, r->wall);
+	cr_expect(rig_take(r) == 513);
+	rig_free(r);
+}
+
+Test(core, responses_to_nothing_are_dropped)
+{
+	static const char resp[] =
+		"SIP/2.0 200 OK\r\n"
+		"Via: SIP/2.0/TCP 127.0.0.11;branch=z9hG4bK0000000000000000"
+		"00000000000000\r\n"
+		"From: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>;"
+		"tag=2\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0"
+		"\r\n\r\n";
+	struct rig *r = rig_new(OPEN, "");
+
+	rig_raw(r, resp, sizeof(resp) - 1);
+	cr_expect(rig_take(r) == -1);
+	cr_expect(rig_stat(r, "node_strays_total", NULL) == 1);
+	rig_free(r);
+}
+
+Test(core, over_the_cap_503_without_a_transaction)
+{
+	struct rig *r = rig_new(OPEN "limits = { max_transactions = 100; };\n",
+				"");
+	int code = 0;
+
+	for (unsigned i = 0; i < 120 && code != 503; i++) {
+		rig_req(r, "INVITE", "sip:b@example.com",
+			"<sip:a@example.com>", "<sip:b@example.com>", "c",
+			i + 1, "");
+		code = rig_final(r);
+	}
+	cr_expect(code == 503);
+	cr_expect(rig_stat(r, "node_over_cap_total", NULL) == 1);
+	rig_free(r);
+}
+
+Test(core, a_request_cut_anywhere_does_no_harm)
+{
+	struct rig *r = rig_new(OPEN, "");
+	char whole[1024];
+	size_t n;
+
+	r->edge.tp = TP_UDP;
+	r->edge.lst = 0;
+	r->edge.conn = 0;
+	rig_req(r, "REGISTER", "sip:example.com", "<sip:a@example.com>",
+		"<sip:a@example.com>", "c", 1, "Contact: <sip:a@h>;q=0.5\r\n");
+	n = strlen(r->text);
+	memcpy(whole, r->text, n);
+	for (size_t i = 0; i < n; i++)
+		rig_raw(r, whole, i);
+	while (rig_take(r) >= 0)
+		;
+	cr_expect(rig_register(r, "a", "<sip:a@g>", "t", 9) == 200);
+	cr_expect(rig_count(r, "Contact") == 2, "one from the whole message");
+	rig_free(r);
+}
+
+/* --- RFC 4475 -------------------------------------------------------------- */
+
+struct verdict {
+	const char *name;
+	int code;          /* final answer; 0 = nothing is answered         */
+	const char *why;   /* where the RFC leaves a choice                 */
+};
+
+/* What a node says, with every domain served and nobody challenged. The
+ * callee is nobody: 404 means "would have been passed on". */
+static const struct verdict verdicts[] = {
+	{ "wsinv", 404, "" }, { "intmeth", 404, "" }, { "esc01", 404, "" },
+	{ "escnull", 200, "two contacts" }, { "esc02", 405, "no REGISTER" },
+	{ "lwsdisp", 404, "" }, { "longreq", 404, "" },
+	{ "dblreq", 200, "the first message only" }, { "semiuri", 404, "" },
+	{ "transports", 404, "" }, { "mpart01", 404, "" },
+	{ "unreason", 0, "response" }, { "noreason", 0, "response" },
+	{ "badinv01", 400, "" }, { "clerr", 400, "" }, { "ncl", 400, "" },
+	{ "scalar02", 400, "" }, { "scalarlg", 0, "response" },
+	{ "quotbal", 400, "" }, { "ltgtruri", 400, "" },
+	{ "lwsruri", 400, "" }, { "lwsstart", 400, "" }, { "trws", 400, "" },
+	{ "escruri", 400, "" }, { "baddate", 404, "Date is not looked at" },
+	{ "regbadct", 400, "" }, { "badaspec", 400, "" }, { "baddn", 400, "" },
+	{ "badvers", 505, "" }, { "mismatch01", 400, "" },
+	{ "mismatch02", 400, "not 501" }, { "bigcode", 0, "response" },
+	{ "badbranch", 400, "not RFC 2543 matching" }, { "insuf", 400, "" },
+	{ "unkscm", 416, "" }, { "novelsc", 416, "" },
+	{ "unksm2", 400, "To is no address of record" },
+	{ "bext01", 420, "" }, { "invut", 404, "the body is the callee's" },
+	{ "regaut01", 200, "nobody is asked here" }, { "multi01", 400, "" },
+	{ "mcl01", 400, "" }, { "bcast", 0, "response" },
+	{ "zeromf", 483, "not for this node" }, { "cparam01", 200, "" },
+	{ "cparam02", 200, "" },
+	{ "regescrt", 400, "no headers in a binding" },
+	{ "sdp01", 404, "" }, { "inv2543", 404, "" }, { "test", 0, "no Via" },
+	{ "baddn-crlf", 400, "" },
+};
+
+static void torture(struct rig *r, const char *name)
+{
+	static uint8_t mem[8192];
+	char path[512];
+	FILE *f;
+	size_t n;
+
+	(void)snprintf(path, sizeof(path), TORTURE "/%s.dat", name);
+	f = fopen(path, "rb");
+	cr_assert(f, "%s", path);
+	n = fread(mem, 1, sizeof(mem), f);
+	(void)fclose(f);
+	rig_raw(r, mem, n);
+}
+
+static int final_or_none(struct rig *r)
+{
+	int code;
+
+	do {
+		code = rig_take(r);
+	} while (code == 100);
+	return code < 0 ? 0 : code;
+}
+
+Test(core, rfc_4475_each_message_gets_its_answer)
+{
+	for (unsigned i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		const struct verdict *v = &verdicts[i];
+		struct rig *r = rig_new(ANY, "");
+		int code;
+
+		r->edge.tp = TP_UDP;
+		r->edge.lst = 0;
+		r->edge.conn = 0;
+		r->lenient = true;
+		torture(r, v->name);
+		code = final_or_none(r);
+		cr_expect(code == v->code, "%s: %d", v->name, code);
+		cr_expect(rig_take(r) == -1, "%s: one answer", v->name);
+		/* and the next one is served as ever */
+		cr_expect(rig_register(r, "x", "<sip:x@h>", "t", 1) == 200,
+			  "after %s", v->name);
+		rig_free(r);
+	}
+}
+
+Test(core, rfc_4475_registrations_are_stored_as_meant)
+{
+	static const struct { const char *name, *contact; } row[] = {
+		{ "cparam01", "<sip:+19725552222@gw1.example.net>" },
+		{ "cparam02", "<sip:+19725552222@gw1.example.net;unknownparam>"
+		},
+	};
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct rig *r = rig_new(ANY, "");
+		const char *c;
+
+		r->edge.tp = TP_UDP;
+		r->edge.lst = 0;
+		r->edge.conn = 0;
+		torture(r, row[i].name);
+		cr_assert(rig_final(r) == 200);
+		c = rig_hdr(r, "Contact");
+		cr_expect(!strncmp(c, row[i].contact, strlen(row[i].contact)),
+			  "%s: %s", row[i].name, c);
+		rig_free(r);
+	}
+}
+
+Test(core, rfc_4475_odd_credentials_are_challenged)
+{
+	struct rig *r = rig_new("domains = \"any\";\n", "");
+
+	r->edge.tp = TP_UDP;
+	r->edge.lst = 0;
+	r->edge.conn = 0;
+	torture(r, "regaut01");
+	cr_expect(rig_final(r) == 401);
+	rig_free(r);
+}
