@@ -218,8 +218,10 @@ void mesh_fill(struct mesh *m, uint8_t l, struct buf *b, size_t limit,
 		a.seq = m->repl.p[k->member].have;
 		wire_ack_encode(b, &a);
 	}
-	if (k->state == LINK_UP && want & WANT_BEAT)
+	if (k->state == LINK_UP && want & WANT_BEAT) {
 		fill_beat(m, k, b, wall);
+		repl_said(&m->repl, k->member);
+	}
 	else
 		k->want |= want & WANT_BEAT;
 	if (k->state == LINK_UP)

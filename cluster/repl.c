@@ -39,7 +39,7 @@ void repl_up(struct repl *r, uint8_t i, uint64_t have, uint64_t want)
 		p->full_to = store_seq(r->store);
 	p->want = want;
 	p->acked = have;
-	p->told = from;
+	p->told = p->said = from;
 	p->feed_to = store_seq(r->store);
 	p->mark = 0;
 	store_cursor_add(r->store, &p->cur, from);
@@ -119,6 +119,13 @@ bool repl_pending(struct repl *r, uint8_t i)
 	       p->told < p->feed_to;
 }
 
+/* Where a PUSH says it begins. What was passed over in silence is in it: the
+ * peer has not heard of that sequence, and would see a gap. */
+static uint64_t begin_at(const struct repl_peer *p)
+{
+	return p->told < p->said ? p->told : p->said;
+}
+
 /* One PUSH; nothing is written when nothing is due */
 static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b)
 {
@@ -132,7 +139,7 @@ static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b)
 	       store_cursor_peek(r->store, &p->cur, &ch)) {
 		if (!spare(r, i, &ch)) {
 			if (n++ == 0)
-				at = wire_push_begin(b, p->told);
+				at = wire_push_begin(b, begin_at(p));
 			wire_push_add(b, ch.packed);
 		}
 		last = ch.seq;
@@ -141,13 +148,15 @@ static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b)
 	if (!p->cur.at && !p->cur.seeking)
 		last = store_seq(r->store);
 	if (n == 0 && p->told < p->feed_to && last >= p->feed_to)
-		at = wire_push_begin(b, p->told);     /* says: that was all */
+		at = wire_push_begin(b, begin_at(p)); /* says: that was all */
 	else if (n == 0) {
 		p->told = last;                       /* the heartbeat says it */
 		return;
 	}
 	wire_push_end(b, at, last, n);
 	p->told = last;
+	if (p->said < last)
+		p->said = last;
 }
 
 void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
@@ -166,6 +175,12 @@ void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
 		p->mark = p->told;
 		p->mark_at = now;
 	}
+}
+
+void repl_said(struct repl *r, uint8_t i)
+{
+	if (r->p[i].said < r->p[i].told)
+		r->p[i].said = r->p[i].told;
 }
 
 bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now)
