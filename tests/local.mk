@@ -10,3 +10,4 @@ include tests/sbc/local.mk
 include tests/node/local.mk
 include tests/ctl/local.mk
 include tests/fuzz/local.mk
+include tests/lint/local.mk
