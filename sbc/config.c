@@ -136,7 +136,7 @@ const struct cfg_key sbc_keys[] = {
 	{ .name = "http.port", .type = CFG_U32, .max = 65535, .def = "8060",
 	  .off = O(http.port), .help = "Their port; 0 takes a free one." },
 	{ .name = "state_dir", .type = CFG_STR, .min = 1, .max = 255,
-	  .def = LOCALSTATEDIR "/lib/edgewise-sbc", .off = O(state_dir),
+	  .def = "/var/lib/edgewise-sbc", .off = O(state_dir),
 	  .help = "Folder of what outlives a restart." },
 	{ .name = "log.level", .type = CFG_ENUM, .names = levels,
 	  .def = "info", .off = O(log.level), .reload = true,

@@ -2,7 +2,10 @@ if CRITERION
 check_PROGRAMS += tests/sbc/test_sbc
 TESTS += tests/sbc/test_sbc
 tests_sbc_test_sbc_SOURCES = \
+	tests/sbc/test_config.c \
 	tests/sbc/test_edge.c \
+	tests/sbc/test_rules.c \
+	tests/sbc/test_token.c \
 	tests/sbc/world.c \
 	tests/sbc/world.h \
 	tests/sbc/world_i.h \

@@ -1,0 +1,179 @@
+/* Sealed flow tokens. */
+#include <criterion/criterion.h>
+
+#include "sbc/token.h"
+
+static struct token_keys k;
+static const uint8_t key1[32] = { 1 }, key2[32] = { 2 };
+
+static void init(void)
+{
+	cr_assert_eq(secret_init(), 0);
+	token_keys_init(&k, key1, NULL, 7);
+}
+TestSuite(token, .init = init);
+
+static struct token make(uint8_t tp, const char *peer, enum token_kind kind)
+{
+	struct token t = { .kind = kind, .leg = TOKEN_CALLEE,
+			   .flow = { .tp = tp, .lst = 3,
+				     .conn = tp_stream(tp) ? 77 : 0 } };
+
+	cr_assert_eq(addr_parse(&t.flow.peer, sl_cstr(peer), 5060), 0);
+	return t;
+}
+
+static struct sl text(char *room, const struct token_keys *keys,
+		      const struct token *t, const char *callid)
+{
+	struct buf b;
+
+	buf_fixed(&b, room, TOKEN_MAX);
+	token_put(&b, keys, t, sl_cstr(callid));
+	cr_assert_eq(b.err, 0);
+	return buf_as_sl(&b);
+}
+
+Test(token, every_form_comes_back_as_it_was_sealed)
+{
+	static const char *const peers[] = {
+		"192.0.2.7:5060", "[2001:db8::1]:65535", "0.0.0.0:0",
+	};
+	char room[TOKEN_MAX];
+
+	for (size_t p = 0; p < 3; p++)
+		for (uint8_t tp = TP_UDP; tp < TP_N; tp++)
+			for (int kind = 1; kind <= 2; kind++) {
+				struct token t = make(tp, peers[p], kind), u;
+				struct sl s = text(room, &k, &t, "c1");
+
+				cr_assert_eq(token_open(&u, &k, s, kind,
+							SL("c1")), TOKEN_OK);
+				cr_expect(flow_eq(&u.flow, &t.flow));
+				cr_expect_eq(u.leg, t.leg);
+				cr_expect_eq(u.kind, t.kind);
+			}
+}
+
+Test(token, text_is_safe_in_a_user_part_and_tells_nothing)
+{
+	struct token t = make(TP_UDP, "192.0.2.7:5060", TOKEN_RR);
+	char room[TOKEN_MAX];
+	struct sl s = text(room, &k, &t, "c1");
+
+	for (size_t i = 0; i < s.n; i++)
+		cr_expect(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq"
+				 "rstuvwxyz0123456789-_", s.p[i]));
+}
+
+Test(token, same_input_same_text_and_other_call_other_text)
+{
+	struct token t = make(TP_UDP, "192.0.2.7:5060", TOKEN_RR);
+	char r1[TOKEN_MAX], r2[TOKEN_MAX], r3[TOKEN_MAX];
+
+	cr_expect(sl_eq(text(r1, &k, &t, "c1"), text(r2, &k, &t, "c1")));
+	cr_expect_not(sl_eq(text(r1, &k, &t, "c1"), text(r3, &k, &t, "c2")));
+}
+
+Test(token, record_route_token_is_refused_in_another_call)
+{
+	struct token t = make(TP_UDP, "192.0.2.7:5060", TOKEN_RR), u;
+	char room[TOKEN_MAX];
+	struct sl s = text(room, &k, &t, "c1");
+
+	cr_expect_eq(token_open(&u, &k, s, TOKEN_RR, SL("c2")),
+		     TOKEN_MISUSED);
+	cr_expect_eq(token_open(&u, &k, s, TOKEN_RR, SL("")), TOKEN_MISUSED);
+}
+
+Test(token, kinds_do_not_replace_each_other)
+{
+	struct token p = make(TP_UDP, "192.0.2.7:5060", TOKEN_PATH), u;
+	struct token r = make(TP_UDP, "192.0.2.7:5060", TOKEN_RR);
+	char room[TOKEN_MAX];
+
+	cr_expect_eq(token_open(&u, &k, text(room, &k, &p, ""), TOKEN_RR,
+				SL("")), TOKEN_MISUSED);
+	cr_expect_eq(token_open(&u, &k, text(room, &k, &r, ""), TOKEN_PATH,
+				SL("")), TOKEN_MISUSED);
+}
+
+Test(token, every_changed_character_is_noticed)
+{
+	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
+	char room[TOKEN_MAX];
+	struct sl s = text(room, &k, &t, "c1");
+
+	for (size_t i = 0; i < s.n; i++) {
+		char was = room[i];
+
+		room[i] = was == 'A' ? 'B' : 'A';
+		cr_expect_eq(token_open(&u, &k, s, TOKEN_RR, SL("c1")),
+			     TOKEN_FORGED, "at %zu", i);
+		room[i] = was;
+	}
+}
+
+Test(token, every_cut_is_noticed)
+{
+	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
+	char room[TOKEN_MAX];
+	struct sl s = text(room, &k, &t, "c1");
+
+	for (size_t n = 0; n < s.n; n++)
+		cr_expect_eq(token_open(&u, &k, sl_sub(s, 0, n), TOKEN_RR,
+					SL("c1")), TOKEN_FORGED);
+}
+
+Test(token, anothers_key_makes_no_token)
+{
+	struct token t = make(TP_UDP, "192.0.2.7:5060", TOKEN_PATH), u;
+	struct token_keys o;
+	char room[TOKEN_MAX];
+
+	token_keys_init(&o, key2, NULL, 7);
+	cr_expect_eq(token_open(&u, &k, text(room, &o, &t, ""), TOKEN_PATH,
+				SL_NONE), TOKEN_FORGED);
+}
+
+Test(token, previous_key_still_opens)
+{
+	struct token t = make(TP_UDP, "192.0.2.7:5060", TOKEN_RR), u;
+	struct token_keys n;
+	char room[TOKEN_MAX];
+	struct sl s = text(room, &k, &t, "c1");
+
+	token_keys_init(&n, key2, key1, 7);
+	cr_expect_eq(token_open(&u, &n, s, TOKEN_RR, SL("c1")), TOKEN_OK);
+	cr_expect_eq(token_open(&u, &n, s, TOKEN_RR, SL("c2")),
+		     TOKEN_MISUSED);
+}
+
+Test(token, stream_of_an_earlier_process_is_stale_a_datagram_is_not)
+{
+	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_PATH), u;
+	struct token d = make(TP_UDP, "192.0.2.7:5060", TOKEN_PATH);
+	struct token_keys later;
+	char room[TOKEN_MAX];
+
+	token_keys_init(&later, key1, NULL, 8);
+	cr_expect_eq(token_open(&u, &later, text(room, &k, &t, ""),
+				TOKEN_PATH, SL_NONE), TOKEN_STALE);
+	cr_expect_eq(token_open(&u, &later, text(room, &k, &d, ""),
+				TOKEN_PATH, SL_NONE), TOKEN_OK);
+}
+
+Test(token, junk_is_forged)
+{
+	static const char *const junk[] = {
+		"", "A", "alice", "%41%41", "====", "a b", "\x01\x02",
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+	};
+	struct token u;
+
+	for (size_t i = 0; i < sizeof(junk) / sizeof(*junk); i++)
+		cr_expect_eq(token_open(&u, &k, sl_cstr(junk[i]), TOKEN_PATH,
+					SL_NONE), TOKEN_FORGED, "%zu", i);
+}
