@@ -297,6 +297,10 @@ static void do_send(struct transport *t, struct lst *l, const struct flow *f,
 		c = tcp_dial(l, &f->peer);
 	if (!c || c->state > CONN_OPEN) {
 		t->c.drop[DROP_NO_CONN]++;
+		/* gone before this was sent: its end has been told, but the
+		 * sender waits for an answer that cannot come */
+		if (!c && f->conn && !l->core)
+			tr_tell(t, f, ENOTCONN);
 		blob_unref(b);
 		return;
 	}

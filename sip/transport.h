@@ -31,7 +31,8 @@ struct transport_h {
 	 *  address dialled or of the caller), or conn = 0: a datagram was refused
 	 *  (ICMP), or no stream could even be begun. What was queued is lost.
 	 *  err: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOBUFS (txq_max),
-	 *  ... 0 = closed by peer or by SIP_OUT_CLOSE. Never called from inside
+	 *  ... 0 = closed by peer or by SIP_OUT_CLOSE. ENOTCONN: something was to
+	 *  be sent to a client's stream that had ended before. Never called from inside
 	 *  transport_do() or transport_flush(). */
 	void (*lost)(const struct flow *f, int err, void *arg);
 	/** End of one batch of events: take effects, arm the timer. What it

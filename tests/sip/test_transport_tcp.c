@@ -183,6 +183,27 @@ Test(transport_tcp, reset_in_the_middle_of_a_message_is_told_once)
 	cr_assert_eq(y.lost.conn, y.from.conn);
 }
 
+Test(transport_tcp, sending_to_a_stream_that_has_ended_is_told)
+{
+	struct flow f;
+	int fd;
+
+	tfx_start();
+	fd = peer_connect(&y.tcp_at);
+	peer_send(fd, MSG, strlen(MSG), NULL);
+	cr_assert(tfx_until(one));
+	f = y.from;
+	close(fd);
+	cr_assert(tfx_until(lost_one));
+	y.losts = 0;
+	tfx_send(&f, MSG);
+	cr_assert_eq(y.losts, 0, "not from inside");
+	transport_flush(y.t);
+	cr_assert(tfx_until(lost_one));
+	cr_assert_eq(y.err, ENOTCONN);
+	cr_assert_eq(y.lost.conn, f.conn);
+}
+
 Test(transport_tcp, idle_client_is_closed_but_not_the_busy_one)
 {
 	int fd, busy, i;
