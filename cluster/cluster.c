@@ -379,4 +379,10 @@ void cluster_view(const struct cluster *c, struct cluster_view *v)
 
 	mesh_view(c->mesh, clk_now(), v);
 	v->auth_failed = t->auth_failed;
+	for (uint32_t i = 0; i < v->n; i++) {
+		uint8_t l = mesh_link(c->mesh, v->m[i].node);
+
+		if (l != MESH_NONE && c->conn[l])
+			v->m[i].rtt_us = stream_rtt(c->conn[l]);
+	}
 }

@@ -86,7 +86,7 @@ struct cluster_member_view {
 	uint64_t incarnation;
 	uint64_t heard_ago;           /**< [ms] since its last sign of life      */
 	uint64_t since;               /**< [ms] in this health                  */
-	uint32_t rtt_us;              /**< of the last heartbeat                */
+	uint32_t rtt_us;              /**< as TCP measures it, 0 = not known    */
 	int64_t clock_ms;             /**< its wall clock minus ours            */
 	uint64_t records, contacts;
 	uint64_t seq;                 /**< its changes                          */

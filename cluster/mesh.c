@@ -179,7 +179,7 @@ static void fill_hello_ack(const struct mesh *m, const struct link *k,
 	wire_hello_ack_encode(b, &a);
 }
 
-static void fill_beat(const struct mesh *m, const struct link *k,
+static void fill_beat(struct mesh *m, const struct link *k,
 		      struct buf *b, uint64_t wall)
 {
 	const struct store_stats *st = store_stats(m->store);
@@ -194,7 +194,7 @@ static void fill_beat(const struct mesh *m, const struct link *k,
 	h.settings = m->settings;
 	h.users = m->users;
 	h.seq = store_seq(m->store);
-	h.fed = p->told;
+	h.fed = repl_say(&m->repl, k->member);
 	h.ack = p->have;
 	h.records = st->records;
 	h.contacts = st->contacts;
@@ -218,10 +218,8 @@ void mesh_fill(struct mesh *m, uint8_t l, struct buf *b, size_t limit,
 		a.seq = m->repl.p[k->member].have;
 		wire_ack_encode(b, &a);
 	}
-	if (k->state == LINK_UP && want & WANT_BEAT) {
+	if (k->state == LINK_UP && want & WANT_BEAT)
 		fill_beat(m, k, b, wall);
-		repl_said(&m->repl, k->member);
-	}
 	else
 		k->want |= want & WANT_BEAT;
 	if (k->state == LINK_UP)

@@ -100,6 +100,8 @@ uint32_t mesh_count(const struct mesh *m);       /**< members, ourselves include
 bool mesh_majority(const struct mesh *m);
 bool mesh_synced(const struct mesh *m);
 const struct mesh_stats *mesh_stats(const struct mesh *m);
+/** Link of a member, MESH_NONE = none */
+uint8_t mesh_link(const struct mesh *m, uint64_t node);
 void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v);
 
 #endif

@@ -64,6 +64,13 @@ bool mesh_majority(const struct mesh *m)
 	return 2 * member_alive(&m->ms) > mesh_count(m);
 }
 
+uint8_t mesh_link(const struct mesh *m, uint64_t node)
+{
+	uint8_t i = member_find(&m->ms, node);
+
+	return i == MEMBER_NONE ? MESH_NONE : m->link_of[i];
+}
+
 static void view_member(const struct mesh *m, uint8_t i, uint64_t now,
 			struct cluster_member_view *v)
 {

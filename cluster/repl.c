@@ -41,7 +41,7 @@ void repl_up(struct repl *r, uint8_t i, uint64_t have, uint64_t want)
 	p->acked = have;
 	p->told = p->said = from;
 	p->feed_to = store_seq(r->store);
-	p->mark = 0;
+	p->mark = p->pushed = 0;
 	store_cursor_add(r->store, &p->cur, from);
 	p->registered = true;
 	p->up = true;
@@ -89,7 +89,7 @@ void repl_rewind(struct repl *r, uint8_t i, uint64_t window, uint64_t now)
 		return;
 	p->feed_to = store_seq(r->store);
 	if (seq < p->told) {
-		p->told = seq;
+		p->told = p->said = seq;
 		store_cursor_set(r->store, &p->cur, seq);
 	}
 }
@@ -119,15 +119,9 @@ bool repl_pending(struct repl *r, uint8_t i)
 	       p->told < p->feed_to;
 }
 
-/* Where a PUSH says it begins. What was passed over in silence is in it: the
- * peer has not heard of that sequence, and would see a gap. */
-static uint64_t begin_at(const struct repl_peer *p)
-{
-	return p->told < p->said ? p->told : p->said;
-}
-
 /* One PUSH; nothing is written when nothing is due */
-static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b)
+static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b,
+		     uint64_t now)
 {
 	uint8_t i = (uint8_t)(p - r->p);
 	struct store_change ch;
@@ -139,7 +133,7 @@ static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b)
 	       store_cursor_peek(r->store, &p->cur, &ch)) {
 		if (!spare(r, i, &ch)) {
 			if (n++ == 0)
-				at = wire_push_begin(b, begin_at(p));
+				at = wire_push_begin(b, p->said);
 			wire_push_add(b, ch.packed);
 		}
 		last = ch.seq;
@@ -148,15 +142,17 @@ static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b)
 	if (!p->cur.at && !p->cur.seeking)
 		last = store_seq(r->store);
 	if (n == 0 && p->told < p->feed_to && last >= p->feed_to)
-		at = wire_push_begin(b, begin_at(p)); /* says: that was all */
+		at = wire_push_begin(b, p->said);     /* says: that was all */
 	else if (n == 0) {
 		p->told = last;                       /* the heartbeat says it */
 		return;
 	}
 	wire_push_end(b, at, last, n);
-	p->told = last;
-	if (p->said < last)
-		p->said = last;
+	p->told = p->said = p->pushed = last;
+	if (p->mark <= p->acked && last > p->acked) {
+		p->mark = last;
+		p->mark_at = now;
+	}
 }
 
 void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
@@ -168,19 +164,14 @@ void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
 	if (!p->up)
 		return;
 	do {
-		fill_one(r, p, b);
+		fill_one(r, p, b, now);
 	} while (!b->err && b->n < limit && !p->cur.seeking &&
 		 store_cursor_peek(r->store, &p->cur, &ch));
-	if (p->told > p->acked && p->mark <= p->acked) {
-		p->mark = p->told;
-		p->mark_at = now;
-	}
 }
 
-void repl_said(struct repl *r, uint8_t i)
+uint64_t repl_say(struct repl *r, uint8_t i)
 {
-	if (r->p[i].said < r->p[i].told)
-		r->p[i].said = r->p[i].told;
+	return r->p[i].said = r->p[i].told;
 }
 
 bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now)
@@ -190,8 +181,8 @@ bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now)
 	if (seq > store_seq(r->store) || seq <= p->acked)
 		return false;
 	p->acked = seq;
-	if (p->mark <= seq && p->told > seq) {
-		p->mark = p->told;
+	if (p->mark <= seq && p->pushed > seq) {
+		p->mark = p->pushed;
 		p->mark_at = now;
 	}
 	if (seq <= r->acked)

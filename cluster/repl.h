@@ -21,14 +21,14 @@ struct repl_peer {
 	                                  own back, too                       */
 	struct store_cursor cur;
 	uint64_t feed_to;            /**< everything up to this, whoever brought it */
-	uint64_t told;               /**< last sequence given on this link    */
-	uint64_t said;               /**< last that a frame has named: told may be
-	                                  ahead, by changes it can do without */
+	uint64_t told;               /**< covered: given, or it can do without */
+	uint64_t said;               /**< how far it knows that               */
 	uint64_t acked;              /**< it has everything up to this        */
 	uint64_t resume;             /**< where to begin when it returns      */
 	uint64_t have;               /**< of its changes we have these        */
 	uint64_t want;               /**< its sequence when the link came up  */
-	uint64_t mark, mark_at;      /**< lag: sequence not acked, since [ms] */
+	uint64_t pushed;             /**< end of the last PUSH                */
+	uint64_t mark, mark_at;      /**< lag: pushed, not acked, since [ms]  */
 };
 
 struct repl {
@@ -56,8 +56,8 @@ bool repl_pending(struct repl *r, uint8_t i);
 /** Appends PUSH frames until b holds `limit` bytes or all is given */
 void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
 	       uint64_t now);
-/** A heartbeat has named what was told to peer i */
-void repl_said(struct repl *r, uint8_t i);
+/** How far its link is covered: for a heartbeat that goes out now */
+uint64_t repl_say(struct repl *r, uint8_t i);
 /** Peer i has ours up to seq. @return true if repl->acked rose */
 bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now);
 /** Once per heartbeat */

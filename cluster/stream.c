@@ -523,6 +523,17 @@ const struct addr *stream_peer(const struct stream *c)
 	return &c->peer;
 }
 
+uint32_t stream_rtt(const struct stream *c)
+{
+	struct tcp_info ti;
+	socklen_t n = sizeof(ti);
+
+	memset(&ti, 0, sizeof(ti));
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &ti, &n))
+		return 0;
+	return ti.tcpi_rtt;
+}
+
 void streams_tick(struct streams *t, uint64_t now)
 {
 	for (struct stream *c = t->conns; c; c = c->next) {

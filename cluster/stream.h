@@ -67,6 +67,8 @@ void stream_flush(struct stream *c);
 /** Close after one try to send what is in its buffer; no down() follows */
 void stream_close(struct stream *c, const char *why);
 const struct addr *stream_peer(const struct stream *c);
+/** Round trip as TCP measures it [us], 0 = not known */
+uint32_t stream_rtt(const struct stream *c);
 
 /** Time-outs; next deadline [ms] */
 void streams_tick(struct streams *t, uint64_t now);

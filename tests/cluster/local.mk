@@ -4,7 +4,10 @@ TESTS += tests/cluster/test_cluster
 tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/live.c \
 	tests/cluster/live.h \
+	tests/cluster/sim.c \
+	tests/cluster/sim.h \
 	tests/cluster/test_cluster.c \
+	tests/cluster/test_repl.c \
 	tests/cluster/test_store.c
 tests_cluster_test_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_cluster_test_cluster_LDADD = cluster/libcluster.a base/libbase.a \
