@@ -28,7 +28,7 @@ static const struct cfg_key domain_keys[] = {
 	  .help = "domain served, or \"any\"" },
 	{ .name = "algorithms", .type = CFG_LIST,
 	  .off = offsetof(struct node_domain, algorithms),
-	  .min = 0, .max = AUTH_ALG_N, .def = "",
+	  .min = 1, .max = AUTH_ALG_N, .def = "( \"MD5\" )",
 	  .help = "digest algorithms offered: \"MD5\", \"SHA-256\"",
 	  .sub = text_keys, .elem_size = sizeof(struct node_text) },
 	{ .name = NULL }
@@ -171,8 +171,6 @@ static void domain_algs(struct check *k, struct node_domain *d)
 		else
 			d->algs |= 1u << a;
 	}
-	if (!d->algs)
-		d->algs = 1u << AUTH_MD5;
 }
 
 static void domains(struct check *k, struct node_config *c)

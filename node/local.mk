@@ -8,6 +8,8 @@ node_libnode_a_SOURCES = \
 	node/config.h \
 	node/core.c \
 	node/core.h \
+	node/core_priv.h \
+	node/core_request.c \
 	node/files.c \
 	node/files.h \
 	node/location.c \

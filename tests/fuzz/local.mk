@@ -19,3 +19,9 @@ check_PROGRAMS += tests/fuzz/fuzz_cfg
 tests_fuzz_fuzz_cfg_SOURCES = tests/fuzz/fuzz_cfg.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_cfg_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_cfg_LDADD = base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_binding
+tests_fuzz_fuzz_binding_SOURCES = tests/fuzz/fuzz_binding.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_binding_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_binding_LDADD = node/libnode.a sip/libsip.a base/libbase.a \
+	$(SODIUM_LIBS) $(SSL_LIBS)

@@ -6,12 +6,14 @@ tests_node_test_node_SOURCES = \
 	tests/node/rig.h \
 	tests/node/test_access.c \
 	tests/node/test_binding.c \
+	tests/node/test_config.c \
 	tests/node/test_core.c \
 	tests/node/test_proxy.c \
 	tests/node/test_registrar.c \
 	tests/node/test_users.c
 tests_node_test_node_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
-	-DTORTURE='"$(abs_top_srcdir)/tests/torture"'
+	-DTORTURE='"$(abs_top_srcdir)/tests/torture"' \
+	-DSHIPPED='"$(abs_top_srcdir)/etc/node.conf"'
 tests_node_test_node_LDADD = node/libnode.a cluster/libcluster.a \
 	sip/libsip.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) \
 	$(SSL_LIBS) $(RE_LIBS) $(CRITERION_LIBS)

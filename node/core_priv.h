@@ -1,0 +1,59 @@
+/**
+ * @file core_priv.h  Pure. Inside of the core.
+ */
+#ifndef NODE_CORE_PRIV_H
+#define NODE_CORE_PRIV_H
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "node/access.h"
+#include "node/core.h"
+#include "node/proxy.h"
+#include "node/registrar.h"
+#include "sip/hop.h"
+#include "sip/txn.h"
+
+enum { ALIASES = 1024, OUTQ_MAX = 1 << 18 };
+
+/* A stream connection whose peer may be reached at `at`, RFC 5923 */
+struct alias {
+	uint32_t conn;
+	struct addr at;
+	uint64_t since;         /* [ms] */
+};
+
+struct core {
+	const struct node_config *cf;
+	struct txnl *txnl;
+	struct outq out;
+	struct access access;
+	struct location loc;
+	struct registrar reg;
+	struct proxy proxy;
+	struct stats *st;
+	struct addr self;
+	char sentby[ADDR_TXT];
+	uint8_t secret[SECRET_KEY];
+	bool ready;
+	const char *reason;
+	char health[256];
+	struct alias alias[ALIASES];      /* by conn modulo ALIASES           */
+	struct sip_msg msg;               /* the message in hand              */
+	struct log_limit lim_source, lim_bad, lim_refused;
+	uint64_t requests, responses, dropped_source, malformed, strays;
+	uint64_t over_cap, refused, pings;
+};
+
+/* core_request.c */
+
+/** A request that opens a server transaction: exactly one answer comes of it */
+void core_request(struct core *c, const struct flow *f, uint64_t now,
+		  uint64_t wall);
+/** Leading Route elements of the message in hand that name this node */
+unsigned core_own_routes(const struct core *c);
+/** Answer the message in hand without a transaction: for what cannot or need
+ *  not have one */
+void core_reply(struct core *c, const struct flow *f, uint16_t code,
+		const char *why, struct sl extra);
+
+#endif
