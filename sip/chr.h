@@ -6,6 +6,9 @@
 #define SIP_CHR_H
 
 #include "base/sl.h"
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum {
 	CHR_TOKEN = 1 << 0,   /**< token                                      */
@@ -26,6 +29,7 @@ enum {
 				   bytes >= 0x80                              */
 	CHR_OPAQUE = 1 << 13, /**< of URIs other than sip: visible, no < > "  */
 	CHR_RES = 1 << 14,    /**< reserved: differs from its escaped form    */
+	CHR_PLUS = 1 << 15,   /**< unreserved and '+': plain user names       */
 };
 
 extern const uint16_t chr_class[256];
@@ -35,7 +39,54 @@ static inline bool chr_is(char c, unsigned mask)
 	return chr_class[(uint8_t)c] & mask;
 }
 
-/** First character in [p, e) that is not of the classes */
+#ifdef __SSE2__
+/** Bit i: p[i] is a letter, a digit, '-' or '.', which are in every class but
+ *  HEX, DIGIT, LWS and RES. Reads 16 bytes. */
+static inline unsigned chr_plain16(const char *p)
+{
+	__m128i x = _mm_loadu_si128((const __m128i *)p);
+	__m128i low = _mm_or_si128(x, _mm_set1_epi8(0x20)), a, d;
+
+	/* a signed compare of the value moved down to -128 is a range check */
+	a = _mm_cmplt_epi8(_mm_add_epi8(low, _mm_set1_epi8((char)(0x80 - 'a'))),
+			   _mm_set1_epi8(-128 + 26));
+	d = _mm_cmplt_epi8(_mm_add_epi8(x, _mm_set1_epi8((char)(0x80 - '-'))),
+			   _mm_set1_epi8(-128 + '9' - '-' + 1));
+	d = _mm_andnot_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('/')), d);
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(a, d));
+}
+#endif
+
+/**
+ * First character in [p, e) that is not of the classes (not HEX, DIGIT, LWS,
+ * RES). Bytes up to `lim` >= e may be read: near the end of a short slice in a
+ * longer message that is what makes it quick.
+ */
+static inline const char *chr_span(const char *p, const char *e,
+				   const char *lim, unsigned mask)
+{
+#ifdef __SSE2__
+	while (p < e && lim - p >= 16) {
+		unsigned odd = chr_plain16(p) ^ 0xffff;
+
+		if (!odd) {
+			p += 16;
+			continue;
+		}
+		p += __builtin_ctz(odd);
+		if (p >= e || !chr_is(*p, mask))
+			return p < e ? p : e;
+		p++;
+	}
+	if (p > e)
+		return e;
+#endif
+	while (p < e && chr_is(*p, mask))
+		p++;
+	return p;
+}
+
+/** The same for short texts and all classes */
 static inline const char *chr_run(const char *p, const char *e, unsigned mask)
 {
 	while (p < e && chr_is(*p, mask))
@@ -43,8 +94,9 @@ static inline const char *chr_run(const char *p, const char *e, unsigned mask)
 	return p;
 }
 
-/** The same, with %HH taken as one of them. A '%' without two digits ends it */
-const char *chr_run_esc(const char *p, const char *e, unsigned mask);
+/** chr_span() with %HH taken as one of them. A '%' without two digits ends it */
+const char *chr_esc(const char *p, const char *e, const char *lim,
+		    unsigned mask);
 
 static inline const char *chr_lws(const char *p, const char *e)
 {
@@ -69,6 +121,24 @@ static inline char chr_low(char c)
 }
 
 /** First byte below 0x20 in [p, e), or e */
-const char *chr_ctl(const char *p, const char *e);
+static inline const char *chr_ctl(const char *p, const char *e)
+{
+#ifdef __SSE2__
+	const __m128i max = _mm_set1_epi8(0x1f);
+
+	while (e - p >= 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)p);
+		int m = _mm_movemask_epi8(
+			_mm_cmpeq_epi8(_mm_min_epu8(x, max), x));
+
+		if (m)
+			return p + __builtin_ctz((unsigned)m);
+		p += 16;
+	}
+#endif
+	while (p < e && (uint8_t)*p >= 0x20)
+		p++;
+	return p;
+}
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "sip/chr.h"
 #include "sip/hop.h"
+#include "sip/scan_in.h"
 
 void hop_via_put(struct buf *b, uint8_t tp, const char *sentby,
 		 struct sl branch, bool alias)
@@ -63,48 +64,56 @@ static void put_received(struct buf *b, const struct addr *src)
 	buf_u64(b, src->port);
 }
 
-/* the top via-parm with what we know of its sender */
-static void put_top_via(struct buf *b, struct sl elem, const struct addr *src)
+/* copies [p, to) but for `cut`, which may lie outside; returns where to go on */
+static const char *put_until(struct buf *b, const char *p, struct sl cut,
+			     const char *to)
 {
-	struct sl rest, name, val;
-	struct via v;
+	if (cut.n && cut.p >= p && cut.p < to) {
+		hop_put_flat(b, sl_mk(p, (size_t)(cut.p - p)));
+		p = cut.p + cut.n;
+	}
+	return p;
+}
 
-	if (via_parse(&v, elem)) {
-		hop_put_flat(b, elem);
-		return;
+/* the top via-parm with what we know of its sender; returns its end */
+static const char *put_top_via(struct buf *b, const char *p, const char *e,
+			       const char *lim, const struct addr *src)
+{
+	struct sl cut[2], t;
+	struct via v;
+	const char *end = via_scan(&v, p, e, lim);
+
+	if (!end) {
+		hop_put_flat(b, sl_mk(p, (size_t)(e - p)));
+		return e;
 	}
-	hop_put_flat(b, sl_mk(elem.p, (size_t)(v.sentby.p + v.sentby.n - elem.p)));
-	rest = v.params;
-	while (param_next(&rest, &name, &val)) {
-		if (sl_ieq(name, SL("received")) || sl_ieq(name, SL("rport")))
-			continue;
-		buf_chr(b, ';');
-		hop_put_flat(b, name);
-		if (sl_isset(val)) {
-			buf_chr(b, '=');
-			hop_put_flat(b, val);
-		}
+	cut[0] = v.rport_txt;
+	cut[1] = v.received_txt;
+	if (cut[0].n && cut[1].n && cut[0].p > cut[1].p) {
+		t = cut[0];
+		cut[0] = cut[1];
+		cut[1] = t;
 	}
+	p = put_until(b, p, cut[0], end);
+	p = put_until(b, p, cut[1], end);
+	hop_put_flat(b, sl_trim(sl_mk(p, (size_t)(end - p))));
 	put_received(b, src);
+	return end;
 }
 
 void hop_vias_put(struct buf *b, const struct sip_msg *m,
 		  const struct addr *src)
 {
 	const struct sip_hdr *h = sip_hdr(m, SIP_VIA);
-	struct sl rest, elem;
+	const char *p, *e;
 
 	if (!h)
 		return;
-	rest = sip_val(m, h);
+	e = m->raw.p + h->ve;
 	buf_lit(b, "Via: ");
-	if (sl_elem(&rest, &elem))
-		put_top_via(b, elem, src);
-	rest = sl_trim(rest);
-	if (rest.n) {
-		buf_lit(b, ", ");
-		hop_put_flat(b, rest);
-	}
+	p = put_top_via(b, m->raw.p + h->vs, e, m->raw.p + m->raw.n, src);
+	if (p < e)
+		hop_put_flat(b, sl_mk(p, (size_t)(e - p)));
 	buf_lit(b, "\r\n");
 	while ((h = sip_hdr_next(m, h)))
 		put_hdr(b, "Via: ", sip_val(m, h));

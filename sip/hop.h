@@ -18,6 +18,7 @@ struct via {
 	uint16_t port;        /**< 0 = none given                                */
 	struct sl branch;     /**< unset = none (RFC 2543)                       */
 	struct sl received;
+	struct sl received_txt, rport_txt; /**< these parameters with their ';'  */
 	bool rport;           /**< parameter there                               */
 	bool rport_set;       /**< with a value                                  */
 	bool alias;

@@ -18,6 +18,7 @@ sip_libsip_a_SOURCES = \
 	sip/scan_in.h \
 	sip/scan_iter.c \
 	sip/scan_name.c \
+	sip/scan_quick.h \
 	sip/splice.c \
 	sip/splice.h \
 	sip/transport.c \
@@ -37,4 +38,5 @@ sip_libsip_a_SOURCES = \
 	sip/uri.c \
 	sip/uri.h \
 	sip/uri_cmp.c \
+	sip/uri_in.h \
 	sip/via.c

@@ -3,7 +3,8 @@
 
 #include "sip/chr.h"
 #include "sip/scan_in.h"
-#include "sip/uri.h"
+#include "sip/scan_quick.h"
+#include "sip/uri_in.h"
 
 /* the first fault found is the one that is told */
 static void scan_fault(struct scan *s, uint16_t code, const char *why)
@@ -19,8 +20,8 @@ static void scan_fault(struct scan *s, uint16_t code, const char *why)
  * the CRLF, NULL = the bytes end before. `fold`: lines that begin with a blank
  * belong to it.
  */
-static const char *scan_line(struct scan *s, const char *p, const char *e,
-			     bool fold, const char **ve)
+static const char *scan_odd_line(struct scan *s, const char *p, const char *e,
+				 bool fold, const char **ve)
 {
 	const char *start = p;
 
@@ -49,6 +50,19 @@ static const char *scan_line(struct scan *s, const char *p, const char *e,
 	}
 }
 
+/* the same for most lines: no control character but the CRLF, no fold */
+static inline const char *scan_line(struct scan *s, const char *p,
+				    const char *e, bool fold, const char **ve)
+{
+	const char *q = chr_ctl(p, e);
+
+	if (e - q < 3 || q[0] != '\r' || q[1] != '\n' ||
+	    (fold && (q[2] == ' ' || q[2] == '\t')))
+		return scan_odd_line(s, p, e, fold, ve);
+	*ve = q;
+	return q + 2;
+}
+
 /* "SIP/x.y"; 0 = 2.0, 1 = another version, -1 = no version at all */
 static int scan_version(struct sl s)
 {
@@ -72,24 +86,32 @@ static int scan_version(struct sl s)
 static void scan_request_line(struct scan *s, const char *p, const char *e)
 {
 	struct sip_msg *m = s->m;
-	const char *q = chr_run(p, e, CHR_TOKEN), *r;
+	const char *q = chr_run(p, e, CHR_TOKEN), *r = NULL;
 	struct uri u;
 	int v;
 
 	m->method = sl_mk(p, (size_t)(q - p));
 	m->meth = sip_method(m->method);
-	r = q < e && *q == ' ' ? memchr(q + 1, ' ', (size_t)(e - q - 1)) : NULL;
-	if (q == p || !r) {
+	if (q == p || q == e || *q != ' ') {
 		scan_fault(s, 400, "Bad Request Line");
 		return;
 	}
-	m->ruri = sl_mk(q + 1, (size_t)(r - q - 1));
+	p = q + 1;
+	if (s->quick && s->lim - e >= SCAN_AHEAD)
+		r = quick_uri(p);
+	if (!r || *r != ' ') {
+		r = uri_scan(&u, p, e, s->lim);
+		if (!r || r == e || *r != ' ' || sl_isset(u.headers)) {
+			scan_fault(s, 400, "Bad Request-URI");
+			return;
+		}
+	}
+	m->ruri = sl_mk(p, (size_t)(r - p));
 	v = scan_version(sl_mk(r + 1, (size_t)(e - r - 1)));
-	if (v)
-		scan_fault(s, v > 0 ? 505 : 400, v > 0 ?
-			   "Version Not Supported" : "Bad Request Line");
-	if (uri_parse(&u, m->ruri) || sl_isset(u.headers))
-		scan_fault(s, 400, "Bad Request-URI");
+	if (v > 0)
+		scan_fault(s, 505, "Version Not Supported");
+	else if (v)
+		scan_fault(s, 400, "Bad Request Line");
 }
 
 static void scan_status_line(struct scan *s, const char *p, const char *e)
@@ -107,45 +129,17 @@ static void scan_status_line(struct scan *s, const char *p, const char *e)
 	m->reason = e - p > 12 ? sl_mk(p + 12, (size_t)(e - p - 12)) : SL("");
 }
 
-static bool scan_checked(uint8_t id)
-{
-	return id && (id <= SIP_CONTENT_LENGTH || id == SIP_CONTENT_TYPE ||
-		      id == SIP_EXPIRES || id == SIP_SERVICE_ROUTE);
-}
-
-/* One header with its folded lines. Result: the next line, NULL = no end */
-static const char *scan_header(struct scan *s, const char *p, const char *e)
+static inline void scan_add(struct scan *s, uint8_t id, const char *p,
+		     const char *name_end, const char *v, const char *ve,
+		     const char *end)
 {
 	struct sip_msg *m = s->m;
-	const char *q = chr_run(p, e, CHR_TOKEN), *v = q, *ve, *end, *why;
-	struct sip_hdr *h;
-	uint8_t id;
+	struct sip_hdr *h = &m->hdr[m->hdrc++];
 
-	while (v < e && (*v == ' ' || *v == '\t'))
-		v++;
-	if (q == p || v == e || *v != ':') {
-		scan_fault(s, 400, "Bad Header Name");
-		return scan_line(s, p, e, true, &ve);
-	}
-	v++;
-	end = scan_line(s, v, e, true, &ve);
-	if (!end)
-		return NULL;
-	if (end - p > SIP_MAX_LINE)
-		scan_fault(s, 400, "Header Too Long");
-	if (m->hdrc == SIP_MAX_HDRS) {
-		scan_fault(s, 400, "Too Many Headers");
-		return end;
-	}
-	v = chr_lws(v, ve);
-	while (ve > v && chr_is(ve[-1], CHR_LWS))
-		ve--;
-	id = scan_hdr_id(p, (size_t)(q - p));
-	h = &m->hdr[m->hdrc++];
 	h->id = id;
 	h->next = 0;
 	h->off = (uint32_t)(p - s->b);
-	h->nlen = (uint32_t)(q - p);
+	h->nlen = (uint32_t)(name_end - p);
 	h->vs = (uint32_t)(v - s->b);
 	h->ve = (uint32_t)(ve - s->b);
 	h->end = (uint32_t)(end - s->b);
@@ -154,21 +148,110 @@ static const char *scan_header(struct scan *s, const char *p, const char *e)
 	else
 		m->hdr[s->last[id] - 1].next = (uint16_t)(m->hdrc - 1);
 	s->last[id] = m->hdrc;
-	if (scan_checked(id)) {
-		why = scan_hdr(s, id, sl_mk(v, (size_t)(ve - v)));
-		if (why)
-			scan_fault(s, 400, why);
+}
+
+/* One header with its folded lines. Result: the next line, NULL = no end */
+static const char *scan_header(struct scan *s, const char *p, const char *e)
+{
+	const char *q, *v, *ve, *end, *why;
+	uint8_t id;
+
+	q = chr_run(p, e, CHR_TOKEN);
+	for (v = q; v < e && (*v == ' ' || *v == '\t'); v++)
+		;
+	if (q == p || v == e || *v != ':') {
+		scan_fault(s, 400, "Bad Header Name");
+		return scan_line(s, p, e, true, &ve);
 	}
+	id = scan_hdr_id(p, (size_t)(q - p));
+	end = scan_line(s, ++v, e, true, &ve);
+	if (!end)
+		return NULL;
+	if (end - p > SIP_MAX_LINE)
+		scan_fault(s, 400, "Header Too Long");
+	if (s->m->hdrc == SIP_MAX_HDRS) {
+		scan_fault(s, 400, "Too Many Headers");
+		return end;
+	}
+	v = chr_lws(v, ve);
+	while (ve > v && chr_is(ve[-1], CHR_LWS))
+		ve--;
+	scan_add(s, id, p, q, v, ve, end);
+	why = scan_hdr[id] ? scan_hdr[id](s, v, ve) : NULL;
+	if (why)
+		scan_fault(s, 400, why);
 	return end;
 }
 
-/* Start line and headers; sets body_off. False = the empty line is missing */
+/*
+ * The same for most headers: a plain name, one line, no blanks but one behind
+ * the colon. NULL = not such a one, nothing done. At least SCAN_AHEAD bytes
+ * are there.
+ */
+static inline const char *scan_quick_header(struct scan *s, const char *p,
+					    const char *e)
+{
+	const char *q, *v, *why;
+	size_t n;
+	uint8_t id = scan_hdr_quick(p, &n);
+
+	if (!id) {
+		q = chr_span(p, e, e, CHR_TOKEN);
+		n = (size_t)(q - p);
+		if (!n || q == e || *q != ':')
+			return NULL;
+		id = scan_hdr_id(p, n);
+	}
+	v = p + n + 1;
+	v += *v == ' ';
+	q = chr_ctl(v, e);
+	if (e - q < 3 || memcmp(q, "\r\n", 2) != 0 || q[2] == ' ' ||
+	    q[2] == '\t' || q[-1] == ' ' || *v <= ' ' ||
+	    q - p > SIP_MAX_LINE - 2 || s->m->hdrc == SIP_MAX_HDRS)
+		return NULL;
+	scan_add(s, id, p, p + n, v, q, q + 2);
+	why = scan_hdr[id] ? scan_hdr[id](s, v, q) : NULL;
+	if (why)
+		scan_fault(s, 400, why);
+	return q + 2;
+}
+
+/* All headers up to the empty line; sets body_off. False = it is missing */
+static bool scan_hdrs(struct scan *s, const char *p, const char *e)
+{
+	const char *q;
+
+	while (p && p < e) {
+		if (s->quick && e - p > 2 * SCAN_AHEAD) {
+			q = scan_quick_header(s, p, e);
+			if (q) {
+				p = q;
+				continue;
+			}
+		}
+		if (*p == '\r' && p + 1 < e && p[1] == '\n') {
+			s->m->body_off = (uint32_t)(p + 2 - s->b);
+			return true;
+		}
+		if (*p == '\n') {
+			s->m->bare_lf = true;
+			scan_fault(s, 400, "Line End Without CR");
+			s->m->body_off = (uint32_t)(p + 1 - s->b);
+			return true;
+		}
+		p = scan_header(s, p, e);
+	}
+	return false;
+}
+
+/* Start line and headers. False = the empty line is missing */
 static bool scan_head(struct scan *s, const char *e)
 {
 	struct sip_msg *m = s->m;
 	const char *p = s->b, *ve;
 
-	m->req = !(e - p >= 4 && sl_istarts(sl_mk(p, 4), SL("SIP/")));
+	m->req = !(e - p >= 4 && (*p | 0x20) == 's' &&
+		   sl_istarts(sl_mk(p, 4), SL("SIP/")));
 	p = scan_line(s, p, e, false, &ve);
 	if (!p) {
 		scan_fault(s, 400, "Bad Start Line");
@@ -179,20 +262,7 @@ static bool scan_head(struct scan *s, const char *e)
 	else
 		scan_status_line(s, s->b, ve);
 	m->hdrs_off = (uint32_t)(p - s->b);
-	while (p && p < e) {
-		if (*p == '\r' && p + 1 < e && p[1] == '\n') {
-			m->body_off = (uint32_t)(p + 2 - s->b);
-			return true;
-		}
-		if (*p == '\n') {
-			m->bare_lf = true;
-			scan_fault(s, 400, "Line End Without CR");
-			m->body_off = (uint32_t)(p + 1 - s->b);
-			return true;
-		}
-		p = scan_header(s, p, e);
-	}
-	return false;
+	return scan_hdrs(s, p, e);
 }
 
 static void scan_body(struct scan *s, bool datagram)
@@ -231,7 +301,13 @@ static void scan_required(struct scan *s)
 int sip_scan(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 	     struct sip_fault *fault)
 {
-	struct scan s = {.m = m, .f = fault};
+	return scan_msg(m, mem, n, datagram, true, fault);
+}
+
+int scan_msg(struct sip_msg *m, const void *mem, size_t n, bool datagram,
+	     bool quick, struct sip_fault *fault)
+{
+	struct scan s = {.m = m, .f = fault, .quick = quick};
 	const char *p = mem, *e = p + n;
 	size_t head;
 
@@ -244,6 +320,7 @@ int sip_scan(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 	if (p == e)
 		return ENODATA;
 	s.b = p;
+	s.lim = e;
 	m->raw = sl_mk(p, (size_t)(e - p));
 	head = m->raw.n < SIP_MAX_HEAD ? m->raw.n : SIP_MAX_HEAD;
 	if (m->raw.n > SIP_MAX_MSG)

@@ -2,6 +2,8 @@
 #include "sip/chr.h"
 #include "sip/hop.h"
 #include "sip/scan_in.h"
+#include "sip/scan_quick.h"
+#include "sip/uri_in.h"
 
 enum { CSEQ_MAX = 0x7fffffff };   /* RFC 3261 8.1.1.5 */
 
@@ -38,153 +40,204 @@ bool scan_elem(struct sl *rest, struct sl *elem)
 	return true;
 }
 
-/* an empty list, or an empty element at its end, which scan_elem() hides */
-static bool list_bad(struct sl val)
+/* may the short cuts read on behind a value that ends at e? */
+static inline bool scan_ahead(const struct scan *s, const char *e)
 {
-	return !val.n || val.p[val.n - 1] == ',';
+	return s->quick && s->lim - e >= SCAN_AHEAD;
 }
 
-static const char *scan_via(struct scan *s, struct sl val)
+/* Every list here: elements parted by ',', none of them empty */
+static const char *scan_via(struct scan *s, const char *p, const char *e)
 {
-	struct sl elem;
 	struct via v;
 
-	if (list_bad(val))
-		return "Bad Via";
-	while (scan_elem(&val, &elem)) {
-		if (via_parse(&v, elem))
+	for (;;) {
+		p = via_scan(&v, chr_lws(p, e), e, s->lim);
+		if (!p)
 			return "Bad Via";
 		if (!s->vias++ && s->m->req && v.branch.n == 7 &&
 		    sl_ieq(v.branch, SL(SIP_COOKIE)))
 			return "Empty Via Branch";
 		if (s->vias > SIP_MAX_VIAS)
 			return "Too Many Vias";
+		if (p++ == e)
+			return NULL;
 	}
-	return NULL;
 }
 
-static bool uri_ok(struct sl s)
+/* name-addrs; `route`: only in <> */
+static bool scan_addrs(struct scan *s, bool route, const char *p,
+		       const char *e)
 {
+	struct name_addr na;
 	struct uri u;
 
-	return uri_parse(&u, s) == 0;
-}
-
-/* From, To: one name-addr or addr-spec, at most one tag */
-static bool scan_party(struct sl val, struct sl *tag)
-{
-	struct name_addr na;
-	struct sl name, v;
-
-	if (name_addr_parse(&na, val) || !uri_ok(na.uri))
-		return false;
-	while (param_next(&na.params, &name, &v)) {
-		if (name.n != 3 || !sl_ieq(name, SL("tag")))
-			continue;
-		if (!v.n || *v.p == '"' || sl_isset(*tag))
+	for (;;) {
+		p = name_addr_scan(&na, &u, NULL, p, e, s->lim);
+		if (!p || (route && !na.brackets))
 			return false;
-		*tag = v;
+		if (p++ == e)
+			return true;
 	}
-	return true;
 }
 
-static const char *scan_contact(struct sl val)
+static const char *scan_contact(struct scan *s, const char *p, const char *e)
 {
-	struct name_addr na;
-	struct sl elem;
-
-	if (val.n == 1 && *val.p == '*')
+	if ((scan_ahead(s, e) && quick_addr(p, e) == e) ||
+	    (e - p == 1 && *p == '*'))
 		return NULL;
-	if (list_bad(val))
-		return "Bad Contact";
-	while (scan_elem(&val, &elem))
-		if (name_addr_parse(&na, elem) || !uri_ok(na.uri))
-			return "Bad Contact";
-	return NULL;
+	return scan_addrs(s, false, p, e) ? NULL : "Bad Contact";
 }
 
-static const char *scan_route(struct sl val)
+static const char *scan_route(struct scan *s, const char *p, const char *e)
+{
+	if (scan_ahead(s, e) && quick_addr(p, e) == e)
+		return NULL;
+	return scan_addrs(s, true, p, e) ? NULL : "Bad Route";
+}
+
+/* The others stand once; who takes the first and who takes the last must not
+ * see two messages. */
+static bool scan_twice(const struct scan *s, enum sip_hid id)
+{
+	return s->m->count[id] > 1;
+}
+
+/* name-addr or addr-spec, at most one tag */
+static bool scan_party(struct scan *s, struct sl *tag, const char *p,
+		       const char *e)
 {
 	struct name_addr na;
-	struct sl elem;
+	struct uri u;
+	const char *q, *t;
 
-	if (list_bad(val))
-		return "Bad Route";
-	while (scan_elem(&val, &elem))
-		if (name_addr_parse(&na, elem) || !na.brackets ||
-		    !uri_ok(na.uri))
-			return "Bad Route";
-	return NULL;
+	if (scan_ahead(s, e)) {
+		q = quick_addr(p, e);
+		if (q == e)
+			return true;
+		if (q && memcmp(q, ";tag=", 5) == 0) {
+			t = q + 5;
+			q = quick_span(t, CHR_TOKEN);
+			if (q == e && q > t) {
+				*tag = sl_mk(t, (size_t)(q - t));
+				return true;
+			}
+		}
+	}
+	return name_addr_scan(&na, &u, tag, p, e, s->lim) == e;
 }
 
-static const char *scan_cseq(struct sip_msg *m, struct sl val)
-{
-	const char *p = val.p, *e = p + val.n, *q, *t;
-	uint32_t n;
+static const char *const twice = "Several Single Headers";
 
-	q = chr_run(p, e, CHR_DIGIT);
-	if (sl_u32(sl_mk(p, (size_t)(q - p)), CSEQ_MAX, &n))
+static const char *scan_from(struct scan *s, const char *p, const char *e)
+{
+	if (scan_twice(s, SIP_FROM))
+		return twice;
+	s->m->from = sl_mk(p, (size_t)(e - p));
+	return scan_party(s, &s->m->from_tag, p, e) ? NULL : "Bad From";
+}
+
+static const char *scan_to(struct scan *s, const char *p, const char *e)
+{
+	if (scan_twice(s, SIP_TO))
+		return twice;
+	s->m->to = sl_mk(p, (size_t)(e - p));
+	return scan_party(s, &s->m->to_tag, p, e) ? NULL : "Bad To";
+}
+
+/* digits up to 9, the usual case, else sl_u32 */
+static inline bool scan_num(const char *p, const char *e, uint32_t max, uint32_t *vp)
+{
+	uint32_t n = 0;
+
+	if (e - p > 9 || p == e)
+		return sl_u32(sl_mk(p, (size_t)(e - p)), max, vp) == 0;
+	for (; p < e; p++) {
+		unsigned d = (unsigned)*p - '0';
+
+		if (d > 9)
+			return false;
+		n = n * 10 + d;
+	}
+	*vp = n;
+	return n <= max;
+}
+
+static const char *scan_cseq(struct scan *s, const char *p, const char *e)
+{
+	const char *q = chr_run(p, e, CHR_DIGIT);
+	struct sip_msg *m = s->m;
+	struct sl method;
+
+	if (scan_twice(s, SIP_CSEQ))
+		return twice;
+	if (!scan_num(p, q, CSEQ_MAX, &m->cseq))
 		return "Bad CSeq Number";
 	p = chr_lws(q, e);
-	t = chr_run(p, e, CHR_TOKEN);
-	if (p == q || t == p || t != e)
+	if (p == q || p == e)
 		return "Bad CSeq";
-	m->cseq = n;
-	val = sl_mk(p, (size_t)(t - p));
+	method = sl_mk(p, (size_t)(e - p));
 	if (m->req)
-		return sl_eq(val, m->method) ? NULL : "CSeq Method Mismatch";
-	m->method = val;
-	m->meth = sip_method(val);
+		return sl_eq(method, m->method) ? NULL : "CSeq Method Mismatch";
+	if (chr_run(p, e, CHR_TOKEN) != e)
+		return "Bad CSeq";
+	m->method = method;
+	m->meth = sip_method(method);
 	return NULL;
 }
 
-static const char *scan_call_id(struct sip_msg *m, struct sl val)
+static const char *scan_call_id(struct scan *s, const char *p, const char *e)
 {
-	const char *e = val.p + val.n;
-
-	m->callid = val;
-	return val.n && chr_run(val.p, e, CHR_VIS) == e ? NULL : "Bad Call-ID";
+	if (scan_twice(s, SIP_CALL_ID))
+		return twice;
+	s->m->callid = sl_mk(p, (size_t)(e - p));
+	return p < e && chr_span(p, e, s->lim, CHR_VIS) == e ? NULL :
+							       "Bad Call-ID";
 }
 
-const char *scan_hdr(struct scan *s, enum sip_hid id, struct sl val)
+static const char *scan_maxfwd(struct scan *s, const char *p, const char *e)
 {
-	struct sip_msg *m = s->m;
 	uint32_t n;
 
-	if (id == SIP_VIA)
-		return scan_via(s, val);
-	if (id == SIP_CONTACT)
-		return scan_contact(val);
-	if (id == SIP_ROUTE || id == SIP_RECORD_ROUTE || id == SIP_PATH ||
-	    id == SIP_SERVICE_ROUTE)
-		return scan_route(val);
-	/* the others stand once; who takes the first and who takes the last
-	 * must not see two messages */
-	if (m->count[id] > 1)
-		return id == SIP_CONTENT_LENGTH ? "Several Content-Length" :
-						  "Several Single Headers";
-	switch ((unsigned)id) {
-	case SIP_FROM:
-		m->from = val;
-		return scan_party(val, &m->from_tag) ? NULL : "Bad From";
-	case SIP_TO:
-		m->to = val;
-		return scan_party(val, &m->to_tag) ? NULL : "Bad To";
-	case SIP_CALL_ID:
-		return scan_call_id(m, val);
-	case SIP_CSEQ:
-		return scan_cseq(m, val);
-	case SIP_MAX_FORWARDS:
-		if (sl_u32(val, 255, &n))
-			return "Bad Max-Forwards";
-		m->maxfwd = (int32_t)n;
-		return NULL;
-	case SIP_CONTENT_LENGTH:
-		if (sl_u32(val, UINT32_MAX, &s->len))
-			return "Bad Content-Length";
-		s->has_len = true;
-		return NULL;
-	default:   /* Content-Type, Expires: only that there is one */
-		return NULL;
-	}
+	if (scan_twice(s, SIP_MAX_FORWARDS))
+		return twice;
+	if (!scan_num(p, e, 255, &n))
+		return "Bad Max-Forwards";
+	s->m->maxfwd = (int32_t)n;
+	return NULL;
 }
+
+static const char *scan_length(struct scan *s, const char *p, const char *e)
+{
+	if (scan_twice(s, SIP_CONTENT_LENGTH))
+		return "Several Content-Length";
+	s->has_len = scan_num(p, e, UINT32_MAX, &s->len);
+	return s->has_len ? NULL : "Bad Content-Length";
+}
+
+static const char *scan_type(struct scan *s, const char *p, const char *e)
+{
+	return scan_twice(s, SIP_CONTENT_TYPE) ? twice : NULL;
+}
+
+static const char *scan_expires(struct scan *s, const char *p, const char *e)
+{
+	return scan_twice(s, SIP_EXPIRES) ? twice : NULL;
+}
+
+scan_hdr_h *const scan_hdr[SIP_H_N] = {
+	[SIP_VIA] = scan_via,
+	[SIP_FROM] = scan_from,
+	[SIP_TO] = scan_to,
+	[SIP_CALL_ID] = scan_call_id,
+	[SIP_CSEQ] = scan_cseq,
+	[SIP_MAX_FORWARDS] = scan_maxfwd,
+	[SIP_ROUTE] = scan_route,
+	[SIP_RECORD_ROUTE] = scan_route,
+	[SIP_PATH] = scan_route,
+	[SIP_SERVICE_ROUTE] = scan_route,
+	[SIP_CONTACT] = scan_contact,
+	[SIP_CONTENT_LENGTH] = scan_length,
+	[SIP_CONTENT_TYPE] = scan_type,
+	[SIP_EXPIRES] = scan_expires,
+};

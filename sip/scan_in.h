@@ -11,18 +11,73 @@ struct scan {
 	struct sip_msg *m;
 	struct sip_fault *f;
 	const char *b;           /**< first byte of the message               */
+	const char *lim;         /**< past the last byte that may be read     */
+	bool quick;              /**< use the short cuts of scan_quick.h      */
 	bool has_len;            /**< Content-Length was there                */
 	uint32_t len;            /**< its value                               */
 	uint32_t vias;           /**< via-parms seen                          */
 	uint16_t last[SIP_H_N];  /**< index + 1 of the last header of an id   */
 };
 
+/** sip_scan(); quick false: by the full grammar only (tests compare both) */
+int scan_msg(struct sip_msg *m, const void *p, size_t n, bool datagram,
+	     bool quick, struct sip_fault *fault);
+
 /** enum sip_hid of a header name in any case, full or compact */
 uint8_t scan_hdr_id(const char *p, size_t n);
 
-/** Syntax of one header we look at; fills the fields of the message.
+/** The same for the names most messages are made of, in their usual spelling
+ *  with the ':' right behind; *np = length. 0 = look closer. At least 16 bytes
+ *  must be there. */
+static inline uint8_t scan_hdr_quick(const char *p, size_t *np)
+{
+	switch (*p) {
+	case 'V':
+		*np = 3;
+		return memcmp(p, "Via:", 4) ? 0 : SIP_VIA;
+	case 'F':
+		*np = 4;
+		return memcmp(p, "From:", 5) ? 0 : SIP_FROM;
+	case 'T':
+		*np = 2;
+		return memcmp(p, "To:", 3) ? 0 : SIP_TO;
+	case 'M':
+		*np = 12;
+		return memcmp(p, "Max-Forwards:", 13) ? 0 : SIP_MAX_FORWARDS;
+	case 'C':
+		*np = 4;
+		if (!memcmp(p, "CSeq:", 5))
+			return SIP_CSEQ;
+		*np = 7;
+		if (p[7] == ':')
+			return !memcmp(p, "Call-ID:", 8) ? SIP_CALL_ID :
+			       !memcmp(p, "Contact:", 8) ? SIP_CONTACT : 0;
+		*np = 14;
+		if (!memcmp(p, "Content-Length:", 15))
+			return SIP_CONTENT_LENGTH;
+		*np = 12;
+		return memcmp(p, "Content-Type:", 13) ? 0 : SIP_CONTENT_TYPE;
+	case 'R':
+		*np = 5;
+		if (!memcmp(p, "Route:", 6))
+			return SIP_ROUTE;
+		*np = 12;
+		return memcmp(p, "Record-Route:", 13) ? 0 : SIP_RECORD_ROUTE;
+	default:
+		return 0;
+	}
+}
+
+/** Syntax of one header; fills the fields of the message. [p, e) = its value.
  *  @return NULL = fine, or why it is refused */
-const char *scan_hdr(struct scan *s, enum sip_hid id, struct sl val);
+typedef const char *(scan_hdr_h)(struct scan *s, const char *p, const char *e);
+/** By header id; NULL: nothing is known of it */
+extern scan_hdr_h *const scan_hdr[SIP_H_N];
+
+struct via;
+/** One via-parm; ends at e or ','. lim >= e may be read. NULL = bad */
+const char *via_scan(struct via *v, const char *p, const char *e,
+		     const char *lim);
 
 /** Cut the first element off a comma list; quotes and <> respected. *elem is
  *  trimmed and may be empty. @return false = nothing left */

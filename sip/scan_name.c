@@ -81,29 +81,31 @@ uint8_t scan_hdr_id(const char *p, size_t n)
 	return nm->id;
 }
 
-static const char *const methods[SIP_M_N] = {
-	[SIP_M_OTHER] = "OTHER", [SIP_INVITE] = "INVITE",
-	[SIP_ACK] = "ACK",       [SIP_BYE] = "BYE",
-	[SIP_CANCEL] = "CANCEL", [SIP_REGISTER] = "REGISTER",
-	[SIP_OPTIONS] = "OPTIONS", [SIP_PRACK] = "PRACK",
-	[SIP_UPDATE] = "UPDATE", [SIP_INFO] = "INFO",
-	[SIP_REFER] = "REFER",   [SIP_NOTIFY] = "NOTIFY",
-	[SIP_SUBSCRIBE] = "SUBSCRIBE", [SIP_MESSAGE] = "MESSAGE",
-	[SIP_PUBLISH] = "PUBLISH",
+static const struct sl methods[SIP_M_N] = {
+#define METHOD(id, txt) [id] = {txt, sizeof(txt) - 1}
+	METHOD(SIP_M_OTHER, "OTHER"), METHOD(SIP_INVITE, "INVITE"),
+	METHOD(SIP_ACK, "ACK"), METHOD(SIP_BYE, "BYE"),
+	METHOD(SIP_CANCEL, "CANCEL"), METHOD(SIP_REGISTER, "REGISTER"),
+	METHOD(SIP_OPTIONS, "OPTIONS"), METHOD(SIP_PRACK, "PRACK"),
+	METHOD(SIP_UPDATE, "UPDATE"), METHOD(SIP_INFO, "INFO"),
+	METHOD(SIP_REFER, "REFER"), METHOD(SIP_NOTIFY, "NOTIFY"),
+	METHOD(SIP_SUBSCRIBE, "SUBSCRIBE"), METHOD(SIP_MESSAGE, "MESSAGE"),
+	METHOD(SIP_PUBLISH, "PUBLISH"),
+#undef METHOD
 };
 
 enum sip_method sip_method(struct sl s)
 {
 	for (int m = SIP_INVITE; m < SIP_M_N; m++)
-		if (s.n > 2 && *s.p == *methods[m] &&
-		    s.p[1] == methods[m][1] && sl_eq(s, sl_cstr(methods[m])))
+		if (s.n == methods[m].n && *s.p == *methods[m].p &&
+		    sl_eq(s, methods[m]))
 			return m;
 	return SIP_M_OTHER;
 }
 
 const char *sip_method_name(enum sip_method m)
 {
-	return methods[(unsigned)m < SIP_M_N ? m : SIP_M_OTHER];
+	return methods[(unsigned)m < SIP_M_N ? m : SIP_M_OTHER].p;
 }
 
 const char *sip_phrase(uint16_t code)

@@ -3,7 +3,7 @@
 
 #include "sip/chr.h"
 #include "sip/flow.h"
-#include "sip/uri.h"
+#include "sip/uri_in.h"
 
 static int uri_scheme(struct uri *u, const char *p, const char *e,
 		      const char **rest)
@@ -32,43 +32,52 @@ static int uri_scheme(struct uri *u, const char *p, const char *e,
 	return 0;
 }
 
-static int uri_opaque(struct uri *u, const char *p, const char *e)
+/* tel:, http:, ... : no syntax but that it ends */
+static const char *uri_opaque(struct uri *u, const char *p, const char *e,
+			      const char *lim)
 {
-	if (p == e || chr_run(p, e, CHR_OPAQUE) != e)
-		return EBADMSG;
+	const char *end = chr_span(p, e, lim, CHR_OPAQUE), *q;
+
+	if (end == p)
+		return NULL;
 	if (u->scheme == URI_TEL) {
-		const char *q = memchr(p, ';', (size_t)(e - p));
-
-		u->user = sl_mk(p, (size_t)((q ? q : e) - p));
+		q = memchr(p, ';', (size_t)(end - p));
+		u->user = sl_mk(p, (size_t)((q ? q : end) - p));
 		if (!u->user.n)
-			return EBADMSG;
+			return NULL;
 		if (q)
-			u->params = sl_mk(q + 1, (size_t)(e - q - 1));
+			u->params = sl_mk(q + 1, (size_t)(end - q - 1));
 	}
-	return 0;
+	return end;
 }
 
-/* user [":" password] up to the '@' at `at` */
-static int uri_userinfo(struct uri *u, const char *p, const char *at)
+/* user [":" password] "@" when there is one; NULL = bad */
+static const char *uri_userinfo(struct uri *u, const char *p, const char *e,
+				const char *lim)
 {
-	const char *q = chr_run_esc(p, at, CHR_USER);
+	const char *q = chr_esc(p, e, lim, CHR_USER), *at = q;
 
+	if (q == e || *q != '@') {
+		/* a password, or no user at all: the '@' tells, which has no
+		 * place behind a host */
+		if (q == e || *q != ':')
+			return p;
+		at = chr_esc(q + 1, e, lim, CHR_PASS);
+		if (at == e || *at != '@')
+			return p;
+		u->pass = sl_mk(q + 1, (size_t)(at - q - 1));
+	}
 	if (q == p)
-		return EBADMSG;
+		return NULL;
 	u->user = sl_mk(p, (size_t)(q - p));
-	if (q == at)
-		return 0;
-	if (*q != ':' || chr_run_esc(q + 1, at, CHR_PASS) != at)
-		return EBADMSG;
-	u->pass = sl_mk(q + 1, (size_t)(at - q - 1));
-	return 0;
+	return at + 1;
 }
 
-/* host [":" port]; NULL = bad */
-static const char *uri_hostport(struct uri *u, const char *p, const char *e)
+const char *uri_host_scan(struct sl *host, uint16_t *port, const char *p,
+			  const char *e, const char *lim)
 {
 	const char *q;
-	uint32_t port;
+	uint32_t n;
 
 	if (p < e && *p == '[') {
 		struct addr a;
@@ -78,27 +87,27 @@ static const char *uri_hostport(struct uri *u, const char *p, const char *e)
 			return NULL;
 		q++;
 	} else {
-		q = chr_run(p, e, CHR_HOST);
+		q = chr_span(p, e, lim, CHR_HOST);
 		if (q == p)
 			return NULL;
 	}
-	u->host = sl_mk(p, (size_t)(q - p));
+	*host = sl_mk(p, (size_t)(q - p));
 	if (q == e || *q != ':')
 		return q;
-	p = ++q;
-	for (port = 0; q < e && chr_is(*q, CHR_DIGIT) && port <= 65535; q++)
-		port = port * 10 + (uint32_t)(*q - '0');
-	if (!port || port > 65535)
+	q++;
+	for (n = 0; q < e && chr_is(*q, CHR_DIGIT) && n <= 65535; q++)
+		n = n * 10 + (uint32_t)(*q - '0');
+	if (!n || n > 65535)
 		return NULL;
-	u->port = (uint16_t)port;
+	*port = (uint16_t)n;
 	return q;
 }
 
 /* *(";" name ["=" value]); NULL = bad */
-static const char *uri_params(const char *p, const char *e)
+static const char *uri_params(const char *p, const char *e, const char *lim)
 {
 	while (p < e && *p == ';') {
-		const char *q = chr_run_esc(p + 1, e, CHR_PARAM);
+		const char *q = chr_esc(p + 1, e, lim, CHR_PARAM);
 
 		if (q == p + 1 || p[1] == '=')
 			return NULL;
@@ -107,122 +116,161 @@ static const char *uri_params(const char *p, const char *e)
 	return p;
 }
 
-int uri_parse(struct uri *u, struct sl s)
+const char *uri_scan(struct uri *u, const char *p, const char *e,
+		     const char *lim)
 {
-	const char *p = s.p, *e, *at, *q;
-	int err;
+	const char *q;
 
-	memset(u, 0, sizeof(*u));
-	if (!s.n)
-		return EBADMSG;
-	e = p + s.n;
-	err = uri_scheme(u, p, e, &p);
-	if (err)
-		return err;
+	*u = (struct uri){0};
+	if (uri_scheme(u, p, e, &p))
+		return NULL;
 	if (u->scheme == URI_TEL || u->scheme == URI_OTHER)
-		return uri_opaque(u, p, e);
-	at = memchr(p, '@', (size_t)(e - p));
-	if (at) {
-		err = uri_userinfo(u, p, at);
-		if (err)
-			return err;
-		p = at + 1;
-	}
-	p = uri_hostport(u, p, e);
+		return uri_opaque(u, p, e, lim);
+	p = uri_userinfo(u, p, e, lim);
+	if (p)
+		p = uri_host_scan(&u->host, &u->port, p, e, lim);
 	if (!p)
-		return EBADMSG;
+		return NULL;
 	if (p < e && *p == ';') {
-		q = uri_params(p, e);
+		q = uri_params(p, e, lim);
 		if (!q)
-			return EBADMSG;
+			return NULL;
 		u->params = sl_mk(p + 1, (size_t)(q - p - 1));
 		p = q;
 	}
 	if (p < e && *p == '?') {
-		q = chr_run_esc(p + 1, e, CHR_HEADER);
+		q = chr_esc(p + 1, e, lim, CHR_HEADER);
 		u->headers = sl_mk(p + 1, (size_t)(q - p - 1));
 		p = q;
 	}
-	return p == e ? 0 : EBADMSG;
+	return p;
 }
 
-/* header parameters: *(LWS ";" LWS name [LWS "=" LWS value]) LWS, whole [p, e) */
-static bool params_ok(const char *p, const char *e)
+int uri_parse(struct uri *u, struct sl s)
+{
+	const char *e;
+
+	*u = (struct uri){0};
+	if (!s.n)
+		return EBADMSG;
+	e = s.p + s.n;
+	return uri_scan(u, s.p, e, e) == e ? 0 : EBADMSG;
+}
+
+/* *(LWS ";" LWS name [LWS "=" LWS value]) LWS; ends at e or ','; NULL = bad */
+static const char *params_scan(struct sl *tag, const char *p, const char *e,
+			       const char *lim)
 {
 	for (;;) {
-		const char *q;
+		const char *q, *name;
 
 		p = chr_lws(p, e);
-		if (p == e)
-			return true;
+		if (p == e || *p == ',')
+			return p;
 		if (*p++ != ';')
-			return false;
-		p = chr_lws(p, e);
+			return NULL;
+		name = p = chr_lws(p, e);
 		q = chr_run(p, e, CHR_TOKEN);
 		if (q == p)
-			return false;
+			return NULL;
 		p = chr_lws(q, e);
-		if (p == e || *p != '=')
+		if (tag && q - name == 3 && (name[0] | 0x20) == 't' &&
+		    (name[1] | 0x20) == 'a' && (name[2] | 0x20) == 'g') {
+			if (p == e || *p != '=' || sl_isset(*tag))
+				return NULL;
+			p = chr_lws(p + 1, e);
+			q = chr_span(p, e, lim, CHR_GEN);
+			*tag = sl_mk(p, (size_t)(q - p));
+		} else if (p < e && *p == '=') {
+			p = chr_lws(p + 1, e);
+			q = p < e && *p == '"' ? chr_quoted(p, e) :
+						 chr_span(p, e, lim, CHR_GEN);
+		} else {
 			continue;
-		p = chr_lws(p + 1, e);
-		if (p < e && *p == '"')
-			q = chr_quoted(p, e);
-		else
-			q = chr_run(p, e, CHR_GEN);
+		}
 		if (!q || q == p)
-			return false;
+			return NULL;
 		p = q;
 	}
+}
+
+/* addr-spec without <>: its ';' are header parameters, and it may hold neither
+ * ',' nor '?' (RFC 3261 20.10) */
+static const char *addr_spec_scan(struct name_addr *na, struct uri *u,
+				  const char *p, const char *e, const char *lim)
+{
+	const char *q = p;
+
+	while (q < e && *q != ';' && *q != ',' && !chr_is(*q, CHR_LWS))
+		if (*q++ == '?')
+			return NULL;
+	if (uri_scan(u, p, q, lim) != q)
+		return NULL;
+	na->brackets = false;
+	na->uri = sl_mk(p, (size_t)(q - p));
+	return q;
+}
+
+/* the display name before a '<', if there is one; NULL = bad */
+static const char *display_scan(struct name_addr *na, const char *p,
+				const char *e, const char *lim)
+{
+	const char *q;
+
+	na->display = SL_NONE;
+	if (p == e || *p == '<')
+		return p;
+	if (*p == '"') {
+		q = chr_quoted(p, e);
+		if (!q)
+			return NULL;
+		na->display = sl_mk(p, (size_t)(q - p));
+		p = chr_lws(q, e);
+		return p < e && *p == '<' ? p : NULL;
+	}
+	q = chr_span(p, e, lim, CHR_DISP);
+	if (q == e || *q != '<')
+		return p;
+	na->display = sl_trim(sl_mk(p, (size_t)(q - p)));
+	return q;
+}
+
+const char *name_addr_scan(struct name_addr *na, struct uri *u, struct sl *tag,
+			   const char *p, const char *e, const char *lim)
+{
+	const char *q;
+
+	p = display_scan(na, chr_lws(p, e), e, lim);
+	if (!p || p == e)
+		return NULL;
+	if (*p == '<') {
+		q = uri_scan(u, ++p, e, lim);
+		if (!q || q == e || *q != '>')
+			return NULL;
+		na->brackets = true;
+		na->uri = sl_mk(p, (size_t)(q - p));
+		q++;
+	} else {
+		q = addr_spec_scan(na, u, p, e, lim);
+	}
+	p = q ? params_scan(tag, q, e, lim) : NULL;
+	if (!p)
+		return NULL;
+	q = chr_lws(q, p);
+	na->params = p > q ? sl_mk(q + 1, (size_t)(p - q - 1)) : SL_NONE;
+	return p;
 }
 
 int name_addr_parse(struct name_addr *na, struct sl s)
 {
-	const char *p, *e, *q;
+	const char *e;
+	struct uri u;
 
-	memset(na, 0, sizeof(*na));
-	s = sl_trim(s);
+	*na = (struct name_addr){0};
 	if (!s.n)
 		return EBADMSG;
-	p = s.p;
-	e = p + s.n;
-	if (*p == '"') {
-		q = chr_quoted(p, e);
-		if (!q)
-			return EBADMSG;
-		na->display = sl_mk(p, (size_t)(q - p));
-		p = chr_lws(q, e);
-		if (p == e || *p != '<')
-			return EBADMSG;
-	} else if (*p != '<') {
-		q = chr_run(p, e, CHR_DISP);
-		if (q < e && *q == '<') {
-			na->display = sl_trim(sl_mk(p, (size_t)(q - p)));
-			p = q;
-		}
-	}
-	if (*p == '<') {
-		p++;
-		q = memchr(p, '>', (size_t)(e - p));
-		if (!q)
-			return EBADMSG;
-		na->brackets = true;
-		na->uri = sl_mk(p, (size_t)(q - p));
-		p = q + 1;
-	} else {
-		/* addr-spec: its ';' are header parameters, and it may hold
-		 * neither ',' nor '?' (20.10) */
-		for (q = p; q < e && *q != ';' && !chr_is(*q, CHR_LWS); q++)
-			if (*q == ',' || *q == '?')
-				return EBADMSG;
-		na->uri = sl_mk(p, (size_t)(q - p));
-		p = q;
-	}
-	if (!na->uri.n || !params_ok(p, e))
-		return EBADMSG;
-	p = chr_lws(p, e);
-	if (p < e)
-		na->params = sl_mk(p + 1, (size_t)(e - p - 1));
-	return 0;
+	e = s.p + s.n;
+	return name_addr_scan(na, &u, NULL, s.p, e, e) == e ? 0 : EBADMSG;
 }
 
 bool param_next(struct sl *rest, struct sl *name, struct sl *val)

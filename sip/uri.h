@@ -30,7 +30,8 @@ struct name_addr {
 
 /** @return 0 or EBADMSG. URI_OTHER and tel: only scheme_txt (and user for tel) set */
 int uri_parse(struct uri *u, struct sl s);
-/** Element of From, To, Contact, Route... @return 0 or EBADMSG */
+/** Element of From, To, Contact, Route..., with a URI that uri_parse() takes.
+ *  @return 0 or EBADMSG */
 int name_addr_parse(struct name_addr *na, struct sl s);
 
 /** Parameter by name (case-insensitive) in ";a=b;c" or "a=b;c". True when

@@ -3,6 +3,9 @@
 
 #include "sip/chr.h"
 #include "sip/hop.h"
+#include "sip/scan_in.h"
+#include "sip/scan_quick.h"
+#include "sip/uri_in.h"
 
 /* "SIP/2.0/" with blanks allowed around its parts; NULL = something else */
 static const char *via_proto(const char *p, const char *e)
@@ -23,25 +26,17 @@ static const char *via_proto(const char *p, const char *e)
 	return chr_lws(p, e);
 }
 
-static const char *via_host(struct via *v, const char *p, const char *e)
+static const char *via_host(struct via *v, const char *p, const char *e,
+			    const char *lim)
 {
-	const char *q, *start = p;
+	const char *q = uri_host_scan(&v->host, &v->port, p, e, lim);
 
-	if (p < e && *p == '[') {
-		struct addr a;
-
-		q = memchr(p, ']', (size_t)(e - p));
-		if (!q || addr_parse_ip(&a, sl_mk(p, (size_t)(q + 1 - p))))
-			return NULL;
-		q++;
-	} else {
-		q = chr_run(p, e, CHR_HOST);
-	}
-	if (q == p)
+	if (!q)
 		return NULL;
-	v->host = v->sentby = sl_mk(p, (size_t)(q - p));
+	v->sentby = sl_mk(p, (size_t)(q - p));
 	p = chr_lws(q, e);
-	if (p < e && *p == ':') {
+	if (p < e && *p == ':' && !v->port) {
+		/* blanks around the colon */
 		uint32_t port;
 
 		p = chr_lws(p + 1, e);
@@ -49,13 +44,15 @@ static const char *via_host(struct via *v, const char *p, const char *e)
 		if (sl_u32(sl_mk(p, (size_t)(q - p)), 65535, &port) || !port)
 			return NULL;
 		v->port = (uint16_t)port;
-		v->sentby = sl_mk(start, (size_t)(q - start));
+		v->sentby.n = (size_t)(q - v->sentby.p);
 		p = chr_lws(q, e);
 	}
 	return p;
 }
 
-static bool via_param(struct via *v, struct sl name, struct sl val)
+/* `all`: the parameter with its ';' */
+static bool via_param(struct via *v, struct sl name, struct sl val,
+		      struct sl all)
 {
 	switch (name.p[0] | 0x20) {
 	case 'b':
@@ -67,10 +64,16 @@ static bool via_param(struct via *v, struct sl name, struct sl val)
 		return true;
 	case 'r':
 		if (name.n == 5 && sl_ieq(name, SL("rport"))) {
+			if (v->rport)
+				return false;
 			v->rport = true;
 			v->rport_set = sl_isset(val);
+			v->rport_txt = all;
 		} else if (name.n == 8 && sl_ieq(name, SL("received"))) {
-			v->received = val;
+			if (sl_isset(v->received))
+				return false;
+			v->received = val.n ? val : SL("");
+			v->received_txt = all;
 		}
 		return true;
 	case 'a':
@@ -82,62 +85,169 @@ static bool via_param(struct via *v, struct sl name, struct sl val)
 	}
 }
 
-/* *(";" name ["=" value]) up to e */
-static bool via_params(struct via *v, const char *p, const char *e)
+static bool via_ends(char c)
 {
-	while (p < e) {
+	return c == ';' || c == ',' || c == '\r';
+}
+
+/* the parameters we look at in their usual spelling; NULL = look closer */
+static const char *via_quick_param(struct via *v, const char *p)
+{
+	const char *q = NULL;
+
+	if (memcmp(p, ";branch=", 8) == 0 && !sl_isset(v->branch)) {
+		q = quick_span(p + 8, CHR_TOKEN);
+		if (q == p + 8 || !via_ends(*q))
+			return NULL;
+		v->branch = sl_mk(p + 8, (size_t)(q - p - 8));
+	} else if (memcmp(p, ";rport", 6) == 0 && !v->rport) {
+		q = p + 6;
+		if (*q == '=') {
+			q = quick_span(q + 1, CHR_TOKEN);
+			v->rport_set = q > p + 7;
+		}
+		if (!via_ends(*q)) {
+			v->rport_set = false;
+			return NULL;
+		}
+		v->rport = true;
+		v->rport_txt = sl_mk(p, (size_t)(q - p));
+	} else if (memcmp(p, ";received=", 10) == 0 &&
+		   !sl_isset(v->received)) {
+		q = quick_span(p + 10, CHR_TOKEN);
+		if (q == p + 10 || !via_ends(*q))
+			return NULL;
+		v->received = sl_mk(p + 10, (size_t)(q - p - 10));
+		v->received_txt = sl_mk(p, (size_t)(q - p));
+	} else if (memcmp(p, ";alias", 6) == 0 && via_ends(p[6])) {
+		v->alias = true;
+		q = p + 6;
+	}
+	return q;
+}
+
+/* *(";" name ["=" value]); ends at e or ','; NULL = bad */
+static const char *via_params(struct via *v, const char *p, const char *e,
+			      const char *lim, bool quick)
+{
+	while (p < e && *p != ',') {
 		struct sl name, val = SL_NONE;
-		const char *q;
+		const char *q, *start = p;
 
 		if (*p != ';')
-			return false;
+			return NULL;
+		q = quick ? via_quick_param(v, p) : NULL;
+		if (q) {
+			p = q;
+			continue;
+		}
 		p = chr_lws(p + 1, e);
 		q = chr_run(p, e, CHR_TOKEN);
 		if (q == p)
-			return false;
+			return NULL;
 		name = sl_mk(p, (size_t)(q - p));
 		p = chr_lws(q, e);
 		if (p < e && *p == '=') {
 			p = chr_lws(p + 1, e);
 			q = p < e && *p == '"' ? chr_quoted(p, e) :
-						 chr_run(p, e, CHR_GEN);
-			/* ";rport=" of some phones is taken as ";rport" */
+						 chr_span(p, e, lim, CHR_GEN);
 			if (!q)
-				return false;
+				return NULL;
 			if (q > p)
 				val = sl_mk(p, (size_t)(q - p));
 			p = chr_lws(q, e);
+			/* ";rport=" of some phones is taken as ";rport" */
 			if (!sl_isset(val) && !sl_ieq(name, SL("rport")))
-				return false;
+				return NULL;
 		}
-		if (!via_param(v, name, val))
-			return false;
+		if (!via_param(v, name, val,
+			       sl_mk(start, (size_t)(q - start))))
+			return NULL;
 	}
-	return true;
+	return p;
+}
+
+/* "UDP host[:port]"; NULL = look closer */
+static inline const char *via_quick_sent(struct via *v, const char *p)
+{
+	const char *q;
+
+	if (p[3] != ' ' || !chr_is(p[0], CHR_TOKEN) ||
+	    !chr_is(p[1], CHR_TOKEN) || !chr_is(p[2], CHR_TOKEN))
+		return NULL;
+	q = quick_span(p + 4, CHR_HOST);
+	if (q == p + 4 || (!via_ends(*q) && *q != ':'))
+		return NULL;
+	v->tp = sl_mk(p, 3);
+	v->host = sl_mk(p + 4, (size_t)(q - p - 4));
+	if (*q == ':') {
+		const char *port = q + 1;
+		uint32_t n = 0;
+
+		q = quick_port(q);
+		if (!q || !via_ends(*q))
+			return NULL;
+		for (; port < q; port++)
+			n = n * 10 + (uint32_t)(*port - '0');
+		v->port = (uint16_t)n;
+	}
+	v->sentby = sl_mk(p + 4, (size_t)(q - p - 4));
+	return q;
+}
+
+static const char *via_sent(struct via *v, const char *p, const char *e,
+			    const char *lim)
+{
+	const char *q = chr_run(p, e, CHR_TOKEN);
+
+	v->tp = sl_mk(p, (size_t)(q - p));
+	p = chr_lws(q, e);
+	if (!v->tp.n || p == q)
+		return NULL;
+	return via_host(v, p, e, lim);
+}
+
+const char *via_scan(struct via *v, const char *p, const char *e,
+		     const char *lim)
+{
+	bool quick = lim - e >= SCAN_AHEAD && *e == '\r' && e - p > 12;
+	const char *q = NULL;
+
+	*v = (struct via){0};
+	p = via_proto(p, e);
+	if (!p)
+		return NULL;
+	if (quick)
+		q = via_quick_sent(v, p);
+	p = q ? q : via_sent(v, p, e, lim);
+	if (!p)
+		return NULL;
+	q = via_params(v, p, e, lim, quick);
+	if (q && q > p)
+		v->params = sl_mk(p + 1, (size_t)(q - p - 1));
+	return q;
 }
 
 int via_parse(struct via *v, struct sl s)
 {
-	const char *p = s.p, *e, *q;
+	const char *e;
 
-	memset(v, 0, sizeof(*v));
+	*v = (struct via){0};
 	if (!s.n)
 		return EBADMSG;
-	e = p + s.n;
-	p = via_proto(p, e);
-	if (!p)
-		return EBADMSG;
-	q = chr_run(p, e, CHR_TOKEN);
-	v->tp = sl_mk(p, (size_t)(q - p));
-	p = chr_lws(q, e);
-	if (!v->tp.n || p == q)
-		return EBADMSG;
-	p = via_host(v, p, e);
-	if (!p)
-		return EBADMSG;
-	if (p < e)
-		v->params = sl_mk(p + 1, (size_t)(e - p - 1));
-	return via_params(v, p, e) ? 0 : EBADMSG;
+	e = s.p + s.n;
+	return via_scan(v, s.p, e, e) == e ? 0 : EBADMSG;
+}
+
+int via_top(const struct sip_msg *m, struct via *v)
+{
+	const struct sip_hdr *h = sip_hdr(m, SIP_VIA);
+	const char *e = m->raw.p + m->raw.n;
+
+	if (!h)
+		return ENOENT;
+	/* what follows a ',' is another via-parm */
+	return via_scan(v, m->raw.p + h->vs, m->raw.p + h->ve, e) ? 0 : EBADMSG;
 }
 
 int via_nth(const struct sip_msg *m, unsigned n, struct via *v)
@@ -148,9 +258,4 @@ int via_nth(const struct sip_msg *m, unsigned n, struct via *v)
 		if (!n--)
 			return via_parse(v, it.val);
 	return ENOENT;
-}
-
-int via_top(const struct sip_msg *m, struct via *v)
-{
-	return via_nth(m, 0, v);
 }

@@ -21,6 +21,7 @@ Test(chr, classes_are_those_of_the_grammar)
 		{CHR_HEX, "0123456789abcdefABCDEF"},
 		{CHR_DIGIT, "0123456789"},
 		{CHR_LWS, " \t\r\n"},
+		{CHR_PLUS, ALNUM MARK "+"},
 		{CHR_RES, ";/?:@&=+$,"},
 	};
 

@@ -1,5 +1,7 @@
 /* RFC 4475: what the scanner, the framer and the policy say to each message. */
+#include "base/rng.h"
 #include "sip/frame.h"
+#include "sip/scan_in.h"
 #include "tests/sip/msg.h"
 
 Test(torture, each_datagram_gets_the_verdict_of_the_table)
@@ -207,4 +209,97 @@ Test(torture, odd_but_valid_is_understood)
 	cr_assert_eq(s->m.count[SIP_CONTACT], 2);
 	scanned_free(s);
 	free(mem);
+}
+
+/* both ways of scanning say and find the same */
+static void same_both_ways(const char *mem, size_t n, bool datagram)
+{
+	static struct sip_msg a, b;
+	struct sip_fault f, g;
+	int x, y;
+
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0, sizeof(b));
+	x = scan_msg(&a, mem, n, datagram, true, &f);
+	y = scan_msg(&b, mem, n, datagram, false, &g);
+	cr_assert_eq(x, y, "%d %d %s %s: %.*s", x, y, f.why ? f.why : "",
+		     g.why ? g.why : "", (int)n, mem);
+	cr_assert(f.code == g.code && f.answerable == g.answerable);
+	cr_assert_eq(memcmp(&a, &b, sizeof(a)), 0, "%.*s", (int)n, mem);
+}
+
+Test(torture, short_cuts_find_what_the_grammar_finds)
+{
+	static const char odd[] = " \t\r\n;,:<>\"\\@=?%[]*/.0aZ\0\x80\xff&+_-";
+	FILE *f = expect_open();
+	struct expect x;
+	struct rng r;
+
+	rng_seed(&r, 4475);
+	while (expect_next(f, &x)) {
+		size_t len;
+		char *mem = torture(x.name, &len);
+
+		same_both_ways(mem, len, true);
+		same_both_ways(mem, len, false);
+		for (unsigned i = 0; i < 400; i++) {
+			char *m = msg_copy(mem, len);
+			size_t n = len;
+
+			for (unsigned k = rng_below(&r, 3) + 1; k; k--)
+				m[rng_below(&r, (uint32_t)len)] =
+					odd[rng_below(&r, sizeof(odd) - 1)];
+			if (i % 4 == 0) {
+				n = rng_below(&r, (uint32_t)len);
+				free(m);
+				m = msg_copy(mem, n);
+			}
+			same_both_ways(m, n, true);
+			free(m);
+		}
+		free(mem);
+	}
+	fclose(f);
+}
+
+Test(torture, short_cuts_are_no_wider_than_the_grammar)
+{
+	static const char odd[] = " \t\r\n;,:<>\"\\@=?%[]*/.0aZ\0\x80\xff&+_-";
+	static const char good[] = INVITE(
+		"Contact: \"A B\" <sip:a@192.0.2.1:5062;transport=udp>;q=1\r\n"
+		"Via: SIP/2.0/TCP h;branch=z9hG4bKx;received=1.2.3.4;rport=5;"
+		"alias\r\nRoute: <sip:tok@192.0.2.1;lr>\r\n"
+		"Record-Route: <sip:192.0.2.1:5060;lr>\r\n");
+	struct scanned *s = scan_txt(good);
+	struct rng r;
+
+	cr_assert_eq(s->err, 0, "%s", s->f.why);
+	scanned_free(s);
+	rng_seed(&r, 3261);
+	for (unsigned i = 0; i < 60000; i++) {
+		size_t n = sizeof(good) - 1;
+		char *m = msg_copy(good, n);
+
+		for (unsigned k = rng_below(&r, 2) + 1; k; k--) {
+			size_t at = rng_below(&r, (uint32_t)n);
+			char c = odd[rng_below(&r, sizeof(odd) - 1)];
+
+			switch (rng_below(&r, 3)) {
+			case 0:
+				m[at] = c;
+				break;
+			case 1:   /* one byte less */
+				memmove(m + at, m + at + 1, n - at - 1);
+				m = realloc(m, --n);
+				break;
+			default:  /* one byte more */
+				m = realloc(m, ++n);
+				memmove(m + at + 1, m + at, n - at - 1);
+				m[at] = c;
+				break;
+			}
+		}
+		same_both_ways(m, n, i & 1);
+		free(m);
+	}
 }
