@@ -197,6 +197,18 @@ static void put_hist(struct buf *b, const struct figure *f)
 	buf_chr(b, '\n');
 }
 
+/** The help of a family: any of its rows may be the one that has it */
+static const char *family_help(const struct stats *s, size_t i)
+{
+	const char *name = s->v[i].name;
+
+	for (; i < s->n && strcmp(s->v[i].name, name) == 0; i++) {
+		if (s->v[i].help && *s->v[i].help)
+			return s->v[i].help;
+	}
+	return "";
+}
+
 void stats_prometheus(const struct stats *s, struct buf *b)
 {
 	static const char *const type[] = { "counter", "gauge", "histogram" };
@@ -208,7 +220,7 @@ void stats_prometheus(const struct stats *s, struct buf *b)
 			buf_lit(b, "# HELP edgewise_");
 			buf_str(b, f->name);
 			buf_chr(b, ' ');
-			buf_str(b, f->help);
+			buf_str(b, family_help(s, i));
 			buf_lit(b, "\n# TYPE edgewise_");
 			buf_str(b, f->name);
 			buf_chr(b, ' ');
