@@ -38,6 +38,8 @@ static json_t *registrar_json(const struct node *n, const struct core_view *v)
 	jsn_u64(o, "fetched", v->fetched);
 	jsn_u64(o, "repeated", v->repeated);
 	jsn_u64(o, "rejected", v->rejected);
+	jsn_u64(o, "held", v->held);
+	jsn_u64(o, "unacked", v->unacked);
 	return o;
 }
 

@@ -112,6 +112,9 @@ const struct cfg_key node_config_keys[] = {
 	    "interval of heartbeats"),
 	U32("cluster.dead", cluster.dead, 200, 60000, "3000", "ms",
 	    "silence after which a node counts as dead"),
+	U32R("cluster.ack_timeout", cluster.ack_timeout, 0, 5000, "200", "ms",
+	     "longest wait of a 200 to REGISTER for another node to have the "
+	     "contact"),
 	U32("limits.max_message", limits.max_message, 4096, 65535, "65535",
 	    "bytes", "largest SIP message"),
 	U32("limits.max_transactions", limits.max_transactions, 100, 10000000,

@@ -49,7 +49,7 @@ struct node_config {
 		uint32_t port;
 		char key_file[256];
 		struct cfg_list peers;             /**< struct node_text      */
-		uint32_t heartbeat, dead;          /**< [ms]                  */
+		uint32_t heartbeat, dead, ack_timeout;    /**< [ms]           */
 	} cluster;
 	struct {
 		uint32_t max_message, max_transactions, max_connections;

@@ -34,6 +34,14 @@ static int core_stats(struct core *c, struct stats *st)
 		  "Messages that could not be used", &c->malformed },
 		{ STAT_COUNTER, "node_strays_total",
 		  "Responses that belong to nothing", &c->strays },
+		{ STAT_GAUGE, "node_registers_held",
+		  "200s waiting for another node to have the change",
+		  &c->held_now },
+		{ STAT_COUNTER, "node_registers_held_total",
+		  "200s that waited", &c->held_total },
+		{ STAT_COUNTER, "node_registers_unacked_total",
+		  "200s sent though no other node had the change",
+		  &c->unacked },
 		{ STAT_COUNTER, "node_over_cap_total",
 		  "Requests answered 503 because of a cap", &c->over_cap },
 		{ STAT_COUNTER, "node_refused_total",
@@ -129,6 +137,7 @@ void core_free(struct core *c)
 	stat_del_owner(c->st, &c->access);
 	stat_del_owner(c->st, &c->reg);
 	stat_del_owner(c->st, &c->proxy);
+	core_hold_close(c);
 	proxy_close(&c->proxy);
 	txnl_free(c->txnl);
 	outq_free(&c->out);
@@ -155,7 +164,14 @@ void core_set_health(struct core *c, bool ready, const char *reason,
 	memcpy(c->health, text, n);
 	c->health[n] = 0;
 	c->ready = ready;
-	c->reason = reason;
+	if (!c->stopping)
+		c->reason = reason;
+}
+
+void core_stop(struct core *c)
+{
+	c->stopping = true;
+	c->reason = "Stopping";
 }
 
 void core_view(const struct core *c, struct core_view *v)
@@ -163,13 +179,14 @@ void core_view(const struct core *c, struct core_view *v)
 	const struct txn_stats *ts = txnl_stats(c->txnl);
 
 	*v = (struct core_view){
-		.ready = c->ready, .reason = c->reason,
+		.ready = c->ready && !c->stopping, .reason = c->reason,
 		.forks = c->proxy.forks_now,
 		.server_now = ts->server_now, .client_now = ts->client_now,
 		.accepted = c->reg.accepted, .fetched = c->reg.fetched,
 		.repeated = c->reg.repeated, .rejected = c->reg.rejected,
 		.dropped_source = c->dropped_source,
 		.malformed = c->malformed,
+		.held = c->held_now, .unacked = c->unacked,
 	};
 }
 
@@ -334,13 +351,21 @@ void core_lost(struct core *c, const struct flow *f, int err, uint64_t now,
 
 void core_tick(struct core *c, uint64_t now, uint64_t wall)
 {
+	core_hold_tick(c, now);
 	txnl_tick(c->txnl, now);
 	drain(c, now, wall);
 }
 
 uint64_t core_next(const struct core *c)
 {
-	return txnl_next(c->txnl);
+	uint64_t hold = core_hold_next(c), txn = txnl_next(c->txnl);
+
+	return hold < txn ? hold : txn;
+}
+
+uint64_t core_open(const struct core *c)
+{
+	return c->proxy.forks_open + c->held_now;
 }
 
 bool core_poll(struct core *c, struct sip_out *out)

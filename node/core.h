@@ -52,6 +52,19 @@ bool core_poll(struct core *c, struct sip_out *out);
 void core_set_health(struct core *c, bool ready, const char *reason,
 		     const char *text);
 
+/** Other nodes alive that can take a change; 0 at first. With none, REGISTER
+ *  is answered at once */
+void core_set_others(struct core *c, uint32_t alive, uint64_t now);
+/** A living node has our changes up to this sequence of the store */
+void core_acked(struct core *c, uint64_t seq, uint64_t now);
+/** Requests passed on that have no final answer yet */
+uint64_t core_open(const struct core *c);
+
+/** From now on new requests are answered 503, so that the edge takes them to
+ *  another node. Its pings still get 200: a node that answers 503 counts as down, and
+ *  calls that ring through it would be given up. */
+void core_stop(struct core *c);
+
 /** For the status page */
 struct core_view {
 	bool ready;
@@ -59,6 +72,7 @@ struct core_view {
 	uint64_t forks, server_now, client_now;
 	uint64_t accepted, fetched, repeated, rejected;
 	uint64_t dropped_source, malformed;
+	uint64_t held, unacked;      /**< 200s waiting; sent without an ack   */
 };
 void core_view(const struct core *c, struct core_view *v);
 

@@ -13,7 +13,7 @@
 #include "sip/hop.h"
 #include "sip/txn.h"
 
-enum { ALIASES = 1024, OUTQ_MAX = 1 << 18 };
+enum { HOLD_MAX = 100000, ALIASES = 1024, OUTQ_MAX = 1 << 18 };
 
 /* A stream connection whose peer may be reached at `at`, RFC 5923 */
 struct alias {
@@ -21,6 +21,8 @@ struct alias {
 	struct addr at;
 	uint64_t since;         /* [ms] */
 };
+
+struct hold;
 
 struct core {
 	const struct node_config *cf;
@@ -34,7 +36,7 @@ struct core {
 	struct addr self;
 	char sentby[ADDR_TXT];
 	uint8_t secret[SECRET_KEY];
-	bool ready;
+	bool ready, stopping;
 	const char *reason;
 	char health[256];
 	struct alias alias[ALIASES];      /* by conn modulo ALIASES           */
@@ -42,6 +44,9 @@ struct core {
 	struct log_limit lim_source, lim_bad, lim_refused;
 	uint64_t requests, responses, dropped_source, malformed, strays;
 	uint64_t over_cap, refused, pings;
+	uint32_t others;                  /* other nodes alive                */
+	struct hold *holds, *holds_tail;
+	uint64_t held_now, held_total, unacked;
 };
 
 /* core_request.c */
@@ -55,5 +60,14 @@ unsigned core_own_routes(const struct core *c);
  *  not have one */
 void core_reply(struct core *c, const struct flow *f, uint16_t code,
 		const char *why, struct sl extra);
+
+/* core_hold.c */
+
+/** Send this 200 when another node has the change. extra is taken over.
+ *  @return false: nothing to wait for, answer now */
+bool core_hold(struct core *c, struct stxn *s, struct buf *extra, uint64_t now);
+void core_hold_tick(struct core *c, uint64_t now);
+uint64_t core_hold_next(const struct core *c);
+void core_hold_close(struct core *c);
 
 #endif

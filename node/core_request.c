@@ -166,7 +166,7 @@ static bool check_require(struct ask *a, bool for_us)
 
 static bool check_ready(struct ask *a)
 {
-	if (a->c->ready)
+	if (a->c->ready && !a->c->stopping)
 		return true;
 	refuse(a, 503, a->c->reason, SL("Retry-After: 2\r\n"));
 	return false;
@@ -260,6 +260,9 @@ static void handle_register(struct ask *a)
 			 a->wall, &ans);
 	log_debug("event=register aor=%s code=%u changed=%d",
 		  log_esc(buf_as_sl(&aor)), ans.code, ans.changed);
+	if (ans.code == 200 && ans.changed
+	    && core_hold(c, a->s, &ans.extra, a->now))
+		return;
 	if (ans.code == 200)
 		stxn_reply(a->s, 200, SL_NONE, buf_as_sl(&ans.extra), a->now);
 	else

@@ -8,6 +8,7 @@ node_libnode_a_SOURCES = \
 	node/config.h \
 	node/core.c \
 	node/core.h \
+	node/core_hold.c \
 	node/core_priv.h \
 	node/core_request.c \
 	node/files.c \

@@ -17,6 +17,7 @@ enum {
 	STORE_BUDGET = 20000,        /* records looked at in one turn        */
 	GUARD = 10000,               /* [ms] of tombstones beyond max_expires */
 	TXQ_MAX = 16 << 20,          /* [bytes] unsent to one edge           */
+	STOP_WAIT = 5000,            /* [ms] for calls being set up          */
 	SPARE_FDS = 128,
 };
 
@@ -27,12 +28,23 @@ static void turn(void *arg)
 	struct node *n = arg;
 	struct sip_out out;
 
+	n->in_turn = true;
 	while (core_poll(n->core, &out))
 		transport_do(n->tr, &out);
 	transport_flush(n->tr);
 	if (n->cluster)
 		cluster_flush(n->cluster);
+	n->in_turn = false;
 	ntimer_at(n->core_timer, core_next(n->core));
+	if (n->stopping && (!core_open(n->core) || clk_now() >= n->stop_at))
+		net_stop();
+}
+
+/* What the core wants sent goes now, or with the turn that is running */
+static void soon(struct node *n)
+{
+	if (!n->in_turn)
+		turn(n);
 }
 
 static void on_recv(const struct flow *f, struct sl msg, enum frame_verdict v,
@@ -98,8 +110,7 @@ static void set_health(struct node *n)
 		daemon_notify("READY=1");
 	}
 	health_text(n, &v, txt, sizeof(txt));
-	core_set_health(n->core, n->ready && !n->stopping,
-			n->stopping ? "Stopping" : "Joining", txt);
+	core_set_health(n->core, n->ready, "Joining", txt);
 }
 
 static void on_second(void *arg)
@@ -116,8 +127,19 @@ static void on_cluster(void *arg)
 {
 	struct node *n = arg;
 
-	if (n->core)
-		set_health(n);
+	if (!n->cluster || !n->core)
+		return;
+	set_health(n);
+	core_set_others(n->core, cluster_alive(n->cluster), clk_now());
+	soon(n);
+}
+
+static void on_acked(uint64_t seq, void *arg)
+{
+	struct node *n = arg;
+
+	core_acked(n->core, seq, clk_now());
+	soon(n);
 }
 
 /* --- start -------------------------------------------------------------------- */
@@ -280,6 +302,7 @@ static int open_cluster(struct node *n)
 	cc->dead = n->cf.cluster.dead;
 	cc->max_expires = n->cf.registrar.max_expires;
 	cc->changedh = on_cluster;
+	cc->ackedh = on_acked;
 	cc->arg = n;
 	err = cluster_alloc(&n->cluster, cc, n->store, n->st);
 	if (err)
@@ -390,6 +413,24 @@ static void reload(struct node *n)
 	log_info("event=reload users=%u", users_count(n->users));
 }
 
+/* New requests get 503, and the edge takes them elsewhere; those under way get
+ * their time. A second signal ends at once. */
+static void stop(struct node *n)
+{
+	daemon_notify("STOPPING=1");
+	if (n->stopping) {
+		net_stop();
+		return;
+	}
+	n->stopping = true;
+	n->stop_at = clk_now() + STOP_WAIT;
+	if (n->cluster)
+		cluster_set_state(n->cluster, CLUSTER_DRAINING);
+	core_stop(n->core);
+	set_health(n);
+	turn(n);
+}
+
 static void on_signal(int sig, void *arg)
 {
 	struct node *n = arg;
@@ -401,9 +442,7 @@ static void on_signal(int sig, void *arg)
 	case SIGTERM:
 	case SIGINT:
 		log_info("event=stop signal=%d", sig);
-		daemon_notify("STOPPING=1");
-		n->stopping = true;
-		net_stop();
+		stop(n);
 		break;
 	default:
 		break;

@@ -29,7 +29,8 @@ struct node {
 	uint64_t started;            /**< clk_now() [ms]                      */
 	uint64_t reloads, reloads_failed;
 	uint8_t cluster_key[32];
-	bool ready, stopping;
+	uint64_t stop_at;            /**< [ms] ends then at the latest        */
+	bool ready, stopping, in_turn;
 };
 
 #endif

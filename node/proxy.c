@@ -26,7 +26,14 @@ static void fork_go(struct fork *f, uint64_t now);
 void proxy_init(struct proxy *p)
 {
 	p->forks = NULL;
-	p->forks_now = 0;
+	p->forks_now = p->forks_open = 0;
+}
+
+static void fork_over(struct fork *f)
+{
+	if (!f->over)
+		f->p->forks_open--;
+	f->over = true;
 }
 
 static void fork_free(struct fork *f)
@@ -35,6 +42,7 @@ static void fork_free(struct fork *f)
 		f->next->pprev = f->pprev;
 	*f->pprev = f->next;
 	f->p->forks_now--;
+	fork_over(f);
 	if (f->set) {
 		loc_set_free(f->set);
 		free(f->set);
@@ -85,6 +93,7 @@ static struct fork *fork_new(struct proxy *p, const struct proxy_job *j)
 		f->next->pprev = &f->next;
 	p->forks = f;
 	p->forks_now++;
+	p->forks_open++;
 	stxn_set_user(j->s, f);
 	return f;
 }
@@ -98,6 +107,9 @@ int proxy_stats(struct proxy *p, struct stats *st)
 	} row[] = {
 		{ STAT_GAUGE, "node_forks", "Requests being passed on",
 		  &p->forks_now },
+		{ STAT_GAUGE, "node_forks_open",
+		  "Requests passed on without a final answer yet",
+		  &p->forks_open },
 		{ STAT_COUNTER, "node_forks_total",
 		  "Requests passed on", &p->started },
 		{ STAT_COUNTER, "node_branches_total",
@@ -178,7 +190,7 @@ static void fork_fail(struct fork *f, uint64_t now)
 	struct blob *msg;
 	uint16_t code = f->best;
 
-	f->over = true;
+	fork_over(f);
 	f->p->failed++;
 	if (!f->s)
 		return;
@@ -389,7 +401,7 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 		fork_go(f, now);
 		return;
 	}
-	f->over = true;
+	fork_over(f);
 	p->failed++;
 	if (err == ENOENT && !j->relay) {
 		known = users_find(p->access->users, f->aor) != NULL;
@@ -427,7 +439,7 @@ static void success(struct branch *b, const struct sip_msg *m, uint64_t now)
 		f->p->answered++;
 	f->won = true;
 	pass_on(f, m, now);         /* INVITE: every 2xx, RFC 3261 16.7 step 5 */
-	f->over = true;
+	fork_over(f);
 	cancel_rest(f, SL("Reason: SIP;cause=200;"
 			  "text=\"Call completed elsewhere\"\r\n"), now);
 }

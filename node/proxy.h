@@ -24,7 +24,7 @@ struct proxy {
 	struct fork *forks;               /**< all that live                  */
 	struct sip_msg tmp;               /**< for scanning a kept request    */
 
-	uint64_t forks_now;               /**< gauge                          */
+	uint64_t forks_now, forks_open;   /**< gauges: all; without a final answer */
 	uint64_t started, branches, cut, no_hop, flow_dead, lost, late;
 	uint64_t answered, failed, cancelled, relayed, acks_dropped;
 };

@@ -274,3 +274,110 @@ Test(core, rfc_4475_odd_credentials_are_challenged)
 	cr_expect(rig_final(r) == 401);
 	rig_free(r);
 }
+
+/* --- a 200 that waits for another node -------------------------------------- */
+
+#define A "<sip:a@example.com>"
+
+static void reg(struct rig *r, unsigned cseq)
+{
+	rig_req(r, "REGISTER", "sip:example.com", A, A, "c", cseq,
+		"Contact: <sip:a@h>\r\n");
+}
+
+Test(core, register_waits_until_another_node_has_the_contact)
+{
+	struct rig *r = rig_new(OPEN, "");
+
+	core_set_others(r->core, 2, r->now);
+	reg(r, 1);
+	cr_expect(rig_final(r) == -1);
+	cr_expect(core_open(r->core) == 1);
+	rig_pass(r, 20);
+	core_acked(r->core, store_seq(r->store) - 1, r->now);
+	cr_expect(rig_final(r) == -1);
+	core_acked(r->core, store_seq(r->store), r->now);
+	cr_expect(rig_final(r) == 200);
+	cr_expect(rig_count(r, "Contact") == 1);
+	cr_expect(core_open(r->core) == 0);
+	rig_free(r);
+}
+
+Test(core, register_does_not_wait_for_ever)
+{
+	struct rig *r = rig_new(OPEN "cluster = { ack_timeout = 150; };\n",
+				"");
+
+	core_set_others(r->core, 1, r->now);
+	reg(r, 1);
+	rig_pass(r, 149);
+	cr_expect(rig_final(r) == -1);
+	rig_pass(r, 1);
+	cr_expect(rig_final(r) == 200);
+	cr_expect(rig_stat(r, "node_registers_unacked_total", NULL) == 1);
+	rig_free(r);
+}
+
+Test(core, register_waits_only_for_living_nodes_and_for_changes)
+{
+	struct rig *r = rig_new(OPEN, "");
+
+	reg(r, 1);
+	cr_expect(rig_final(r) == 200, "alone");
+	core_set_others(r->core, 1, r->now);
+	rig_req(r, "REGISTER", "sip:example.com", A, A, "c", 2, "");
+	cr_expect(rig_final(r) == 200, "a fetch changes nothing");
+	reg(r, 3);
+	cr_expect(rig_final(r) == -1);
+	core_set_others(r->core, 0, r->now);
+	cr_expect(rig_final(r) == 200, "the last other one died");
+	core_set_others(r->core, 1, r->now);
+	reg(r, 4);                 /* still waiting at the end: no leak */
+	rig_free(r);
+}
+
+Test(core, every_waiting_register_gets_its_own_answer_in_order)
+{
+	struct rig *r = rig_new(OPEN, "");
+	uint64_t seq[3];
+	char id[8];
+
+	core_set_others(r->core, 1, r->now);
+	for (unsigned i = 0; i < 3; i++) {
+		(void)snprintf(id, sizeof(id), "c%u", i);
+		rig_req(r, "REGISTER", "sip:example.com", A, A, id, 1,
+			"Contact: <sip:a@h>\r\n");
+		seq[i] = store_seq(r->store);
+	}
+	core_acked(r->core, seq[1], r->now);
+	cr_expect(rig_final(r) == 200);
+	cr_expect_str_eq(rig_hdr(r, "Call-ID"), "c0");
+	cr_expect(rig_final(r) == 200);
+	cr_expect_str_eq(rig_hdr(r, "Call-ID"), "c1");
+	cr_expect(rig_final(r) == -1);
+	core_acked(r->core, seq[2], r->now);
+	cr_expect(rig_final(r) == 200);
+	rig_free(r);
+}
+
+Test(core, while_stopping_only_what_is_under_way_goes_on)
+{
+	struct rig *r = rig_new(OPEN, "");
+	struct rig_leg l;
+
+	cr_assert(rig_register(r, "bob", "<sip:bob@h>", "t", 1) == 200);
+	rig_req(r, "INVITE", "sip:bob@example.com", A, "<sip:bob@example.com>",
+		"c", 1, "");
+	rig_leg(r, &l, "INVITE");
+	core_stop(r->core);
+	cr_expect(core_open(r->core) == 1);
+	ping(r, "sip:127.0.0.11", "");
+	cr_expect(rig_take(r) == 200, "the edge would give the call up");
+	reg(r, 1);
+	cr_expect(rig_final(r) == 503);
+	rig_answer(r, &l, 200, "b", "");
+	cr_expect(rig_take(r) == 200);
+	cr_expect(core_open(r->core) == 0);
+	rig_leg_free(&l);
+	rig_free(r);
+}
