@@ -82,8 +82,11 @@ grep -vE '^(#|$)' "$lint/libc.txt" >"$tmp/allow"
 : >"$tmp/defs"
 : >"$tmp/uses"
 for d in base sip dispatcher cluster web sbc node ctl; do
-	set -- "$d"/*.o
-	[ -f "$1" ] || continue
+	set --
+	for o in "$d"/*.o; do	# not what a source that is gone left behind
+		[ ! -f "$o" ] || [ ! -f "$src/${o%.o}.c" ] || set -- "$@" "$o"
+	done
+	[ $# -gt 0 ] || continue
 	nm -A -g --defined-only "$@" 2>/dev/null | awk '{ sub(/:.*/, "", $1); print $1, $NF }' >>"$tmp/defs"
 	nm -A -u "$@" 2>/dev/null | awk '{ sub(/:.*/, "", $1); print $1, $NF }' >>"$tmp/uses"
 done
