@@ -192,9 +192,11 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	struct edge *e = c->e;
 
 	attempt_end(a);
+	blob_unref(a->answer);
+	a->answer = NULL;
 	/* a callee's 503 must not make the phone think that the edge is out
 	 * of order: RFC 3261 16.7 step 6 */
-	if (edge_pass_up(e, c->stxn, m, m->status == 503 ? 500 : 0, now)) {
+	if (edge_pass_up(e, c->stxn, m, m->status == 503 ? 500 : 0, NULL, now)) {
 		if (m->status < 300)
 			e->led.ghost++;
 		/* an answer that cannot be passed on is an answer still */
@@ -220,7 +222,7 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 	}
 	if (late) {
 		e->led.late_2xx++;
-		if (edge_pass_up(e, c->stxn, m, 0, now))
+		if (edge_pass_up(e, c->stxn, m, 0, NULL, now))
 			e->led.ghost++;
 		call_settle(c);
 		return;
@@ -228,7 +230,7 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 	heard(a, m, now);
 	if (m->status < 200) {
 		if (m->status > 100 && a->live)
-			(void)edge_pass_up(e, c->stxn, m, 0, now);
+			(void)edge_pass_up(e, c->stxn, m, 0, NULL, now);
 		return;
 	}
 	if (m->status == 503 && !a->egress && a->live) {
@@ -284,8 +286,40 @@ static enum disp_report report_of(enum fail_why why)
 	return DISP_SILENT;
 }
 
+/** Which of two final answers the caller should get: RFC 3261 16.7 step 6 */
+static bool better(uint16_t code, uint16_t than)
+{
+	if (!than || than / 100 == 2)
+		return !than;
+	if (code / 100 == 2 || code / 100 == 6)
+		return than / 100 != 6 || code / 100 == 2;
+	return than / 100 != 6 && code / 100 < than / 100;
+}
+
+/**
+ * The node of a lost attempt had been given answers of phones, or gets them
+ * now: pass the caller a 2xx at once, a failure when no branch is open.
+ * @return true when the caller has his final answer
+ */
+static bool salvage(struct attempt *a, uint64_t now)
+{
+	struct call *c = a->call;
+	struct edge *e = c->e;
+	struct sip_fault fault;
+
+	if (!a->answer || (a->code >= 300 && a->open))
+		return false;
+	if (sip_scan(&e->msg2, a->answer->p, a->answer->n, true, &fault) ||
+	    edge_pass_up(e, c->stxn, &e->msg2, a->code == 503 ? 500 : 0,
+			 NULL, now))
+		return false;
+	e->led.rescued++;
+	call_settle(c);
+	return true;
+}
+
 /** Ringing at phones when the node died. Other methods than INVITE wait for the
- *  phone's answer, which call_rescue() passes on; an INVITE is given up. */
+ *  phone's answer, see call_answered(); an INVITE is given up. */
 static void lost_ringing(struct attempt *a, enum fail_why why, uint64_t now)
 {
 	static const struct sl reason = {
@@ -294,7 +328,7 @@ static void lost_ringing(struct attempt *a, enum fail_why why, uint64_t now)
 	struct call *c = a->call;
 	struct edge *e = c->e;
 
-	if (stxn_method(c->stxn) != SIP_INVITE)
+	if (stxn_method(c->stxn) != SIP_INVITE && a->open)
 		return;
 	for (struct relay *r = a->relays; r; r = r->next)
 		if (r->ctxn)
@@ -327,7 +361,8 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 	if (!c->stxn || stxn_final(c->stxn))
 		return;
 	if (a->egress) {
-		lost_ringing(a, why, now);
+		if (!salvage(a, now))
+			lost_ringing(a, why, now);
 		return;
 	}
 	if (c->cancelled) {
@@ -344,33 +379,24 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 			     now - c->begin, now);
 }
 
-bool call_rescue(struct attempt *a, const struct sip_msg *m, uint64_t now)
+void call_answered(struct attempt *a, uint16_t code, struct blob *msg,
+		   uint64_t now)
 {
 	struct call *c = a->call;
 
-	if (!a->lost || !c->stxn || m->status < 200)
-		return false;
-	if (stxn_final(c->stxn)) {
-		if (m->meth != SIP_INVITE || m->status >= 300)
-			return false;
-		if (stxn_code(c->stxn) >= 300) {
-			c->e->led.ghost++;
-			return false;
-		}
+	if (a->open)
+		a->open--;
+	if (msg && better(code, a->code)) {
+		blob_unref(a->answer);
+		a->answer = blob_ref(msg);
+		a->code = code;
 	}
-	if (m->meth == SIP_INVITE && m->status >= 300)
-		return false;
-	if (edge_pass_up(c->e, c->stxn, m, 0, now))
-		return false;
-	c->e->led.rescued++;
-	call_settle(c);
-	return true;
-}
-
-void call_orphan(struct call *c, uint16_t code, uint64_t now)
-{
+	if (!a->lost || !c->stxn || stxn_final(c->stxn))
+		return;
 	/* 430 is between proxies: RFC 5626 11.1 */
-	call_reply(c, code == 430 ? 480 : code < 300 ? 500 : code, now);
+	if (!salvage(a, now) && !a->open)
+		call_reply(c, code == 430 ? 480 : code < 300 ? 500 : code,
+			   now);
 }
 
 void call_cancel(struct call *c, uint64_t now)
@@ -397,8 +423,10 @@ void call_add_relay(struct attempt *a, struct relay *r)
 	r->attempt = a;
 	r->next = a->relays;
 	a->relays = r;
-	if (a->egress < UINT16_MAX)
-		a->egress++;
+	if (a->egress == UINT16_MAX)
+		return;
+	a->egress++;
+	a->open++;
 }
 
 void call_del_relay(struct attempt *a, struct relay *r)

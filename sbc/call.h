@@ -51,8 +51,12 @@ struct attempt {
 	struct attempt *next;
 	struct ctxn *ctxn;
 	struct relay *relays;      /**< egress branches, not owned            */
+	struct blob *answer;       /**< best final answer of a branch, as
+					given to the node; NULL = none yet   */
+	uint16_t code;             /**< of answer                             */
 	uint16_t node;
 	uint16_t egress;           /**< branches ever opened                  */
+	uint16_t open;             /**< of these, without a final answer      */
 	bool live;                 /**< the one that may open branches        */
 	bool lost;                 /**< given up because the node failed      */
 	bool heard;                /**< the node has answered anything        */
@@ -82,11 +86,10 @@ void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now);
 void call_fail(struct attempt *a, enum fail_why why, uint64_t now);
 /** The client cancelled */
 void call_cancel(struct call *c, uint64_t now);
-/** A client answered a branch whose node has failed.
- *  @return true when the answer went to the caller */
-bool call_rescue(struct attempt *a, const struct sip_msg *m, uint64_t now);
-/** The last branch of a lost attempt failed: end the request */
-void call_orphan(struct call *c, uint16_t code, uint64_t now);
+/** A branch of a ended with this answer; msg: as built for the node (a
+ *  reference is taken), NULL = it has none. A lost attempt passes it on. */
+void call_answered(struct attempt *a, uint16_t code, struct blob *msg,
+		   uint64_t now);
 /** May this attempt open a branch? */
 bool call_gate(const struct attempt *a);
 void call_add_relay(struct attempt *a, struct relay *r);

@@ -155,6 +155,8 @@ void eobj_free(void *obj)
 	*o->pprev = o->next;
 	if (o->next)
 		o->next->pprev = o->pprev;
+	if (o->kind == EO_ATTEMPT)
+		blob_unref(((struct attempt *)(void *)o)->answer);
 	free(o);
 }
 
@@ -216,11 +218,13 @@ void edge_refuse(struct edge *e, const struct sip_msg *m, const struct flow *f,
 }
 
 int edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
-		 uint16_t code, uint64_t now)
+		 uint16_t code, struct blob **keep, uint64_t now)
 {
 	struct blob *b = edge_build_reply(e, m, s, code);
 	int err;
 
+	if (keep)
+		*keep = b ? blob_ref(b) : NULL;
 	if (!b)
 		return ENOMEM;
 	code = code ? code : m->status;

@@ -92,10 +92,11 @@ static inline bool edge_is_core(const struct edge *e, const struct flow *f)
 {
 	return e->lst[f->lst].core;
 }
-/** A response of m upstream on s, building it; code: 0 = as it is.
+/** A response of m upstream on s, building it; code: 0 = as it is. keep: gets
+ *  a reference of what was built, also when s did not take it; may be NULL.
  *  @return as stxn_forward() */
 int  edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
-		  uint16_t code, uint64_t now);
+		  uint16_t code, struct blob **keep, uint64_t now);
 
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
 
@@ -111,7 +112,6 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 			 uint64_t now);
 /** Its client cannot be reached (430), or did not answer (408) */
 void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now);
-void edge_relay_settle(struct relay *r);
 /* edge_probe.c */
 void edge_probe_start(struct edge *e, uint16_t node, uint32_t id,
 		      uint64_t now);

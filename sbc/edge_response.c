@@ -1,25 +1,16 @@
 /* edge_response.c - Pure. Responses of nodes and clients, timers, ends. */
 #include "sbc/edge_priv.h"
 
-void edge_relay_settle(struct relay *r)
+/** Its request has its final answer, or never will; once */
+static void settle(struct relay *r, uint16_t code, struct blob *msg,
+		   uint64_t now)
 {
-	if (r->settled || (r->stxn && !stxn_final(r->stxn)))
+	if (r->settled)
 		return;
 	r->settled = true;
 	r->e->pending--;
-}
-
-/** The attempt's node is gone too: its caller waits for this branch only */
-static void orphan_fail(struct relay *r, uint16_t code, uint64_t now)
-{
-	struct attempt *a = r->attempt;
-
-	if (!a || !a->lost || !a->call->stxn || stxn_final(a->call->stxn))
-		return;
-	for (struct relay *y = a->relays; y; y = y->next)
-		if (!y->settled)
-			return;
-	call_orphan(a->call, code, now);
+	if (r->attempt)
+		call_answered(r->attempt, code, msg, now);
 }
 
 void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now)
@@ -28,27 +19,22 @@ void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now)
 		stxn_reply(r->stxn, code,
 			   code == 430 ? SL("Flow Failed") : SL_NONE, SL_NONE,
 			   now);
-	edge_relay_settle(r);
-	orphan_fail(r, code, now);
+	settle(r, code, NULL, now);
 }
 
 void edge_relay_response(struct relay *r, const struct sip_msg *m,
 			 uint64_t now)
 {
 	struct edge *e = r->e;
+	struct blob *msg = NULL;
 
-	if (m->status == 100)
+	if (m->status == 100 || !r->stxn)
 		return;
-	if (r->attempt && call_rescue(r->attempt, m, now))
-		return;
-	if (!r->stxn)
-		return;
-	if (edge_pass_up(e, r->stxn, m, 0, now) && m->status >= 200)
+	if (edge_pass_up(e, r->stxn, m, 0, &msg, now) && m->status >= 200)
 		stxn_reply(r->stxn, 500, SL_NONE, SL_NONE, now);
-	if (m->status >= 200) {
-		edge_relay_settle(r);
-		orphan_fail(r, m->status, now);
-	}
+	if (m->status >= 200)
+		settle(r, m->status, msg, now);
+	blob_unref(msg);
 }
 
 static void got_response(struct edge *e, const struct txn_event *ev,
@@ -155,7 +141,7 @@ static void relay_gone(struct relay *r, const struct txn_event *ev,
 	}
 	if (r->stxn || r->ctxn)
 		return;
-	edge_relay_settle(r);
+	settle(r, 408, NULL, now);
 	if (r->attempt)
 		call_del_relay(r->attempt, r);
 	eobj_free(r);

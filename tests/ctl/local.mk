@@ -8,3 +8,9 @@ tests_ctl_test_ctl_SOURCES = \
 tests_ctl_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_ctl_test_ctl_LDADD = $(ctl_edgewise_LDADD) $(CRITERION_LIBS) -lpthread
 endif
+
+check_PROGRAMS += tests/ctl/keys
+tests_ctl_keys_SOURCES = tests/ctl/keys.c
+tests_ctl_keys_LDADD = $(ctl_edgewise_LDADD)
+TESTS += tests/ctl/shipped.sh
+EXTRA_DIST += tests/ctl/shipped.sh
