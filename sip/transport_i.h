@@ -17,6 +17,7 @@ enum {
 	TR_UDP_QUEUE = 4096,       /**< unsent datagrams per socket             */
 	TR_LOST_QUEUE = 1024,      /**< datagram errors not yet told            */
 	TR_BUCKETS = 4096,
+	TR_KEEP = 8192,            /**< input kept by an idle stream [bytes]    */
 	TR_ACCEPTS = 64,           /**< connections taken per turn              */
 	TR_READS = 4,              /**< reads of TR_RX_SIZE per turn and stream */
 	TR_ACCEPT_PAUSE = 100,     /**< when out of descriptors [ms]            */

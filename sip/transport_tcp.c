@@ -270,6 +270,18 @@ static bool frames(struct conn *c)
 	return false;
 }
 
+/** Nothing is under way: do not keep the room of the largest message */
+static void shrink(struct conn *c)
+{
+	struct frame *f = &c->frame;
+
+	if (f->in.cap <= TR_KEEP || f->first_at != UINT64_MAX || f->crlf ||
+	    f->start != f->in.n)
+		return;
+	frame_free(f);
+	frame_init(f, c->t->cf.max_msg);
+}
+
 /** @return bytes, 0 = nothing more now; kills the connection at its end */
 static size_t read_some(struct conn *c)
 {
@@ -306,6 +318,7 @@ static void tcp_read(struct conn *c)
 		}
 		if (!frames(c))
 			return;
+		shrink(c);
 		arm(c);
 		if (n < TR_RX_SIZE)
 			return;

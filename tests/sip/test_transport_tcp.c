@@ -52,6 +52,24 @@ Test(transport_tcp, two_messages_in_one_segment_are_two)
 	close(fd);
 }
 
+Test(transport_tcp, room_of_a_large_message_is_given_back)
+{
+	static char body[60001];
+	int fd, n;
+
+	tfx_start();
+	fd = peer_connect(&y.tcp_at);
+	n = snprintf(body, sizeof(body), "OPTIONS sip:a SIP/2.0\r\n"
+		     "Content-Length: 50000\r\n\r\n");
+	peer_send(fd, body, (size_t)n + 50000, NULL);
+	cr_assert(tfx_until(one));
+	cr_assert_eq(y.got.n, (size_t)n + 50000);
+	cr_assert_leq(y.t->all->frame.in.cap, TR_KEEP);
+	peer_send(fd, MSG, strlen(MSG), NULL);
+	cr_assert(tfx_until(two));
+	close(fd);
+}
+
 static void answer(const struct flow *f, struct sl msg)
 {
 	tfx_send(f, "SIP/2.0 200 OK\r\n\r\n");

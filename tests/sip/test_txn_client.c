@@ -471,3 +471,47 @@ Test(txn_client, lost_flow_gives_each_of_its_live_branches_once)
 	cr_assert(ctxn_zombie(c) && ctxn_zombie(again));
 	cr_assert_not(ctxn_zombie(udp));
 }
+
+static void give_up_the_others(struct ctxn *c, void *arg)
+{
+	struct ctxn **all = arg;
+	unsigned i;
+
+	cr_assert_not(ctxn_zombie(c));
+	for (i = 0; i < 4; i++) {
+		if (all[i] != c)
+			ctxn_abandon(all[i], x.now);
+	}
+	all[4] = c;
+}
+
+Test(txn_client, handler_may_abandon_branches_not_yet_visited)
+{
+	struct ctxn *all[5] = { NULL };
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		all[i] = fx_client(&x, SIP_INVITE, &x.tcp, NULL);
+	txnl_each_ctxn(x.t, &x.tcp, give_up_the_others, all);
+	cr_assert(all[4] && !ctxn_zombie(all[4]));
+	ctxn_abandon(all[4], x.now);
+	fx_run(&x, 40000);
+	cr_assert_eq(x.gone, 4);
+}
+
+Test(txn_client, abandoning_an_answered_branch_keeps_its_timers)
+{
+	struct ctxn *c = fx_client(&x, SIP_INVITE, &x.udp, NULL);
+	struct ctxn *d = fx_client(&x, SIP_INVITE, &x.udp, NULL);
+
+	fx_recv(&x, &x.udp, fx_resp(c, 486, NULL));
+	fx_recv(&x, &x.udp, fx_resp(d, 200, NULL));
+	fx_trace(&x);
+	fx_run(&x, 1000);
+	ctxn_abandon(c, x.now);
+	ctxn_abandon(d, x.now);
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(c, 486, NULL)), TXN_NONE);
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(d, 200, NULL)), TXN_LATE);
+	fx_run(&x, 40000);
+	fx_expect(&x, "1000>ACK 1000?LATE 32000-c 32000-c");
+}

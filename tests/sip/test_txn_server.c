@@ -353,7 +353,7 @@ Test(txn_server, cap_refuses_and_recovers)
 	char br[32];
 	unsigned i;
 
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 3000; i++) {
 		snprintf(br, sizeof(br), "z9hG4bK%u", i);
 		s = fx_server(&x, &x.tcp, fx_req("OPTIONS", br, NULL));
 		first = first ? first : s;
@@ -368,7 +368,7 @@ Test(txn_server, cap_refuses_and_recovers)
 	fx_drain(&x);
 	cr_assert_eq(stxn_alloc(&s, x.t, &m, &x.tcp, NULL, 0), 0);
 	/* the table has grown meanwhile: all are still found */
-	for (i = 1; i < 1000; i++) {
+	for (i = 1; i < 3000; i++) {
 		snprintf(br, sizeof(br), "z9hG4bK%u", i);
 		cr_assert_eq(fx_recv(&x, &x.tcp, fx_req("OPTIONS", br, NULL)),
 			     TXN_NONE);

@@ -1,5 +1,6 @@
 /* A proxy between phones, all three on transaction layers, with links that
- * lose, double and reorder datagrams: each request gets exactly one final
+ * lose, double and reorder datagrams (every fourth seed: streams, which only
+ * delay): each request gets exactly one final
  * answer, nothing leaks, each end is reported once. */
 #include "txn_fx.h"
 
@@ -32,17 +33,29 @@ struct sim {
 	struct outq q[SIDES];
 	struct pkt pkt[PKTS];
 	unsigned n, loss;
+	uint8_t tp;
+	uint64_t in_order[SIDES][SIDES];    /* TCP: time of the last */
 	struct call call[CALLS];
 	struct sip_msg m;
 };
 
-static struct flow flow_to(unsigned side)
+static struct flow flow_to(const struct sim *s, unsigned side)
 {
-	struct flow f = { .tp = TP_UDP };
+	struct flow f = { .tp = s->tp };
 
 	f.peer.af = 4;
 	f.peer.port = (uint16_t)(5060 + side);
 	return f;
+}
+
+static uint64_t arrival(struct sim *s, unsigned from, unsigned to)
+{
+	uint64_t at = s->now + 1 + rng_below(&s->r, 300);
+
+	if (s->tp == TP_TCP && at <= s->in_order[from][to])
+		at = s->in_order[from][to] + 1;
+	s->in_order[from][to] = at;
+	return at;
 }
 
 static void carry(struct sim *s, unsigned from)
@@ -55,7 +68,7 @@ static void carry(struct sim *s, unsigned from)
 		copies = rng_below(&s->r, 100) >= s->loss;
 		copies += copies && rng_below(&s->r, 100) < s->loss;
 		while (copies-- && s->n < PKTS) {
-			s->pkt[s->n].at = s->now + 1 + rng_below(&s->r, 300);
+			s->pkt[s->n].at = arrival(s, from, to);
 			s->pkt[s->n].to = to << 4 | from;
 			s->pkt[s->n++].b = blob_ref(o.blob);
 		}
@@ -80,7 +93,7 @@ static void request(struct sim *s, unsigned side, struct ctxn *c, unsigned i,
 {
 	const char *meth = sip_method_name(s->call[i].meth);
 	struct ctxn_timers tm = { .ring = 60000 };
-	struct flow f = flow_to(side + 1);
+	struct flow f = flow_to(s, side + 1);
 	char start[64], via[1024];
 	struct blob *b;
 
@@ -106,7 +119,7 @@ static struct blob *response(struct sim *s, struct stxn *st, unsigned i,
 static void got_request(struct sim *s, unsigned side, unsigned from, unsigned i)
 {
 	struct call *c = &s->call[i];
-	struct flow f = flow_to(from);
+	struct flow f = flow_to(s, from);
 	struct stxn *st;
 	char vias[1024];
 
@@ -212,7 +225,7 @@ static void poll_all(struct sim *s)
 
 static void arrive(struct sim *s, struct pkt p)
 {
-	struct flow f = flow_to(p.to & 15);
+	struct flow f = flow_to(s, p.to & 15);
 	struct sip_fault fault;
 	struct txn_event ev;
 	uint32_t i = 0;
@@ -295,7 +308,8 @@ static void start(struct sim *s, uint64_t seed)
 
 	memset(s, 0, sizeof(*s));
 	rng_seed(&s->r, seed);
-	s->loss = rng_below(&s->r, 40);
+	s->tp = seed % 4 ? TP_UDP : TP_TCP;
+	s->loss = s->tp == TP_UDP ? rng_below(&s->r, 40) : 0;
 	for (i = 0; i < SIDES; i++) {
 		cf.key[0] = (uint8_t)i;
 		cr_assert_eq(outq_init(&s->q[i], PKTS), 0);

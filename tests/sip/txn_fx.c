@@ -1,7 +1,7 @@
 #include "txn_fx.h"
 
 static const struct txn_conf conf = {
-	.t1 = 500, .t2 = 4000, .t4 = 5000, .max_server = 1000,
+	.t1 = 500, .t2 = 4000, .t4 = 5000, .max_server = 3000,
 	.max_client = 1000, .key = "0123456789abcdef0123456789abcde",
 };
 
