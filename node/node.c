@@ -17,7 +17,7 @@ enum {
 	STORE_BUDGET = 20000,        /* records looked at in one turn        */
 	GUARD = 10000,               /* [ms] of tombstones beyond max_expires */
 	TXQ_MAX = 16 << 20,          /* [bytes] unsent to one edge           */
-	STOP_WAIT = 5000,            /* [ms] for calls being set up          */
+	STOP_WAIT = 3000,            /* [ms] for calls being set up          */
 	SPARE_FDS = 128,
 };
 
