@@ -67,10 +67,26 @@ static void put_path(struct edge *e, const struct sip_msg *m,
 		buf_lit(&e->top, "Supported: path\r\n");
 }
 
+/** A datagram may lack Content-Length; on a stream it would swallow what
+ *  follows: RFC 3261 18.3 */
+static void put_length(struct edge *e, const struct sip_msg *m, struct buf *b)
+{
+	if (m->count[SIP_CONTENT_LENGTH])
+		return;
+	buf_lit(b, "Content-Length: ");
+	buf_u64(b, m->body.n);
+	buf_lit(b, "\r\n");
+	splice_end(&e->sp, buf_as_sl(b));
+}
+
 static struct blob *finish(struct edge *e)
 {
 	struct blob *b = NULL;
+	struct buf len;
+	char room[48];
 
+	buf_fixed(&len, room, sizeof(room));
+	put_length(e, e->sp.m, &len);
 	buf_reset(&e->out_buf);
 	if (!e->top.err && !splice_write(&e->sp, &e->out_buf))
 		b = blob_make(e->out_buf.p, e->out_buf.n);
