@@ -141,6 +141,8 @@ bool uri_equal(struct sl a, struct sl b)
 
 	if (uri_parse(&x, a) || uri_parse(&y, b) || x.scheme != y.scheme)
 		return false;
+	if (sl_eq(a, b))
+		return true;   /* also when a parameter is there twice */
 	if (x.scheme == URI_TEL || x.scheme == URI_OTHER)
 		return sl_ieq(x.scheme_txt, y.scheme_txt) &&
 		       sl_eq(sl_sub(a, x.scheme_txt.n, a.n),

@@ -25,3 +25,22 @@ tests_fuzz_fuzz_binding_SOURCES = tests/fuzz/fuzz_binding.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_binding_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_binding_LDADD = node/libnode.a sip/libsip.a base/libbase.a \
 	$(SODIUM_LIBS) $(SSL_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_scan tests/fuzz/fuzz_uri \
+	tests/fuzz/fuzz_via tests/fuzz/fuzz_frame tests/fuzz/fuzz_digest
+FUZZ_SIP = sip/libsip.a base/libbase.a $(SODIUM_LIBS) $(SSL_LIBS)
+tests_fuzz_fuzz_scan_SOURCES = tests/fuzz/fuzz_scan.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_scan_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_scan_LDADD = $(FUZZ_SIP)
+tests_fuzz_fuzz_uri_SOURCES = tests/fuzz/fuzz_uri.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_uri_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_uri_LDADD = $(FUZZ_SIP)
+tests_fuzz_fuzz_via_SOURCES = tests/fuzz/fuzz_via.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_via_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_via_LDADD = $(FUZZ_SIP)
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz_frame.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_frame_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_frame_LDADD = $(FUZZ_SIP)
+tests_fuzz_fuzz_digest_SOURCES = tests/fuzz/fuzz_digest.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_digest_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_digest_LDADD = $(FUZZ_SIP)
