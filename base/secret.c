@@ -63,64 +63,88 @@ int secret_open(uint8_t *out, const void *p, size_t n, const void *ad,
 		out, NULL, NULL, p, n, ad, adn, nonce, key) ? EBADMSG : 0;
 }
 
+void secret_hash128(uint8_t out[16], const uint8_t key[SECRET_KEY],
+		    const void *p, size_t n)
+{
+	(void)crypto_shorthash_siphashx24(out, p, n, key);
+}
+
 static const char b64[64] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* value + 1 of each character; 0 = none of the alphabet */
+static const uint8_t b64_val[256] = {
+	['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+	19, 20, 21, 22, 23, 24, 25, 26,
+	['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42,
+	43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
+	['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62,
+	['-'] = 63, ['_'] = 64,
+};
 
 void secret_b64(struct buf *b, const void *p, size_t n)
 {
 	const uint8_t *u = p;
 	size_t len = n / 3 * 4 + (n % 3 ? n % 3 + 1 : 0);
 	uint8_t *o = buf_room(b, len);
-	uint32_t acc = 0;
-	int bits = 0;
+	uint32_t v;
 
 	if (!o)
 		return;
-	for (size_t i = 0; i < n; i++) {
-		acc = acc << 8 | u[i];
-		for (bits += 8; bits >= 6; bits -= 6)
-			*o++ = (uint8_t)b64[acc >> (bits - 6) & 63];
+	for (; n >= 3; n -= 3, u += 3, o += 4) {
+		v = (uint32_t)u[0] << 16 | (uint32_t)u[1] << 8 | u[2];
+		o[0] = (uint8_t)b64[v >> 18];
+		o[1] = (uint8_t)b64[v >> 12 & 63];
+		o[2] = (uint8_t)b64[v >> 6 & 63];
+		o[3] = (uint8_t)b64[v & 63];
 	}
-	if (bits)
-		*o++ = (uint8_t)b64[acc << (6 - bits) & 63];
+	if (n) {
+		v = (uint32_t)u[0] << 16 | (n == 2 ? (uint32_t)u[1] << 8 : 0);
+		o[0] = (uint8_t)b64[v >> 18];
+		o[1] = (uint8_t)b64[v >> 12 & 63];
+		if (n == 2)
+			o[2] = (uint8_t)b64[v >> 6 & 63];
+	}
 	b->n += len;
-}
-
-static int b64_val(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
 int secret_unb64(uint8_t *out, size_t *np, struct sl s)
 {
-	uint32_t acc = 0;
-	size_t n = 0;
-	int bits = 0;
+	const uint8_t *p = (const uint8_t *)s.p, *end = p + s.n / 4 * 4;
+	size_t rest = s.n % 4, n = s.n / 4 * 3 + (rest ? rest - 1 : 0);
+	uint32_t v, bad = 0;
+	uint8_t a, b, c, d;
 
-	if (s.n % 4 == 1)
+	if (rest == 1)
 		return EBADMSG;
-	if (s.n / 4 * 3 + (s.n % 4 ? s.n % 4 - 1 : 0) > *np)
+	if (n > *np)
 		return ENOSPC;
-	for (size_t i = 0; i < s.n; i++) {
-		int v = b64_val(s.p[i]);
-
-		if (v < 0)
-			return EBADMSG;
-		acc = acc << 6 | (uint32_t)v;
-		bits += 6;
-		if (bits >= 8) {
-			bits -= 8;
-			out[n++] = (uint8_t)(acc >> bits);
-		}
+	for (; p < end; p += 4, out += 3) {
+		a = b64_val[p[0]];
+		b = b64_val[p[1]];
+		c = b64_val[p[2]];
+		d = b64_val[p[3]];
+		bad |= !a | !b | !c | !d;
+		v = (uint32_t)(a - 1) << 18 | (uint32_t)(b - 1) << 12 |
+		    (uint32_t)(c - 1) << 6 | (uint32_t)(d - 1);
+		out[0] = (uint8_t)(v >> 16);
+		out[1] = (uint8_t)(v >> 8);
+		out[2] = (uint8_t)v;
 	}
-	/* one text per value: spare bits must be zero */
-	if (acc & ((1u << bits) - 1))
+	if (rest) {
+		a = b64_val[p[0]];
+		b = b64_val[p[1]];
+		c = rest == 3 ? b64_val[p[2]] : 1;
+		bad |= !a | !b | !c;
+		v = (uint32_t)(a - 1) << 18 | (uint32_t)(b - 1) << 12 |
+		    (uint32_t)(c - 1) << 6;
+		out[0] = (uint8_t)(v >> 16);
+		if (rest == 3)
+			out[1] = (uint8_t)(v >> 8);
+		/* one text per value: spare bits must be zero */
+		bad |= v & (rest == 3 ? 0xff : 0xffff);
+	}
+	if (bad)
 		return EBADMSG;
 	*np = n;
 	return 0;

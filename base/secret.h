@@ -15,6 +15,9 @@ int  secret_init(void);                          /**< once; 0 or EIO       */
 void secret_random(void *p, size_t n);           /**< from the kernel      */
 /** SipHash-2-4 with the first 16 bytes of key: tables, branch checks */
 uint64_t secret_hash(const uint8_t key[SECRET_KEY], const void *p, size_t n);
+/** SipHash-2-4 with 128 bits of result */
+void secret_hash128(uint8_t out[16], const uint8_t key[SECRET_KEY],
+		    const void *p, size_t n);
 /** 16-byte MAC (BLAKE2b) */
 void secret_mac(uint8_t mac[16], const uint8_t key[SECRET_KEY],
 		const void *p, size_t n);
