@@ -17,6 +17,7 @@ static void names_init(struct edge *e)
 		struct buf b;
 
 		route_sentby_add(&e->rc, sl_cstr(l->sentby));
+		route_tail_add(&e->rc, l);
 		if (addr_is_any(&l->bound))
 			continue;
 		buf_fixed(&b, mem, sizeof(mem));

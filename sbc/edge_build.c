@@ -38,10 +38,7 @@ static void put_token_uri(struct edge *e, struct buf *b, uint16_t l,
 	buf_lit(b, "<sip:");
 	token_put(b, &e->keys, t, callid);
 	buf_chr(b, '@');
-	buf_str(b, e->lst[l].sentby);
-	buf_lit(b, ";transport=");
-	buf_str(b, tp_param(e->lst[l].tp));
-	buf_lit(b, ";lr");
+	route_tail_put(b, &e->lst[l]);
 }
 
 static void put_rr(struct edge *e, const struct flow *f, enum token_leg leg,

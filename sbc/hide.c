@@ -92,11 +92,9 @@ void hide_from_client(struct splice *s, const struct sip_msg *m,
 /** Element of a Record-Route that names us */
 static bool rr_ours(const struct route_conf *rc, struct sl elem)
 {
-	struct uri u;
-	bool lr;
+	struct sl user;
 
-	return !hop_route_parse(elem, &u, &lr) && route_is_ours(rc, &u) &&
-	       sl_isset(u.user);
+	return route_elem_ours(rc, elem, &user) && sl_isset(user);
 }
 
 /** One element of Record-Route [offsets in the message] */

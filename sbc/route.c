@@ -60,6 +60,70 @@ bool route_is_ours(const struct route_conf *rc, const struct uri *u)
 	return false;
 }
 
+void route_tail_put(struct buf *b, const struct listener *l)
+{
+	buf_str(b, l->sentby);
+	buf_lit(b, ";transport=");
+	buf_str(b, tp_param(l->tp));
+	buf_lit(b, ";lr");
+}
+
+void route_tail_add(struct route_conf *rc, const struct listener *l)
+{
+	struct route_tail *t = &rc->tail[rc->tailc];
+	struct buf b;
+
+	if (rc->tailc >= ROUTE_NAMES)
+		return;
+	buf_fixed(&b, t->t, sizeof(t->t));
+	route_tail_put(&b, l);
+	if (b.err)
+		return;
+	t->n = (uint16_t)b.n;
+	rc->tailc++;
+}
+
+/** "<sip:TOKEN@" and a tail of ours, to the letter; ";ob" is in Path only */
+static bool is_own_text(const struct route_conf *rc, struct sl elem,
+			struct sl *user)
+{
+	static const struct sl head = { "<sip:", 5 };
+	const char *at, *p, *end = elem.p + elem.n;
+
+	if (elem.n < 8 || end[-1] != '>' || memcmp(elem.p, head.p, head.n))
+		return false;
+	p = elem.p + head.n;
+	at = memchr(p, '@', (size_t)(end - p));
+	if (!at || at == p)
+		return false;
+	*user = sl_mk(p, (size_t)(at - p));
+	p = at + 1;
+	end--;
+	if (end - p > 3 && !memcmp(end - 3, ";ob", 3))
+		end -= 3;
+	for (uint32_t i = 0; i < rc->tailc; i++) {
+		const struct route_tail *t = &rc->tail[i];
+
+		if (t->n == end - p && !memcmp(t->t, p, t->n))
+			return true;
+	}
+	return false;
+}
+
+bool route_elem_ours(const struct route_conf *rc, struct sl elem,
+		     struct sl *user)
+{
+	struct uri u;
+	bool lr;
+
+	if (is_own_text(rc, elem, user))
+		return true;
+	if (hop_route_parse(elem, &u, &lr) || !route_is_ours(rc, &u))
+		return false;
+	*user = u.user;
+	return true;
+}
+
 static void refuse(struct route *r, uint16_t code, const char *why)
 {
 	r->to = ROUTE_REFUSE;
@@ -96,22 +160,21 @@ static void lead_read(struct lead *l, const struct route_conf *rc,
 		      const struct sip_msg *m)
 {
 	struct sip_iter it = { 0 };
-	bool leading = true, lr;
-	struct uri u;
+	bool leading = true;
+	struct sl user;
 
 	memset(l, 0, sizeof(*l));
 	if (!m->count[SIP_ROUTE])
 		return;
 	while (sip_iter(m, SIP_ROUTE, &it)) {
-		leading = leading && !hop_route_parse(it.val, &u, &lr) &&
-			  route_is_ours(rc, &u);
+		leading = leading && route_elem_ours(rc, it.val, &user);
 		if (!leading) {
 			l->others++;
 			continue;
 		}
 		l->n++;
-		if (sl_isset(u.user)) {
-			l->last = u.user;
+		if (sl_isset(user)) {
+			l->last = user;
 			l->tokens++;
 		}
 	}
@@ -201,17 +264,15 @@ void route_core(struct route *r, const struct route_conf *rc,
 		const struct sip_msg *m, const struct uri *ruri)
 {
 	struct sip_iter it = { 0 };
-	struct uri u;
-	bool lr;
+	struct sl user;
 
 	memset(r, 0, sizeof(*r));
 	if (sip_iter(m, SIP_ROUTE, &it) &&
-	    !hop_route_parse(it.val, &u, &lr) && route_is_ours(rc, &u) &&
-	    sl_isset(u.user)) {
+	    route_elem_ours(rc, it.val, &user) && sl_isset(user)) {
 		struct lead l;
 
 		r->strip = 1;
-		if (follow(r, rc, u.user, TOKEN_PATH, SL_NONE))
+		if (follow(r, rc, user, TOKEN_PATH, SL_NONE))
 			return;
 		/* a B2BUA in the pool, inside its dialog with a client */
 		r->misused = false;

@@ -18,9 +18,17 @@ struct route_name {
 	uint16_t port;
 };
 
+/** What stands behind the '@' of a URI that we wrote for a listener */
+struct route_tail {
+	char t[176];
+	uint16_t n;
+};
+
 struct route_conf {
 	struct route_name name[ROUTE_NAMES];
 	uint32_t namec;
+	struct route_tail tail[ROUTE_NAMES];
+	uint32_t tailc;
 	const struct token_keys *keys;    /**< borrowed                       */
 	const struct listener *lst;       /**< borrowed                       */
 	uint16_t lstc;
@@ -54,7 +62,15 @@ struct route {
 void route_name_add(struct route_conf *rc, struct sl host, uint16_t port);
 /** The same from "host[:port]" */
 void route_sentby_add(struct route_conf *rc, struct sl sentby);
+/** Entries we wrote for this listener end like this: they need no parsing */
+void route_tail_add(struct route_conf *rc, const struct listener *l);
+/** "SENTBY;transport=x;lr" of our own URIs */
+void route_tail_put(struct buf *b, const struct listener *l);
 bool route_is_ours(const struct route_conf *rc, const struct uri *u);
+/** Does a Route or Record-Route element name us? *user: its user part, which
+ *  may be unset */
+bool route_elem_ours(const struct route_conf *rc, struct sl elem,
+		     struct sl *user);
 
 /** A request from a client */
 void route_client(struct route *r, const struct route_conf *rc,

@@ -10,9 +10,9 @@
  *     u16  port, 4 or 16 bytes IP
  *     u64  hash of the Call-ID         record-route only
  *
- * On the wire: base64url(nonce, sealed form). The nonce is a MAC of the plain
- * form (as in SIV), so equal contents give equal tokens and nothing is drawn at
- * random per message.
+ * On the wire: base64url(nonce, sealed form). The nonce is a keyed hash of the
+ * plain form (as in SIV), so equal contents give equal tokens and nothing is
+ * drawn at random per message.
  */
 #include "sbc/token.h"
 #include "base/cur.h"
@@ -67,7 +67,7 @@ void token_put(struct buf *b, const struct token_keys *k,
 	if (t->kind == TOKEN_RR)
 		put_u64(&p, callid_hash(&k->cur, callid));
 
-	secret_mac(mac, k->cur.nonce, p.p, p.n);
+	secret_hash128(mac, k->cur.nonce, p.p, p.n);
 	memcpy(raw, mac, SECRET_NONCE);
 	secret_seal(raw + SECRET_NONCE, p.p, p.n, NULL, 0, raw, k->cur.seal);
 	secret_b64(b, raw, SECRET_NONCE + p.n + SECRET_TAG);
