@@ -18,4 +18,4 @@ tests_sip_test_sip_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
 tests_sip_test_sip_LDADD = sip/libsip.a base/libbase.a $(CONFIG_LIBS) \
 	$(SODIUM_LIBS) $(SSL_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
 endif
-EXTRA_DIST += $(srcdir)/tests/torture
+EXTRA_DIST += tests/torture
