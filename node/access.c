@@ -77,7 +77,6 @@ struct exam {
 	struct sl realm;
 	uint32_t algs;
 	struct auth_cred cred;
-	const struct sip_hdr *own;
 	uint64_t wall;
 };
 
@@ -131,7 +130,6 @@ static bool find_cred(struct exam *x)
 		if (!sl_ieq(x->cred.realm, x->realm)
 		    || !(x->algs & 1u << x->cred.alg))
 			continue;
-		x->own = h;
 		return true;
 	}
 	return false;
@@ -260,7 +258,7 @@ static void judge(struct exam *x, struct buf *extra,
 		return;
 	}
 	x->a->passed++;
-	v->own = x->own;
+	v->realm = x->cred.realm;
 	if (x->reg && !owns(aor, x->m->to))
 		refuse(x, v, "Not Your Address");
 	else if (!owns(aor, x->m->from)

@@ -38,7 +38,8 @@ const struct node_domain *access_domain(const struct access *a,
 struct access_verdict {
 	uint16_t code;                /**< 0 = may pass; else the answer     */
 	const char *why;              /**< literal: reason phrase            */
-	const struct sip_hdr *own;    /**< the credentials meant for us      */
+	struct sl realm;              /**< of the credentials that were right;
+					   in the message; unset = none      */
 };
 
 /**

@@ -174,11 +174,18 @@ static bool check_ready(struct ask *a)
 
 /* --- what is meant for the node itself --------------------------------------- */
 
+/* Of a dialog that a foreign proxy routed through us: the next hop is an edge,
+ * which checks its own token */
+static bool in_dialog(const struct ask *a)
+{
+	return sl_isset(a->m->to_tag) && a->hop_known;
+}
+
 static bool for_us(const struct ask *a)
 {
 	const struct core *c = a->c;
 
-	if (a->ruri.user.n || a->m->meth == SIP_REGISTER)
+	if (a->ruri.user.n || a->m->meth == SIP_REGISTER || in_dialog(a))
 		return false;
 	return names_us(c, &a->ruri) || access_domain(&c->access, a->ruri.host);
 }
@@ -231,8 +238,9 @@ static bool register_aor(struct ask *a, struct buf *aor)
 		refuse(a, 400, "To Is Not An Address Of Record", SL_NONE);
 		return false;
 	}
+	/* RFC 3261 10.3 step 5: valid for the domain that is asked */
 	if (!access_domain(&a->c->access, u.host)
-	    || !access_domain(&a->c->access, a->ruri.host)) {
+	    || (!a->c->cf->any_domain && !sl_ieq(u.host, a->ruri.host))) {
 		refuse(a, 404, "Domain Not Served", SL_NONE);
 		return false;
 	}
@@ -272,9 +280,9 @@ static void handle_register(struct ask *a)
 
 /* --- everything else ---------------------------------------------------------- */
 
-static void pass_on(struct ask *a, const struct sip_hdr *own)
+static void pass_on(struct ask *a, struct sl realm)
 {
-	struct proxy_job j = { .s = a->s, .m = a->m, .own = own,
+	struct proxy_job j = { .s = a->s, .m = a->m, .realm = realm,
 			       .own_routes = a->own_routes };
 	char mem[SIP_AOR_MAX];
 	struct buf aor;
@@ -296,7 +304,7 @@ static void relay(struct ask *a)
 	proxy_start(&a->c->proxy, &j, a->now, a->wall);
 }
 
-static bool may(struct ask *a, const struct sip_hdr **own)
+static bool may(struct ask *a, struct sl *realm)
 {
 	struct access_verdict v;
 	struct buf extra;
@@ -308,13 +316,13 @@ static bool may(struct ask *a, const struct sip_hdr **own)
 		refuse(a, v.code, v.why, extra.err ? SL_NONE
 		       : buf_as_sl(&extra));
 	buf_free(&extra);
-	*own = v.own;
+	*realm = v.realm;
 	return !v.code;
 }
 
 static void handle_request(struct ask *a)
 {
-	const struct sip_hdr *own;
+	struct sl realm;
 
 	if (!check_uri(a))
 		return;
@@ -324,7 +332,7 @@ static void handle_request(struct ask *a)
 		answer_us(a);
 		return;
 	}
-	if (!check_ready(a))
+	if (!in_dialog(a) && !check_ready(a))
 		return;
 	if (a->m->meth != SIP_REGISTER && a->m->maxfwd == 0) {
 		refuse(a, 483, "Too Many Hops", SL_NONE);
@@ -332,8 +340,7 @@ static void handle_request(struct ask *a)
 	}
 	if (!check_require(a, false))
 		return;
-	/* a dialog that a foreign proxy routed through us */
-	if (sl_isset(a->m->to_tag) && a->hop_known) {
+	if (in_dialog(a)) {
 		relay(a);
 		return;
 	}
@@ -341,12 +348,12 @@ static void handle_request(struct ask *a)
 		refuse(a, 404, "Domain Not Served", SL_NONE);
 		return;
 	}
-	if (!may(a, &own))
+	if (!may(a, &realm))
 		return;
 	if (a->m->meth == SIP_REGISTER)
 		handle_register(a);
 	else
-		pass_on(a, own);
+		pass_on(a, realm);
 }
 
 void core_request(struct core *c, const struct flow *f, uint64_t now,

@@ -16,6 +16,9 @@
 enum {
 	STORE_BUDGET = 20000,        /* records looked at in one turn        */
 	GUARD = 10000,               /* [ms] of tombstones beyond max_expires */
+	/* Contacts and tombstones: a phone that comes back from a new port each
+	 * time and unregisters leaves one an hour long */
+	PER_AOR = 512,
 	TXQ_MAX = 16 << 20,          /* [bytes] unsent to one edge           */
 	STOP_WAIT = 3000,            /* [ms] for calls being set up          */
 	SPARE_FDS = 128,
@@ -193,7 +196,7 @@ static void store_settings(const struct node *n, struct store_conf *sc)
 	*sc = (struct store_conf){
 		.node = n->id,
 		.max_records = max + max / 4 + 16,     /* and tombstones */
-		.max_per_aor = 2 * n->cf.registrar.max_contacts + 16,
+		.max_per_aor = PER_AOR,
 		.max_expires = n->cf.registrar.max_expires,
 		.guard = GUARD,
 	};

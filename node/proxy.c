@@ -43,10 +43,9 @@ static void fork_free(struct fork *f)
 	*f->pprev = f->next;
 	f->p->forks_now--;
 	fork_over(f);
-	if (f->set) {
-		loc_set_free(f->set);
-		free(f->set);
-	}
+	for (uint32_t i = 0; f->lc && i < f->n; i++)
+		free(f->lc[i].mem);
+	free(f->lc);
 	blob_unref(f->best_msg);
 	buf_free(&f->challenges);
 	free(f->v);
@@ -77,9 +76,9 @@ static struct fork *fork_new(struct proxy *p, const struct proxy_job *j)
 	f->invite = stxn_method(j->s) == SIP_INVITE;
 	f->relay = j->relay;
 	f->own_routes = j->own_routes;
-	if (j->own) {
-		f->own_from = j->own->off;
-		f->own_to = j->own->end;
+	if (j->realm.n) {
+		f->realm_from = (uint32_t)(j->realm.p - j->m->raw.p);
+		f->realm_to = f->realm_from + (uint32_t)j->realm.n;
 	}
 	if (j->aor.n <= sizeof(f->aor_mem)) {
 		if (j->aor.n)
@@ -342,31 +341,43 @@ static void fork_go(struct fork *f, uint64_t now)
 
 /* --- start ------------------------------------------------------------------ */
 
-static int targets(struct fork *f, uint64_t wall)
+/* A fork lives for half a minute: it keeps no more than its own targets */
+static int keep_targets(struct fork *f, struct loc_set *set)
 {
 	struct proxy *p = f->p;
+	uint32_t n = set->n;
 
-	f->set = malloc(sizeof(*f->set));
-	if (!f->set)
-		return ENOMEM;
-	if (location_get(p->loc, f->aor, wall, f->set))
-		return ENOMEM;
-	f->n = f->set->n;
-	if (f->n > p->cf->max_branches) {
-		p->cut += f->n - p->cf->max_branches;
-		f->n = p->cf->max_branches;
+	if (n > p->cf->max_branches) {
+		p->cut += n - p->cf->max_branches;
+		n = p->cf->max_branches;
 	}
-	if (!f->n)
+	if (!n)
 		return ENOENT;
-	f->v = calloc(f->n, sizeof(*f->v));
-	if (!f->v)
+	f->lc = calloc(n, sizeof(*f->lc));
+	f->v = calloc(n, sizeof(*f->v));
+	if (!f->lc || !f->v)
 		return ENOMEM;
-	for (uint32_t i = 0; i < f->n; i++) {
+	f->n = n;
+	for (uint32_t i = 0; i < n; i++) {
+		f->lc[i] = set->v[i];
+		set->v[i].mem = NULL;           /* ours now */
 		f->v[i].f = f;
-		f->v[i].lc = &f->set->v[i];
+		f->v[i].lc = &f->lc[i];
 	}
-	hold_spares(f, f->n);
+	hold_spares(f, n);
 	return 0;
+}
+
+static int targets(struct fork *f, uint64_t wall)
+{
+	struct loc_set set;
+	int err;
+
+	err = location_get(f->p->loc, f->aor, wall, &set);
+	if (!err)
+		err = keep_targets(f, &set);
+	loc_set_free(&set);
+	return err;
 }
 
 static int relay_target(struct fork *f, const struct proxy_job *j)

@@ -38,7 +38,7 @@ struct proxy_job {
 	struct stxn *s;
 	const struct sip_msg *m;
 	struct sl aor;                /**< canonical AoR of the Request-URI   */
-	const struct sip_hdr *own;    /**< credentials to take out, or NULL   */
+	struct sl realm;              /**< credentials for it are taken out; in m */
 	unsigned own_routes;          /**< leading Route elements naming us   */
 	bool relay;                   /**< in-dialog: follow the Route instead */
 };

@@ -36,13 +36,13 @@ struct fork {
 	bool forking;                 /**< inside fork_go()                   */
 	struct sl aor;                /**< in aor_mem                         */
 	char aor_mem[SIP_AOR_MAX];
-	uint32_t own_from, own_to;    /**< credentials to take out [offsets]  */
+	uint32_t realm_from, realm_to;    /**< in the request [offsets]       */
 	unsigned own_routes;
 	struct flow hop;              /**< relay: where to                    */
 	uint16_t best;                /**< best failure so far, 0 = none      */
 	struct blob *best_msg;        /**< as to be sent; NULL: made here     */
 	struct buf challenges;        /**< of all 401 and 407                 */
-	struct loc_set *set;
+	struct loc_contact *lc;       /**< n of them, NULL: relay             */
 	struct branch *v;
 	uint32_t n;
 };

@@ -3,6 +3,7 @@
  */
 #include "node/proxy_i.h"
 #include "base/secret.h"
+#include "sip/auth.h"
 #include "sip/hop.h"
 #include "sip/splice.h"
 #include <errno.h>
@@ -94,6 +95,21 @@ static void retarget(struct splice *s, const struct branch *b,
 	}
 }
 
+/* Credentials for the realm that we checked concern nobody behind us */
+static void strip_own(struct splice *s, const struct fork *f)
+{
+	const struct sip_msg *m = s->m;
+	struct sl realm = sl_sub(m->raw, f->realm_from, f->realm_to);
+	const struct sip_hdr *h = sip_hdr(m, SIP_PROXY_AUTHORIZATION);
+	struct auth_cred c;
+
+	for (; realm.n && h; h = sip_hdr_next(m, h)) {
+		if (!auth_cred_parse(&c, sip_val(m, h))
+		    && sl_ieq(c.realm, realm))
+			splice_del(s, h);
+	}
+}
+
 static struct blob *finish(struct splice *s)
 {
 	struct blob *msg = NULL;
@@ -124,8 +140,7 @@ struct blob *proxy_request(struct branch *b, const struct flow *hop)
 	buf_sl(&top, stxn_vias(f->s));
 	splice_del_all(&s, SIP_VIA);
 	retarget(&s, b, &top);
-	if (f->own_to)
-		splice_cut(&s, f->own_from, f->own_to, SL_NONE);
+	strip_own(&s, f);
 	if (!hop_maxfwd(&s, m, room) && !top.err) {
 		splice_top(&s, buf_as_sl(&top));
 		msg = finish(&s);

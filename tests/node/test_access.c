@@ -302,6 +302,14 @@ Test(access, calls_are_challenged_407_and_credentials_stay_here)
 	cr_expect(rig_count(r, "Proxy-Authorization") == 1);
 	cr_expect(rig_has(r, "elsewhere"));
 	rig_leg_free(&a);
+	call(r, ALICE, &l, "Proxy-Authorization: Digest username=\"alice\", "
+	     "realm=\"EXAMPLE.com\", nonce=\"n\", uri=\"sip:x\", "
+	     "response=\"00000000000000000000000000000000"
+	     "00000000000000000000000000000000\", algorithm=SHA-256, "
+	     "qop=auth, nc=00000001, cnonce=\"c\"\r\n");
+	rig_leg(r, &a, "INVITE");
+	cr_expect(rig_count(r, "Proxy-Authorization") == 0, "all of ours");
+	rig_leg_free(&a);
 	rig_free(r);
 }
 

@@ -21,7 +21,7 @@ static void cancel(struct rig *r, const char *more)
 
 static struct rig *with(const char *conf, unsigned n, const char *const *c)
 {
-	char text[256], tok[8];
+	char text[256], tok[16];
 	struct rig *r;
 
 	(void)snprintf(text, sizeof(text), "%s%s", OPEN, conf);
@@ -610,6 +610,10 @@ Test(proxy, in_dialog_requests_follow_their_route_to_an_edge)
 	rig_req(r, "BYE", "sip:bob@10.0.0.1", ALICE, BOB ";tag=b", "c", 3,
 		"Route: <sip:rr@192.0.2.50;lr>\r\n");
 	cr_expect(rig_final(r) == 404, "not to anywhere else");
+	rig_leg_free(&a);
+	rig_req(r, "BYE", "sip:127.0.0.11", ALICE, BOB ";tag=b", "c", 4,
+		"Route: <sip:rr@" EDGE ";transport=tcp;lr>\r\n");
+	rig_leg(r, &a, "BYE");
 	rig_leg_free(&a);
 	rig_free(r);
 }

@@ -368,6 +368,16 @@ Test(registrar, only_domains_it_serves)
 		4, "");
 	cr_expect(rig_final(r) == 400);
 	rig_free(r);
+	r = rig_new(OPEN "domains = ( \"example.com\", \"b.org\" );\n", "");
+	rig_req(r, "REGISTER", "sip:b.org", A, A, "c", 1, "");
+	cr_expect(rig_final(r) == 404, "not in that domain");
+	rig_req(r, "REGISTER", "sip:B.org", A, "<sip:alice@b.org>", "c", 1,
+		"Contact: <sip:a@h>\r\n");
+	cr_expect(rig_final(r) == 200);
+	rig_req(r, "REGISTER", "sip:example.com", A, A, "d", 1, "");
+	cr_expect(rig_final(r) == 200);
+	cr_expect(rig_count(r, "Contact") == 0, "another address of record");
+	rig_free(r);
 	r = rig_new(OPEN "domains = \"any\";\n", "");
 	rig_req(r, "REGISTER", "sip:other.org", A, "<sip:a@other.org>", "c",
 		1, "Contact: <sip:a@h>\r\n");
