@@ -134,8 +134,13 @@ static const char *via_params(struct via *v, const char *p, const char *e,
 		struct sl name, val = SL_NONE;
 		const char *q, *start = p;
 
-		if (*p != ';')
-			return NULL;
+		if (*p != ';') {
+			/* a line folded behind what the short cuts took */
+			p = chr_lws(p, e);
+			if (p < e && *p != ';' && *p != ',')
+				return NULL;
+			continue;
+		}
 		q = quick ? via_quick_param(v, p) : NULL;
 		if (q) {
 			p = q;
@@ -219,7 +224,7 @@ const char *via_scan(struct via *v, const char *p, const char *e,
 		return NULL;
 	if (quick)
 		q = via_quick_sent(v, p);
-	p = q ? q : via_sent(v, p, e, lim);
+	p = q ? chr_lws(q, e) : via_sent(v, p, e, lim);
 	if (!p)
 		return NULL;
 	q = via_params(v, p, e, lim, quick);

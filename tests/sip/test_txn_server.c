@@ -404,6 +404,7 @@ Test(txn_server, short_cut_through_the_via_gives_what_the_parser_gives)
 		"SIP/2.0/UDP a ;branch=x",
 		"SIP/2.0/UDP a;branch=x ;rport",
 		"SIP/2.0/UDP a;rport\r\n ;branch=x",
+		"SIP/2.0/UDP a.b.c.d:5060\r\n ;branch=x\r\n\t;rport",
 		"SIP / 2.0 / UDP a;branch=x",
 		"SIP/2.0/UDP\ta;branch=x",
 		"SIP/2.0/UDP  a;branch=x",
