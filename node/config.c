@@ -55,7 +55,8 @@ static const struct cfg_key domain_keys[] = {
 	  .names = names_, .reload = rl, .help = h }
 
 const struct cfg_key node_config_keys[] = {
-	STR("name", name, "n1", "unique in the cluster"),
+	{ .name = "name", .type = CFG_STR, .off = OFF(name), .min = 1,
+	  .max = NODE_NAME_MAX, .def = "n1", .help = "unique in the cluster" },
 	IP("sip.address", sip.address, "127.0.0.11",
 	   "our address for the edges"),
 	U32("sip.port", sip.port, 1, 65535, "5060", NULL,
@@ -223,8 +224,6 @@ static int cluster_peers(struct check *k, struct node_config *c)
 
 static void cross(struct check *k, struct node_config *c)
 {
-	if (!c->name[0])
-		cfg_err(k->errs, k->file, 0, "name", "must not be empty");
 	if (c->registrar.min_expires > c->registrar.max_expires)
 		cfg_err(k->errs, k->file, 0, "registrar.min_expires",
 			"%u is above max_expires = %u",
