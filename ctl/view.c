@@ -6,7 +6,7 @@
 #define CELL 40     /**< widest cell [bytes] */
 #define ROWS 512    /**< most lines of a table */
 
-enum cell { C_TEXT, C_NUM, C_AGE, C_US, C_CODE, C_DIFF };
+enum cell { C_TEXT, C_NUM, C_AGE, C_US, C_PROBE, C_CODE, C_DIFF };
 
 struct col {
 	const char *title;
@@ -22,7 +22,7 @@ static const struct col pool_cols[] = {
 	{ "ADMIN", C_TEXT, "admin" },
 	{ "SINCE", C_AGE, "since_ms" },
 	{ "PROBE", C_CODE, "probe.code" },
-	{ "PROBE RTT", C_US, "probe.rtt_us" },
+	{ "PROBE RTT", C_PROBE, "probe.rtt_us" },
 	{ "ANSWER", C_US, "rtt_us" },
 	{ "IN FLIGHT", C_NUM, "inflight" },
 	{ "PICKED", C_NUM, "picked" },
@@ -116,6 +116,13 @@ static void put_cell(struct buf *b, const struct col *c, const json_t *row)
 		else
 			buf_chr(b, '-');
 		break;
+	case C_PROBE:           /* the edge counts in ms: 0 is below one */
+		if (u)
+			buf_printf(b, "%.1fms", (double)u / 1000);
+		else
+			buf_str(b, json_integer_value(get(row, "probe.code"))
+				? "<1ms" : "-");
+		break;
 	case C_CODE:
 		if (u)
 			buf_u64(b, u);
@@ -156,8 +163,11 @@ static void put_row(struct buf *b, const struct grid *g,
 	for (size_t i = 0; i < COLS && cols[i].title; i++) {
 		bool right = cols[i].kind != C_TEXT && cols[i].kind != C_DIFF;
 
-		buf_printf(b, right ? "%*s%s" : "%-*s%s", (int)g->width[i],
-			   g->cell[i], cols[i + 1].title ? "  " : "\n");
+		bool last = !cols[i + 1].title;
+
+		buf_printf(b, right ? "%*s%s" : "%-*s%s",
+			   last && !right ? 0 : (int)g->width[i], g->cell[i],
+			   last ? "\n" : "  ");
 	}
 }
 
@@ -187,7 +197,7 @@ static const char *str(const json_t *o, const char *key)
 
 static bool put_head(struct buf *b, const json_t *o)
 {
-	json_int_t up = json_integer_value(json_object_get(o, "uptime_s"));
+	json_int_t up = json_integer_value(json_object_get(o, "uptime_ms"));
 	bool ready = json_is_true(json_object_get(o, "ready")) ||
 		!strcmp(str(o, "state"), "ready");
 
@@ -210,7 +220,7 @@ static bool put_head(struct buf *b, const json_t *o)
 	}
 	if (up > 0) {
 		buf_lit(b, ", up ");
-		put_age(b, (uint64_t)up * 1000);
+		put_age(b, (uint64_t)up);
 	}
 	buf_chr(b, '\n');
 	return ready;
@@ -277,9 +287,9 @@ static bool put_cluster(struct buf *b, const json_t *o, const json_t *c)
 	buf_str(b, synced ? ", synced" : ", NOT SYNCED");
 	buf_str(b, majority ? ", majority" : ", NO MAJORITY");
 	buf_printf(b, ", %lld contacts\n\n", (long long)
-		   json_integer_value(get(o, "registrar.contacts")));
-	put_table(b, member_cols, json_object_get(c, "nodes"));
-	return majority && synced && all_alive(json_object_get(c, "nodes"));
+		   json_integer_value(json_object_get(o, "contacts")));
+	put_table(b, member_cols, json_object_get(c, "members"));
+	return majority && synced && all_alive(json_object_get(c, "members"));
 }
 
 int view_status(struct buf *b, const json_t *o)

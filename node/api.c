@@ -81,7 +81,6 @@ static json_t *cluster_json(const struct node *n)
 		jsn_bool(o, "synced", v->synced);
 		jsn_bool(o, "majority", v->majority);
 		jsn_u64(o, "alive", v->alive);
-		jsn_u64(o, "members", v->members);
 		jsn_u64(o, "seq", v->seq);
 		jsn_u64(o, "acked", v->acked);
 		jsn_u64(o, "links", v->links_now);

@@ -117,7 +117,7 @@ static json_t *status(void *arg)
 	txt[why.n] = '\0';
 	jsn_str(o, "program", "edgewise-sbc");
 	jsn_str(o, "version", PACKAGE_VERSION);
-	jsn_u64(o, "uptime_s", (clk_now() - s->started) / 1000);
+	jsn_u64(o, "uptime_ms", clk_now() - s->started);
 	jsn_bool(o, "ready", ok);
 	jsn_str(o, "reason", txt);
 	jsn_u64(o, "pending", edge_pending(s->edge));

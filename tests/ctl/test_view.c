@@ -25,7 +25,7 @@ Test(view, edge_with_all_nodes_up_is_well)
 {
 	struct buf b;
 
-	cr_assert_eq(view(&b, "{" EDGE ",\"uptime_s\":3700,\"calls\":{"
+	cr_assert_eq(view(&b, "{" EDGE ",\"uptime_ms\":3700000,\"calls\":{"
 			  "\"saved\":4},\"pool\":[" UP "]}"), CTL_OK);
 	cr_assert_str_eq((char *)b.p,
 		"edgewise-sbc 1, ready, up 1h01m\n"
@@ -57,13 +57,13 @@ Test(view, exit_status_says_degraded)
 		  CTL_BAD },
 		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
 		  "\"cluster\":{\"state\":\"ready\",\"synced\":true,"
-		  "\"majority\":true,\"nodes\":[{\"health\":\"alive\"}]}}",
+		  "\"majority\":true,\"members\":[{\"health\":\"alive\"}]}}",
 		  CTL_OK },
 		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
-		  "\"cluster\":{\"majority\":true,\"nodes\":["
+		  "\"cluster\":{\"majority\":true,\"members\":["
 		  "{\"health\":\"dead\"}]}}", CTL_BAD },
 		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
-		  "\"cluster\":{\"nodes\":[{\"health\":\"alive\","
+		  "\"cluster\":{\"members\":[{\"health\":\"alive\","
 		  "\"users_differ\":true}]}}", CTL_BAD },
 		{ "{\"program\":\"edgewise-node\",\"state\":\"ready\","
 		  "\"cluster\":{\"majority\":false}}", CTL_BAD },
