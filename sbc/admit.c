@@ -34,21 +34,36 @@ static enum admit_verdict unsupported(struct admit *a, const struct sip_msg *m)
 	return refuse(a, m, 420, NULL);
 }
 
+/** Scheme and headers of the Request-URI; the scanner has judged the syntax
+ *  of the usual schemes, RFC 3261 19.1.1 forbids headers there: a Route hidden
+ *  in one must never come alive */
+static uint16_t judge_uri(const struct sip_msg *m)
+{
+	struct uri u;
+
+	if (sl_starts(m->ruri, SL("sip:")) &&
+	    !memchr(m->ruri.p, '?', m->ruri.n))
+		return 0;
+	if (uri_parse(&u, m->ruri))
+		return 400;
+	if (u.scheme == URI_OTHER)
+		return 416;
+	return sl_isset(u.headers) ? 400 : 0;
+}
+
 enum admit_verdict admit_request(struct admit *a, const struct admit_conf *cf,
 				 const struct sip_msg *m)
 {
+	uint16_t code;
+
 	a->code = 0;
 	a->phrase = a->extra = SL_NONE;
 	if (m->raw.n > cf->max_message)
 		return refuse(a, m, 513, NULL);
-	if (uri_parse(&a->ruri, m->ruri))
-		return refuse(a, m, 400, "Bad Request-URI");
-	if (a->ruri.scheme == URI_OTHER)
-		return refuse(a, m, 416, NULL);
-	/* RFC 3261 19.1.1: no headers in a Request-URI; a Route hidden there
-	 * must never come alive */
-	if (sl_isset(a->ruri.headers))
-		return refuse(a, m, 400, "Headers in Request-URI");
+	code = judge_uri(m);
+	if (code)
+		return refuse(a, m, code, code == 400 ? "Bad Request-URI" :
+							NULL);
 	if (m->maxfwd == 0)
 		return refuse(a, m, 483, NULL);
 	if (m->count[SIP_PROXY_REQUIRE])

@@ -19,7 +19,6 @@ struct admit {
 	uint16_t code;
 	struct sl phrase;    /**< SL_NONE = the standard one                  */
 	struct sl extra;     /**< header lines, in `room`                     */
-	struct uri ruri;     /**< parsed Request-URI, when ADMIT_OK           */
 	char room[512];
 };
 

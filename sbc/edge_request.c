@@ -204,9 +204,9 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 	struct route r;
 
 	if (core)
-		route_core(&r, &e->rc, m, &e->adm.ruri);
+		route_core(&r, &e->rc, m);
 	else
-		route_client(&r, &e->rc, m, &e->adm.ruri, f);
+		route_client(&r, &e->rc, m, f);
 	count_route(e, &r);
 	if (m->meth == SIP_ACK) {
 		pass_ack(e, m, f, &r);

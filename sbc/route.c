@@ -225,9 +225,17 @@ static void to_pool(struct route *r, const struct sip_msg *m, unsigned others)
 	r->key = route_key(m);
 }
 
+static bool options_to_us(const struct route_conf *rc,
+			  const struct sip_msg *m)
+{
+	struct uri u;
+
+	return m->meth == SIP_OPTIONS && !uri_parse(&u, m->ruri) &&
+	       !sl_isset(u.user) && route_is_ours(rc, &u);
+}
+
 void route_client(struct route *r, const struct route_conf *rc,
-		  const struct sip_msg *m, const struct uri *ruri,
-		  const struct flow *src)
+		  const struct sip_msg *m, const struct flow *src)
 {
 	bool in_dialog = sl_isset(m->to_tag);
 	struct lead l;
@@ -252,8 +260,7 @@ void route_client(struct route *r, const struct route_conf *rc,
 		refuse(r, 481, NULL);
 		return;
 	}
-	if (m->meth == SIP_OPTIONS && !sl_isset(ruri->user) && !l.others &&
-	    route_is_ours(rc, ruri)) {
+	if (!l.others && options_to_us(rc, m)) {
 		r->to = ROUTE_LOCAL;
 		return;
 	}
@@ -261,7 +268,7 @@ void route_client(struct route *r, const struct route_conf *rc,
 }
 
 void route_core(struct route *r, const struct route_conf *rc,
-		const struct sip_msg *m, const struct uri *ruri)
+		const struct sip_msg *m)
 {
 	struct sip_iter it = { 0 };
 	struct sl user;
@@ -282,8 +289,7 @@ void route_core(struct route *r, const struct route_conf *rc,
 		    follow(r, rc, l.last, TOKEN_RR, m->callid))
 			return;
 	}
-	if (m->meth == SIP_OPTIONS && !sl_isset(ruri->user) &&
-	    !m->count[SIP_ROUTE] && route_is_ours(rc, ruri)) {
+	if (!m->count[SIP_ROUTE] && options_to_us(rc, m)) {
 		r->to = ROUTE_LOCAL;
 		return;
 	}

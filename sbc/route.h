@@ -74,11 +74,10 @@ bool route_elem_ours(const struct route_conf *rc, struct sl elem,
 
 /** A request from a client */
 void route_client(struct route *r, const struct route_conf *rc,
-		  const struct sip_msg *m, const struct uri *ruri,
-		  const struct flow *src);
+		  const struct sip_msg *m, const struct flow *src);
 /** A request from a node */
 void route_core(struct route *r, const struct route_conf *rc,
-		const struct sip_msg *m, const struct uri *ruri);
+		const struct sip_msg *m);
 
 /** Key of the pool: the same for a phone's REGISTER and calls to it */
 uint64_t route_key(const struct sip_msg *m);

@@ -169,15 +169,13 @@ TestSuite(route, .init = route_init);
 
 static struct route go(const char *line, const char *extra, bool core)
 {
-	struct uri u;
 	struct route r;
 
 	(void)msg(line, extra);
-	cr_assert_eq(uri_parse(&u, m.ruri), 0);
 	if (core)
-		route_core(&r, &rc, &m, &u);
+		route_core(&r, &rc, &m);
 	else
-		route_client(&r, &rc, &m, &u, &fa);
+		route_client(&r, &rc, &m, &fa);
 	return r;
 }
 
