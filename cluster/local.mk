@@ -29,5 +29,7 @@ cluster_libcluster_a_SOURCES = \
 	cluster/tlv.h \
 	cluster/stream.c \
 	cluster/stream.h \
+	cluster/stream_sock.c \
+	cluster/stream_sock.h \
 	cluster/wire.c \
 	cluster/wire.h

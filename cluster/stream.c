@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "cluster/tls.h"
 #include "cluster/stream.h"
+#include "cluster/stream_sock.h"
 
 #define READ_PIECE 16384
 #define READ_TURN 262144       /* from one peer in one turn [bytes] */
@@ -133,16 +134,6 @@ static int watch(struct stream *c, int flags)
 	return nfd_alloc(&c->nfd, c->fd, flags, event, c);
 }
 
-static void set_options(const struct streams *t, int fd)
-{
-	int on = 1;
-	unsigned int ut = t->cf.user_timeout;
-
-	/* Failing to set them only makes a lost peer be seen later */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ut, sizeof(ut));
-}
-
 static struct stream *conn_new(struct streams *t, int fd,
 			      const struct addr *peer, int target)
 {
@@ -163,7 +154,7 @@ static struct stream *conn_new(struct streams *t, int fd,
 	c->next = t->conns;
 	t->conns = c;
 	t->st.conns++;
-	set_options(t, fd);
+	stream_sock_tune(fd, t->cf.user_timeout);
 	return c;
 }
 
@@ -415,37 +406,6 @@ static void incoming(int flags, void *arg)
 
 /* --- for the user ---------------------------------------------------------------- */
 
-static int local_socket(const struct addr *a, bool listening, int *fdp)
-{
-	struct sockaddr_storage ss;
-	struct addr at = *a;
-	socklen_t n;
-	int on = 1, fd, err;
-
-	fd = socket(a->af == 6 ? AF_INET6 : AF_INET,
-		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return errno;
-	if (!listening)
-		at.port = 0;
-	n = net_to_sockaddr(&ss, &at);
-	/* Without it a restart within a minute finds the port busy */
-	if (listening &&
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
-		goto fail;
-	if ((listening || !addr_is_any(a)) &&
-	    bind(fd, (struct sockaddr *)&ss, n))
-		goto fail;
-	if (listening && listen(fd, 128))
-		goto fail;
-	*fdp = fd;
-	return 0;
-fail:
-	err = errno;
-	close(fd);
-	return err;
-}
-
 int streams_dial(struct streams *t, const struct addr *a, int target)
 {
 	struct sockaddr_storage ss;
@@ -458,7 +418,7 @@ int streams_dial(struct streams *t, const struct addr *a, int target)
 		memset(&from, 0, sizeof(from));
 		from.af = a->af;
 	}
-	err = local_socket(&from, false, &fd);
+	err = stream_sock_open(&from, false, &fd);
 	if (err)
 		return err;
 	n = net_to_sockaddr(&ss, a);
@@ -576,7 +536,7 @@ static int open_listener(struct streams *t)
 	struct sockaddr_storage ss;
 	socklen_t n = sizeof(ss);
 	struct addr a;
-	int err = local_socket(&t->cf.addr, true, &t->fd);
+	int err = stream_sock_open(&t->cf.addr, true, &t->fd);
 
 	if (err)
 		return err;
