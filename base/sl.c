@@ -10,7 +10,7 @@ static inline uint8_t low(uint8_t c)
 static bool ieq(const char *a, const char *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (low((uint8_t)a[i]) != low((uint8_t)b[i]))
+		if (a[i] != b[i] && low((uint8_t)a[i]) != low((uint8_t)b[i]))
 			return false;
 	}
 	return true;

@@ -120,6 +120,47 @@ static inline char chr_low(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/** First of three characters in [p, e), or e */
+static inline const char *chr_find3(const char *p, const char *e, char a,
+				    char b, char c)
+{
+#ifdef __SSE2__
+	while (e - p >= 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)p);
+		int m = _mm_movemask_epi8(_mm_or_si128(
+			_mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(a)),
+				     _mm_cmpeq_epi8(x, _mm_set1_epi8(b))),
+			_mm_cmpeq_epi8(x, _mm_set1_epi8(c))));
+
+		if (m)
+			return p + __builtin_ctz((unsigned)m);
+		p += 16;
+	}
+#endif
+	while (p < e && *p != a && *p != b && *p != c)
+		p++;
+	return p;
+}
+
+/** First c in [p, e), or e; for short distances quicker than memchr() */
+static inline const char *chr_find(const char *p, const char *e, char c)
+{
+#ifdef __SSE2__
+	while (e - p >= 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)p);
+		int m = _mm_movemask_epi8(
+			_mm_cmpeq_epi8(x, _mm_set1_epi8(c)));
+
+		if (m)
+			return p + __builtin_ctz((unsigned)m);
+		p += 16;
+	}
+#endif
+	while (p < e && *p != c)
+		p++;
+	return p;
+}
+
 /** First byte below 0x20 in [p, e), or e */
 static inline const char *chr_ctl(const char *p, const char *e)
 {

@@ -79,14 +79,14 @@ static int frame_head(struct frame *f)
 	const uint8_t *b = f->in.p;
 
 	while (f->scan < f->in.n) {
-		const uint8_t *q = memchr(b + f->scan, '\n', f->in.n - f->scan);
-		size_t i;
+		const char *e = (const char *)b + f->in.n;
+		size_t i = f->in.n - (size_t)(e - chr_find(
+			(const char *)b + f->scan, e, '\n'));
 
-		if (!q) {
-			f->scan = f->in.n;
+		if (i == f->in.n) {
+			f->scan = i;
 			return EAGAIN;
 		}
-		i = (size_t)(q - b);
 		f->scan = i + 1;
 		if (i == f->start || b[i - 1] != '\r')
 			return EBADMSG;
@@ -105,6 +105,8 @@ static struct sl frame_len_line(const char *p, const char *e)
 	const char *q = chr_run(p, e, CHR_TOKEN);
 	struct sl name = sl_mk(p, (size_t)(q - p));
 
+	if (name.n != 14 && name.n != 1)
+		return SL_NONE;
 	while (q < e && (*q == ' ' || *q == '\t'))
 		q++;
 	if (q == e || *q != ':' || (!sl_ieq(name, SL("Content-Length")) &&
@@ -121,13 +123,13 @@ static int frame_len(struct sl head, uint32_t *lenp, const char **why)
 	bool have = false;
 
 	while (p < e) {
-		const char *q = memchr(p, '\n', (size_t)(e - p)), *l = p;
+		const char *q = chr_find(p, e, '\n'), *l = p;
 		struct sl val;
 		uint32_t len;
 
-		while (q && q + 1 < e && (q[1] == ' ' || q[1] == '\t'))
-			q = memchr(q + 1, '\n', (size_t)(e - q - 1));
-		p = q ? q + 1 : e;
+		while (q + 1 < e && (q[1] == ' ' || q[1] == '\t'))
+			q = chr_find(q + 1, e, '\n');
+		p = q < e ? q + 1 : e;
 		if ((*l | 0x20) != 'c' && (*l | 0x20) != 'l')
 			continue;
 		val = frame_len_line(l, p);

@@ -3,7 +3,6 @@
 
 #include "sip/chr.h"
 #include "sip/hop.h"
-#include "sip/scan_in.h"
 
 void hop_via_put(struct buf *b, uint8_t tp, const char *sentby,
 		 struct sl branch, bool alias)
@@ -76,19 +75,16 @@ static const char *put_until(struct buf *b, const char *p, struct sl cut,
 }
 
 /* the top via-parm with what we know of its sender; returns its end */
-static const char *put_top_via(struct buf *b, const char *p, const char *e,
-			       const char *lim, const struct addr *src)
+static const char *put_top_via(struct buf *b, const struct via *v,
+			       const char *p, const struct addr *src)
 {
 	struct sl cut[2], t;
-	struct via v;
-	const char *end = via_scan(&v, p, e, lim);
+	const char *end = v->sentby.p + v->sentby.n;
 
-	if (!end) {
-		hop_put_flat(b, sl_mk(p, (size_t)(e - p)));
-		return e;
-	}
-	cut[0] = v.rport_txt;
-	cut[1] = v.received_txt;
+	if (sl_isset(v->params))
+		end = v->params.p + v->params.n;
+	cut[0] = v->rport_txt;
+	cut[1] = v->received_txt;
 	if (cut[0].n && cut[1].n && cut[0].p > cut[1].p) {
 		t = cut[0];
 		cut[0] = cut[1];
@@ -111,7 +107,9 @@ void hop_vias_put(struct buf *b, const struct sip_msg *m,
 		return;
 	e = m->raw.p + h->ve;
 	buf_lit(b, "Via: ");
-	p = put_top_via(b, m->raw.p + h->vs, e, m->raw.p + m->raw.n, src);
+	p = m->raw.p + h->vs;
+	if (m->top.tp.n)
+		p = put_top_via(b, &m->top, p, src);
 	if (p < e)
 		hop_put_flat(b, sl_mk(p, (size_t)(e - p)));
 	buf_lit(b, "\r\n");

@@ -11,28 +11,16 @@
 #include "sip/splice.h"
 #include "sip/uri.h"
 
-struct via {
-	struct sl tp;         /**< "UDP"                                         */
-	struct sl sentby;     /**< host[:port]                                   */
-	struct sl host;
-	uint16_t port;        /**< 0 = none given                                */
-	struct sl branch;     /**< unset = none (RFC 2543)                       */
-	struct sl received;
-	struct sl received_txt, rport_txt; /**< these parameters with their ';'  */
-	bool rport;           /**< parameter there                               */
-	bool rport_set;       /**< with a value                                  */
-	bool alias;
-	struct sl params;
-};
-
 #define SIP_COOKIE "z9hG4bK"
 
 /** Parse one via-parm. @return 0 or EBADMSG */
 int via_parse(struct via *v, struct sl s);
-/** Top Via of m. @return 0, ENOENT, EBADMSG */
+/** Top Via of m, as m->top has it. @return 0, ENOENT, EBADMSG */
 int via_top(const struct sip_msg *m, struct via *v);
 /** n-th via-parm (0 = top) over all Via headers */
 int via_nth(const struct sip_msg *m, unsigned n, struct via *v);
+/** All via-parms in turn; it = { 0 } at first. False = no more, or a bad one */
+bool via_next(const struct sip_msg *m, struct sip_iter *it, struct via *v);
 
 /** "Via: SIP/2.0/TCP sentby;branch=...;rport[;alias]\r\n" */
 void hop_via_put(struct buf *b, uint8_t tp, const char *sentby,
@@ -67,17 +55,6 @@ void hop_reply_vias(struct splice *s, struct sl vias);
  * @return 0, or ELOOP when it is 0 already (answer 483)
  */
 int hop_maxfwd(struct splice *s, const struct sip_msg *m, char room[32]);
-
-/**
- * RFC 3261 16.3, what every proxy refuses: 416 scheme we cannot route (and no
- * Route), 483 Max-Forwards 0, 420 Proxy-Require, 400 REGISTER of a contact with
- * ?headers. Not for requests that end here (OPTIONS to us).
- * @param extra gets complete header lines for the answer (420: Unsupported)
- * @param why   phrase, NULL = the standard one
- * @return 0 = forward it, else the code; an ACK is dropped instead
- */
-uint16_t hop_policy(const struct sip_msg *m, struct buf *extra,
-		    const char **why);
 
 /** A header value as one line: each fold, and any CR or LF, becomes a blank */
 void hop_put_flat(struct buf *b, struct sl val);

@@ -11,7 +11,6 @@ sip_libsip_a_SOURCES = \
 	sip/frame.h \
 	sip/hop.c \
 	sip/hop.h \
-	sip/hop_policy.c \
 	sip/scan.c \
 	sip/scan.h \
 	sip/scan_hdr.c \

@@ -43,6 +43,21 @@ struct sip_hdr {
 	uint32_t end;             /**< past the CRLF of the last line      */
 };
 
+/** One via-parm, see sip/hop.h */
+struct via {
+	struct sl tp;         /**< "UDP"                                         */
+	struct sl sentby;     /**< host[:port]                                   */
+	struct sl host;
+	uint16_t port;        /**< 0 = none given                                */
+	struct sl branch;     /**< unset = none (RFC 2543)                       */
+	struct sl received;
+	struct sl received_txt, rport_txt; /**< these parameters with their ';'  */
+	bool rport;           /**< parameter there                               */
+	bool rport_set;       /**< with a value                                  */
+	bool alias;
+	struct sl params;
+};
+
 /** A scanned message. Borrowed: valid while the scanned bytes live. */
 struct sip_msg {
 	struct sl raw;            /**< exactly this message (body included)  */
@@ -53,6 +68,7 @@ struct sip_msg {
 	struct sl ruri;           /**< request only                          */
 	uint16_t status;          /**< response only                         */
 	struct sl reason;
+	struct via top;               /**< top via-parm; .tp.n 0 = none, or bad */
 	struct sl callid;
 	uint32_t cseq;
 	struct sl from, to;           /**< header values                     */

@@ -7,36 +7,32 @@
 
 enum { CSEQ_MAX = 0x7fffffff };   /* RFC 3261 8.1.1.5 */
 
+/* the ',' that ends the element at p, e = none does */
+static const char *elem_end(const char *p, const char *e)
+{
+	for (;;) {
+		p = chr_find3(p, e, ',', '<', '"');
+		if (p == e || *p == ',')
+			return p;
+		if (*p == '<')
+			p = memchr(p, '>', (size_t)(e - p));
+		else
+			p = chr_quoted(p, e);
+		if (!p)
+			return e;
+	}
+}
+
 bool scan_elem(struct sl *rest, struct sl *elem)
 {
-	const char *p = rest->p, *e, *q;
-	bool angle = false;
+	const char *e, *q;
 
 	if (!rest->n)
 		return false;
-	e = p + rest->n;
-	q = memchr(p, ',', rest->n);
-	if (q) {
-		for (q = p; q < e && (angle || *q != ','); q++) {
-			if (angle) {
-				angle = *q != '>';
-			} else if (*q == '<') {
-				angle = true;
-			} else if (*q == '"') {
-				q = chr_quoted(q, e);
-				if (!q)
-					break;
-				q--;
-			}
-		}
-	}
-	if (!q || q >= e) {
-		*elem = sl_trim(*rest);
-		*rest = SL_NONE;
-		return true;
-	}
-	*elem = sl_trim(sl_mk(p, (size_t)(q - p)));
-	*rest = sl_mk(q + 1, (size_t)(e - q - 1));
+	e = rest->p + rest->n;
+	q = elem_end(rest->p, e);
+	*elem = sl_trim(sl_mk(rest->p, (size_t)(q - rest->p)));
+	*rest = q < e ? sl_mk(q + 1, (size_t)(e - q - 1)) : SL_NONE;
 	return true;
 }
 
@@ -49,14 +45,16 @@ static inline bool scan_ahead(const struct scan *s, const char *e)
 /* Every list here: elements parted by ',', none of them empty */
 static const char *scan_via(struct scan *s, const char *p, const char *e)
 {
-	struct via v;
+	struct via low, *v = s->vias ? &low : &s->m->top;
 
-	for (;;) {
-		p = via_scan(&v, chr_lws(p, e), e, s->lim);
-		if (!p)
+	for (;; v = &low) {
+		p = via_scan(v, chr_lws(p, e), e, s->lim);
+		if (!p) {
+			v->tp = SL_NONE;
 			return "Bad Via";
-		if (!s->vias++ && s->m->req && v.branch.n == 7 &&
-		    sl_ieq(v.branch, SL(SIP_COOKIE)))
+		}
+		if (!s->vias++ && s->m->req && v->branch.n == 7 &&
+		    sl_ieq(v->branch, SL(SIP_COOKIE)))
 			return "Empty Via Branch";
 		if (s->vias > SIP_MAX_VIAS)
 			return "Too Many Vias";
@@ -69,30 +67,35 @@ static const char *scan_via(struct scan *s, const char *p, const char *e)
 static bool scan_addrs(struct scan *s, bool route, const char *p,
 		       const char *e)
 {
+	bool quick = scan_ahead(s, e);
 	struct name_addr na;
 	struct uri u;
+	const char *q;
 
 	for (;;) {
-		p = name_addr_scan(&na, &u, NULL, p, e, s->lim);
-		if (!p || (route && !na.brackets))
-			return false;
+		q = quick ? quick_addr(p, e) : NULL;
+		if (!q || (q != e && *q != ',')) {
+			q = name_addr_scan(&na, &u, NULL, p, e, s->lim);
+			if (!q || (route && !na.brackets))
+				return false;
+		}
+		p = q;
 		if (p++ == e)
 			return true;
+		while (p < e && *p == ' ')
+			p++;
 	}
 }
 
 static const char *scan_contact(struct scan *s, const char *p, const char *e)
 {
-	if ((scan_ahead(s, e) && quick_addr(p, e) == e) ||
-	    (e - p == 1 && *p == '*'))
+	if (e - p == 1 && *p == '*')
 		return NULL;
 	return scan_addrs(s, false, p, e) ? NULL : "Bad Contact";
 }
 
 static const char *scan_route(struct scan *s, const char *p, const char *e)
 {
-	if (scan_ahead(s, e) && quick_addr(p, e) == e)
-		return NULL;
 	return scan_addrs(s, true, p, e) ? NULL : "Bad Route";
 }
 

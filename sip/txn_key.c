@@ -64,53 +64,11 @@ static uint64_t hash2(const struct txnl *t, struct sl a, struct sl b)
 		3 * secret_hash(t->cf.key, b.p, b.n);
 }
 
-/**
- * Branch and sent-by of the top Via, which the scanner has found right: the
- * common form (one line, no blanks inside, nothing quoted) is cut at its
- * semicolons, any other one is parsed.
- */
+/** Branch and sent-by of the top Via */
 void txn_via(const struct sip_msg *m, struct sl *branch, struct sl *sentby)
 {
-	const struct sip_hdr *h = sip_hdr(m, SIP_VIA);
-	const char *p, *e, *q;
-	struct via v;
-	struct sl val;
-
-	*branch = *sentby = SL_NONE;
-	if (!h)
-		return;
-	val = sip_val(m, h);
-	p = val.p;
-	e = p + sl_chr(val, ',');
-	q = val.n > 12 ? memchr(p + 8, ' ', 5) : NULL;
-	if (!q || memcmp(p, "SIP/2.0/", 8))
-		goto parse;
-
-	p = q + 1;
-	q = memchr(p, ';', (size_t)(e - p));
-	*sentby = sl_mk(p, (size_t)((q ? q : e) - p));
-	if (memchr(p, ' ', (size_t)(e - p)) ||
-	    memchr(p, '\t', (size_t)(e - p)) ||
-	    memchr(p, '\n', (size_t)(e - p)) ||
-	    memchr(p, '"', (size_t)(e - p)))
-		goto parse;
-	while (q) {
-		p = q + 1;
-		q = memchr(p, ';', (size_t)(e - p));
-		val = sl_mk(p, (size_t)((q ? q : e) - p));
-		if (val.n > 7 && (*p | 0x20) == 'b' &&
-		    sl_istarts(val, SL("branch="))) {
-			*branch = sl_sub(val, 7, val.n);
-			return;
-		}
-	}
-	return;
-parse:
-	*branch = *sentby = SL_NONE;
-	if (!via_top(m, &v)) {
-		*branch = v.branch;
-		*sentby = v.sentby;
-	}
+	*branch = m->top.branch;
+	*sentby = m->top.sentby;
 }
 
 /**

@@ -246,21 +246,51 @@ int via_parse(struct via *v, struct sl s)
 
 int via_top(const struct sip_msg *m, struct via *v)
 {
-	const struct sip_hdr *h = sip_hdr(m, SIP_VIA);
-	const char *e = m->raw.p + m->raw.n;
-
-	if (!h)
+	if (!m->count[SIP_VIA])
 		return ENOENT;
-	/* what follows a ',' is another via-parm */
-	return via_scan(v, m->raw.p + h->vs, m->raw.p + h->ve, e) ? 0 : EBADMSG;
+	*v = m->top;
+	return v->tp.n ? 0 : EBADMSG;
+}
+
+bool via_next(const struct sip_msg *m, struct sip_iter *it, struct via *v)
+{
+	const char *end = m->raw.p + m->raw.n, *p, *e;
+
+	if (it->done)
+		return false;
+	if (it->h && it->pos >= it->h->ve) {
+		it->h = sip_hdr_next(m, it->h);
+		it->pos = it->h ? it->h->vs : 0;
+	} else if (!it->h) {
+		it->h = sip_hdr(m, SIP_VIA);
+		it->pos = it->h ? it->h->vs : 0;
+	}
+	if (!it->h) {
+		it->done = true;
+		return false;
+	}
+	e = m->raw.p + it->h->ve;
+	p = chr_lws(m->raw.p + it->pos, e);
+	e = via_scan(v, p, e, end);
+	if (!e) {
+		it->done = true;
+		return false;
+	}
+	it->val = sl_mk(p, (size_t)(e - p));
+	/* past the ',' when there is one */
+	it->pos = (uint32_t)(e - m->raw.p) + (e < m->raw.p + it->h->ve);
+	return true;
 }
 
 int via_nth(const struct sip_msg *m, unsigned n, struct via *v)
 {
 	struct sip_iter it = {0};
 
-	while (sip_iter(m, SIP_VIA, &it))
+	if (n == 0)
+		return via_top(m, v);
+	while (via_next(m, &it, v))
 		if (!n--)
-			return via_parse(v, it.val);
-	return ENOENT;
+			return 0;
+	/* done without a header: it was the last; else a bad one */
+	return it.h ? EBADMSG : ENOENT;
 }

@@ -263,22 +263,3 @@ Test(hop, route_elements)
 	cr_assert_eq(hop_route_parse(SL("<sip:>"), &u, &lr), EBADMSG);
 	cr_assert_eq(hop_route_parse(SL(""), &u, &lr), EBADMSG);
 }
-
-Test(hop, policy_is_not_for_ack_and_cancel)
-{
-	struct scanned *s = scan_txt("CANCEL sip:b SIP/2.0\r\n"
-		"Via: SIP/2.0/UDP h\r\nFrom: <sip:a@b>\r\nTo: <sip:c@d>\r\n"
-		"Call-ID: x\r\nCSeq: 1 CANCEL\r\nProxy-Require: x\r\n\r\n");
-	const char *why;
-	struct buf b;
-
-	buf_init(&b, 100);
-	cr_assert_eq(hop_policy(&s->m, &b, &why), 0);
-	buf_free(&b);
-	scanned_free(s);
-	s = scan_txt("BYE tel:+1 SIP/2.0\r\nRoute: <sip:p;lr>\r\n"
-		"Via: SIP/2.0/UDP h\r\nFrom: <sip:a@b>\r\nTo: <sip:c@d>\r\n"
-		"Call-ID: x\r\nCSeq: 1 BYE\r\n\r\n");
-	cr_assert_eq(hop_policy(&s->m, &b, &why), 0);
-	scanned_free(s);
-}

@@ -1,4 +1,4 @@
-/* RFC 4475: what the scanner, the framer and the policy say to each message. */
+/* RFC 4475: what the scanner and the framer say to each message. */
 #include "base/rng.h"
 #include "sip/frame.h"
 #include "sip/scan_in.h"
@@ -30,39 +30,6 @@ Test(torture, each_datagram_gets_the_verdict_of_the_table)
 	}
 	fclose(f);
 	cr_assert_eq(n, 51);
-}
-
-Test(torture, policy_gives_what_the_scanner_leaves)
-{
-	FILE *f = expect_open();
-	struct expect x;
-	unsigned n = 0;
-
-	while (expect_next(f, &x)) {
-		size_t len;
-		char *mem = torture(x.name, &len);
-		struct scanned *s = scan_mem(mem, len, true);
-
-		if (!s->err && s->m.req) {
-			struct buf b;
-			const char *why;
-			uint16_t code;
-
-			buf_init(&b, 4096);
-			code = hop_policy(&s->m, &b, &why);
-			cr_expect_eq(code, atoi(x.udp), "%s: %u", x.name, code);
-			if (!strcmp(x.name, "bext01"))
-				SLEQ(buf_as_sl(&b), "Unsupported: "
-				     "noProxiesSupportThis, "
-				     "norDoAnyProxiesSupportThis\r\n");
-			n += code != 0;
-			buf_free(&b);
-		}
-		scanned_free(s);
-		free(mem);
-	}
-	fclose(f);
-	cr_assert_eq(n, 5);
 }
 
 /* what a stream does, in the words of the table's tcp column */
