@@ -1,5 +1,6 @@
 /* sim.c - several nodes on virtual time and virtual streams. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <criterion/criterion.h>
 #include "sim.h"
@@ -155,9 +156,12 @@ static void opened(struct sim *s, int ci)
 static void send_piece(struct sim *s, struct sim_conn *c, int to,
 		       const struct buf *b)
 {
-	struct sim_piece *p = malloc(sizeof(*p) + b->n);
+	struct sim_piece *p;
 	uint64_t last = 0;
 
+	if (c->broken)
+		return;
+	p = malloc(sizeof(*p) + b->n);
 	cr_assert_not_null(p);
 	for (struct sim_piece *q = c->end[to].first; q; q = q->next)
 		last = q->at;
@@ -252,6 +256,10 @@ static void take(struct sim *s, int i, int ci, int e)
 			return;
 		cr_assert_eq(err, 0, "frame err %d", err);
 		s->frames++;
+		if (s->trace)
+			fprintf(stderr, "%llu c%d %d<-%d l%u %s\n",
+				(unsigned long long)s->now, ci, i,
+				c->end[!e].node, l, wire_type_name(h.type));
 		mesh_recv(x->mesh, l, &h, sl_sub(all, WIRE_HEAD, total),
 			  s->now, sim_wall(s, i));
 		memmove(in->p, in->p + total, in->n - total);
@@ -421,6 +429,7 @@ void sim_break(struct sim *s, int a, int b)
 		if (!c->used || c->end[0].link == MESH_NONE ||
 		    !((x == a && y == b) || (x == b && y == a)))
 			continue;
+		c->broken = true;
 		for (int e = 0; e < 2; e++) {
 			drop_pieces(c, e);
 			c->end[e].gone_at = s->now + 1 +

@@ -30,6 +30,7 @@ struct sim_piece {
 
 struct sim_conn {
 	bool used;
+	bool broken;                   /**< nothing arrives any more           */
 	uint64_t open_at;              /**< up at both ends then              */
 	struct {
 		int node;              /**< -1 = this end is closed           */
@@ -52,6 +53,7 @@ struct sim {
 	uint32_t max_expires;
 	uint32_t delay;                /**< largest one-way delay [ms]        */
 	uint64_t frames;
+	bool trace;                    /**< frames to stderr                   */
 };
 
 void sim_init(struct sim *s, int n, uint64_t seed);

@@ -307,6 +307,7 @@ static void one_seed(uint64_t seed, bool crashes)
 	cr_assert_not_null(w);
 	w->seed = seed;
 	sim_init(s, 3 + (int)(seed % 3), seed);
+	s->trace = getenv("SIM_TRACE") != NULL;
 	for (int i = 0; i < s->n; i++) {
 		sim_start(s, i);
 		if (rng_below(&s->rng, 2))
