@@ -198,8 +198,10 @@ void member_tick(struct members *ms, uint64_t now)
 			 (unsigned long long)late);
 		ms->late_until = now + LATE_FOR;
 		for (uint8_t i = 1; i < CLUSTER_MAX; i++)
-			if (ms->m[i].node && ms->m[i].heard)
+			if (now - ms->m[i].heard > late)
 				ms->m[i].heard += late;
+			else
+				ms->m[i].heard = now;
 	}
 	ms->ticked = now;
 	for (uint8_t i = 1; i < CLUSTER_MAX; i++)

@@ -111,7 +111,7 @@ static void dial(struct sim *s, int i, uint8_t target, const struct addr *a)
 		c->target = target;
 		c->open_at = s->now + 1 + rng_below(&s->rng, s->delay);
 		for (int e = 0; e < 2; e++) {
-			c->end[e].node = e ? to : i;
+			c->end[e].node = c->end[e].who = e ? to : i;
 			c->end[e].link = MESH_NONE;
 			c->end[e].tail = &c->end[e].first;
 			buf_init(&c->end[e].in, 1u << 22);
@@ -297,9 +297,7 @@ static void arrive(struct sim *s, int ci, int e)
 static bool held_up(const struct sim *s, int ci, int e)
 {
 	const struct sim_conn *c = &s->conn[ci];
-	int to = c->end[e].node, from = c->end[!e].node;
-
-	return from >= 0 && to >= 0 && stalled(s, from, to);
+	return stalled(s, c->end[!e].who, c->end[e].who);
 }
 
 static void turn(struct sim *s, int i)
@@ -308,6 +306,11 @@ static void turn(struct sim *s, int i)
 
 	if (!x->mesh || x->frozen > s->now)
 		return;
+	/* The timer may come before the bytes, above all after a freeze */
+	if (mesh_next(x->mesh) <= s->now && rng_below(&s->rng, 2)) {
+		mesh_tick(x->mesh, s->now, sim_wall(s, i));
+		effects(s, i);
+	}
 	for (int ci = 0; ci < SIM_CONNS; ci++)
 		for (int e = 0; e < 2; e++)
 			if (s->conn[ci].used && s->conn[ci].end[e].node == i &&

@@ -34,6 +34,7 @@ struct sim_conn {
 	uint64_t open_at;              /**< up at both ends then              */
 	struct {
 		int node;              /**< -1 = this end is closed           */
+		int who;               /**< node, also after that             */
 		uint8_t link;          /**< MESH_NONE before it is up         */
 		uint64_t gone_at;      /**< hears of the other end's close, 0 */
 		struct sim_piece *first, **tail;    /**< on the way to it  */

@@ -2,6 +2,7 @@
  * that lives is on all nodes after the links heal, what was removed is not.
  *
  * SIM_SEEDS sets how many seeds are tried, SIM_SEED tries one alone. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <criterion/criterion.h>
 #include "base/log.h"
@@ -86,10 +87,10 @@ static int living(struct world *w)
 	return tries ? i : -1;
 }
 
-static void one_op(struct world *w)
+static void op_at(struct world *w, int i)
 {
 	struct op *o = &w->op[w->n];
-	int i = living(w), ua = (int)rng_below(&w->s.rng, UAS), err;
+	int ua = (int)rng_below(&w->s.rng, UAS), err;
 	struct sl v = sl_mk(o, 16);
 	uint64_t wall;
 	struct store *s;
@@ -114,6 +115,11 @@ static void one_op(struct world *w)
 	w->n++;
 }
 
+static void one_op(struct world *w)
+{
+	op_at(w, living(w));
+}
+
 /* Somebody finds that a contact is gone (ping failure) */
 static void one_kill(struct world *w)
 {
@@ -129,9 +135,9 @@ static void one_kill(struct world *w)
 				sim_wall(&w->s, i)), 0);
 }
 
-static void crash(struct world *w)
+static void crash_at(struct world *w, int i)
 {
-	int i = living(w), others = 0;
+	int others = 0;
 	struct sim *s = &w->s;
 
 	for (int k = 0; k < s->n; k++)
@@ -148,6 +154,11 @@ static void crash(struct world *w)
 		if (!held)
 			w->op[o].lost = true;
 	}
+}
+
+static void crash(struct world *w)
+{
+	crash_at(w, living(w));
 }
 
 static void restart(struct world *w)
@@ -193,12 +204,31 @@ static void heal(struct world *w)
 		}
 }
 
+/* A node tells some, not all, of its last change, and dies */
+static void half_way(struct world *w)
+{
+	struct sim *s = &w->s;
+	int a = living(w), k = (int)rng_below(&s->rng, (uint32_t)s->n);
+
+	if (a < 0 || a == k)
+		return;
+	s->cut[a][k] = true;
+	sim_run(s, rng_below(&s->rng, 4000));
+	if (s->node[a].frozen > s->now)
+		return;
+	op_at(w, a);
+	sim_run(s, rng_below(&s->rng, 20));
+	crash_at(w, a);
+	sim_run(s, rng_below(&s->rng, 4000));
+	s->cut[a][k] = false;
+}
+
 static void one_fault(struct world *w, bool crashes)
 {
 	struct sim *s = &w->s;
 	int i = living(w);
 
-	switch (rng_below(&s->rng, crashes ? 7 : 5)) {
+	switch (rng_below(&s->rng, crashes ? 9 : 5)) {
 	case 0:
 		cut(w);
 		break;
@@ -222,7 +252,11 @@ static void one_fault(struct world *w, bool crashes)
 		crash(w);
 		break;
 	case 6:
+	case 7:
 		restart(w);
+		break;
+	case 8:
+		half_way(w);
 		break;
 	}
 }
@@ -361,4 +395,206 @@ Test(repl, cuts_and_lost_links_lose_nothing, .timeout = 600)
 Test(repl, crashes_lose_only_what_nobody_else_had, .timeout = 600)
 {
 	seeds(2000000, 150, true);
+}
+
+/* --- one thing at a time ----------------------------------------------------------- */
+
+static struct sim *three(uint64_t seed)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+
+	cr_assert_not_null(s);
+	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
+	sim_init(s, 3, seed);
+	for (int i = 0; i < 3; i++)
+		sim_start(s, i);
+	sim_run(s, 12000);
+	return s;
+}
+
+static void put_x(struct sim *s, int i)
+{
+	uint64_t wall = sim_wall(s, i);
+
+	cr_assert_eq(store_put(s->node[i].store, SL("x"), SL("k"), 0x100, 1,
+			       wall + 600000, SL("v"), wall), 0);
+}
+
+static bool has_x(struct sim *s, int i)
+{
+	return store_count(s->node[i].store, SL("x"), sim_wall(s, i)) == 1;
+}
+
+static void done(struct sim *s)
+{
+	sim_close(s);
+	free(s);
+}
+
+Test(repl, a_change_is_everywhere_in_one_trip)
+{
+	struct sim *s = three(1);
+
+	put_x(s, 0);
+	sim_run(s, 12);
+	cr_assert(has_x(s, 1) && has_x(s, 2));
+	cr_assert_eq(s->node[0].acked, store_seq(s->node[0].store));
+	done(s);
+}
+
+Test(repl, what_a_dead_node_told_one_is_told_on)
+{
+	for (int loud = 0; loud < 2; loud++) {
+		struct sim *s = three(2);
+
+		s->cut[0][2] = true;
+		put_x(s, 0);
+		sim_run(s, 20);
+		cr_assert(has_x(s, 1) && !has_x(s, 2));
+		sim_crash(s, 0, loud);
+		sim_run(s, loud ? 500 : 6000);
+		cr_assert(has_x(s, 2), "loud %d", loud);
+		done(s);
+	}
+}
+
+Test(repl, a_cut_between_two_is_bridged_by_the_third)
+{
+	struct sim *s = three(3);
+
+	s->cut[0][2] = s->cut[2][0] = true;
+	sim_run(s, 6000);
+	put_x(s, 0);
+	sim_run(s, 100);
+	cr_assert(has_x(s, 2));
+	done(s);
+}
+
+Test(repl, the_last_word_of_a_dead_node_survives_a_second_cut)
+{
+	struct sim *s = three(4);
+
+	s->cut[0][2] = true;
+	put_x(s, 0);
+	sim_run(s, 700);        /* node 1 says: you don't need it from me */
+	s->cut[1][2] = s->cut[2][1] = true;
+	sim_run(s, 300);
+	sim_crash(s, 0, false);
+	sim_run(s, 20000);
+	cr_assert_not(has_x(s, 2));
+	s->cut[1][2] = s->cut[2][1] = false;
+	sim_run(s, 8000);
+	cr_assert(has_x(s, 2));
+	done(s);
+}
+
+Test(repl, a_node_that_was_away_gets_only_what_it_missed)
+{
+	struct sim *s = three(5);
+	uint64_t before, wall = sim_wall(s, 0);
+	char aor[16];
+
+	for (int i = 0; i < 500; i++) {
+		(void)snprintf(aor, sizeof(aor), "u%d", i);
+		cr_assert_eq(store_put(s->node[0].store, sl_cstr(aor), SL("k"),
+				       0x100, 1, wall + 600000, SL("v"),
+				       wall), 0);
+	}
+	sim_run(s, 30000);
+	before = mesh_stats(s->node[2].mesh)->records_in;
+	cr_assert_geq(before, 500);
+	for (int k = 0; k < 2; k++)
+		s->cut[2][k] = s->cut[k][2] = true;
+	sim_run(s, 60000);
+	put_x(s, 0);
+	for (int k = 0; k < 2; k++)
+		s->cut[2][k] = s->cut[k][2] = false;
+	sim_run(s, 3000);
+	cr_assert(has_x(s, 2));
+	cr_assert_leq(mesh_stats(s->node[2].mesh)->records_in - before, 4);
+	done(s);
+}
+
+static void frozen(uint64_t seed)
+{
+	struct sim *s = three(seed);
+	struct cluster_view v;
+
+	sim_freeze(s, 2, 30000);
+	sim_run(s, 29000);
+	for (int i = 0; i < 2; i++) {
+		mesh_view(s->node[i].mesh, s->now, &v);
+		cr_assert_eq(v.alive, 2);
+		cr_assert(v.majority);
+	}
+	/* it wakes: it blames nobody for its own absence */
+	for (int k = 0; k < 2000; k++) {
+		sim_run(s, 1);
+		mesh_view(s->node[2].mesh, s->now, &v);
+		for (uint32_t m = 0; m < v.n; m++)
+			cr_assert_neq(v.m[m].health, CLUSTER_DEAD);
+	}
+	sim_run(s, 2000);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(mesh_alive(s->node[i].mesh), 2);
+	done(s);
+}
+
+Test(repl, a_frozen_node_makes_nobody_else_dead)
+{
+	for (uint64_t seed = 10; seed < 18; seed++)
+		frozen(seed);
+}
+
+Test(repl, a_minority_knows_that_it_is_one)
+{
+	struct sim *s = three(7);
+
+	for (int k = 0; k < 2; k++)
+		s->cut[2][k] = s->cut[k][2] = true;
+	sim_run(s, 6000);
+	cr_assert_not(mesh_majority(s->node[2].mesh));
+	cr_assert(mesh_majority(s->node[0].mesh));
+	done(s);
+}
+
+Test(repl, a_removed_contact_stays_away_after_a_long_cut)
+{
+	struct sim *s = three(8);
+	uint64_t wall;
+
+	put_x(s, 0);
+	sim_run(s, 100);
+	for (int k = 0; k < 2; k++)
+		s->cut[2][k] = s->cut[k][2] = true;
+	sim_run(s, 5000);
+	wall = sim_wall(s, 0);
+	cr_assert_eq(store_del(s->node[0].store, SL("x"), SL("k"), 0x100, 2,
+			       wall), 0);
+	sim_run(s, 500000);
+	cr_assert(has_x(s, 2));
+	for (int k = 0; k < 2; k++)
+		s->cut[2][k] = s->cut[k][2] = false;
+	sim_run(s, 5000);
+	for (int i = 0; i < 3; i++)
+		cr_assert_not(has_x(s, i));
+	done(s);
+}
+
+/* Nodes with other settings or another cluster's id are told so and no data
+ * passes */
+Test(repl, other_settings_are_refused)
+{
+	struct sim *s = three(9);
+
+	sim_crash(s, 2, true);
+	s->max_expires = 7200;
+	sim_start(s, 2);
+	sim_run(s, 5000);
+	cr_assert_eq(mesh_alive(s->node[2].mesh), 0);
+	cr_assert_gt(mesh_stats(s->node[2].mesh)->refused, 0);
+	put_x(s, 0);
+	sim_run(s, 3000);
+	cr_assert_not(has_x(s, 2));
+	done(s);
 }
