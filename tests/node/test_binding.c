@@ -250,6 +250,16 @@ Test(binding, values_nobody_may_store_are_refused)
 	}
 }
 
+Test(binding, a_value_without_a_uri_is_refused)
+{
+	static const uint8_t q[] = {
+		1, 0, 0, 0, 11, 10, 0, 8, 0, 0, 0, 0, 0, 0, 3, 232,
+	};
+	struct binding b;
+
+	cr_expect(binding_decode(&b, sl_mk(q, sizeof(q))) == EBADMSG);
+}
+
 Test(binding, too_long_a_value_is_an_error_not_a_cut)
 {
 	static char path[BINDING_VALUE_MAX];

@@ -85,9 +85,28 @@ Test(proxy, the_edges_connection_is_its_alias)
 {
 	struct rig *r = with("", 1, one);
 
-	(void)rig_take(r);
+	call(r, "");
+	while (rig_take(r) >= 0)
+		;
 	cr_expect(r->aliases == 1, "once, not with each message");
 	cr_expect(r->alias.port == 5070);
+	rig_free(r);
+}
+
+Test(proxy, an_alias_of_another_address_is_not_believed)
+{
+	static const char msg[] =
+		"OPTIONS sip:127.0.0.11 SIP/2.0\r\n"
+		"Via: SIP/2.0/TCP 127.0.0.2:5070;branch=z9hG4bKzz;alias\r\n"
+		"From: <sip:a@example.com>;tag=1\r\nTo: " BOB "\r\n"
+		"Call-ID: x\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 0\r\n"
+		"Content-Length: 0\r\n\r\n";
+	struct rig *r = rig_new(OPEN, "");
+
+	rig_raw(r, msg, sizeof(msg) - 1);
+	cr_expect(rig_final(r) == 200);
+	cr_expect(rig_take(r) == -1);
+	cr_expect(r->aliases == 0);
 	rig_free(r);
 }
 
@@ -174,6 +193,7 @@ Test(proxy, forked_2xx_all_go_upstream)
 	rig_answer(r, &b, 200, "b", "");
 	cr_expect(rig_take(r) == 200);
 	cr_expect(strstr(rig_hdr(r, "To"), "tag=b"));
+	cr_expect(rig_stat(r, "node_forks_answered_total", NULL) == 1);
 	rig_leg_free(&a);
 	rig_leg_free(&b);
 	rig_free(r);
@@ -303,6 +323,21 @@ Test(proxy, a_6xx_stops_everything)
 	rig_leg_free(&b);
 	rig_leg_free(&c);
 	rig_leg_free(&x);
+	rig_free(r);
+}
+
+Test(proxy, after_a_6xx_lower_q_is_not_tried)
+{
+	struct rig *r = with("", 3, ranked);
+	struct rig_leg a;
+
+	call(r, "");
+	rig_leg(r, &a, "INVITE");
+	rig_answer(r, &a, 603, "a", "");
+	cr_expect(rig_take(r) == 0, "ACK");
+	cr_expect(rig_take(r) == 603);
+	cr_expect(rig_take(r) == -1);
+	rig_leg_free(&a);
 	rig_free(r);
 }
 

@@ -302,6 +302,10 @@ Test(registrar, a_phone_that_moved_replaces_its_flow)
 	cr_expect(reg(r, "e", 1, "Contact: <sip:a@2.2.2.2>" UUID ";reg-id=2"
 		      "\r\nPath: " PATH("two") "\r\n") == 200);
 	cr_expect(rig_count(r, "Contact") == 2, "a second flow");
+	cr_expect(reg(r, "e", 2, "Supported: path, outbound\r\nContact: "
+		      "<sip:a@2.2.2.2>" UUID ";reg-id=2;expires=0\r\n"
+		      "Path: " PATH("two") "\r\n") == 200);
+	cr_expect(rig_count(r, "Require") == 0, "nothing was bound");
 	rig_free(r);
 }
 
