@@ -44,3 +44,9 @@ tests_fuzz_fuzz_frame_LDADD = $(FUZZ_SIP)
 tests_fuzz_fuzz_digest_SOURCES = tests/fuzz/fuzz_digest.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_digest_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_digest_LDADD = $(FUZZ_SIP)
+
+check_PROGRAMS += tests/fuzz/fuzz_node
+tests_fuzz_fuzz_node_SOURCES = tests/fuzz/fuzz_node.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_node_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_node_LDADD = node/libnode.a cluster/libcluster.a sip/libsip.a \
+	base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS)
