@@ -14,8 +14,15 @@ _ew_bin() {
 }
 sys_version() { echo "$("$(_ew_bin edgewise-sbc)" -V 2>&1 | head -1), commit $(git -C "$EDGEWISE_BUILD/.." describe --always --dirty 2>/dev/null || echo '?')"; }
 sys_settings() { echo "profile=$PROFILE: shipped defaults, core=$CORE auth=off domains=any edges=127.0.0.0/8${EDGE_CONF:+ edge: $EDGE_CONF}${NODE_CONF:+ node: $NODE_CONF}"; }
-_ew_get() { # port path: an HTTP/1.0 GET, body and head to stdout
-	timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/$0 && printf "GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n" "$1" >&3 && cat <&3' "$1" "$2" 2>/dev/null
+_ew_get() { # port path: an HTTP GET; status line and body to stdout
+	timeout 3 bash -c 'LC_ALL=C; n=0
+	exec 3<>/dev/tcp/127.0.0.1/$0 && printf "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" "$1" >&3 || exit 1
+	read -r line <&3; echo "$line"
+	while read -r line <&3; do      # do not wait for the end of the connection
+		line=${line%$'"'\\r'"'}
+		case ${line,,} in content-length:*) n=${line#*:} ;; "") break ;; esac
+	done
+	read -r -N $((n)) body <&3; printf "%s\n" "$body"' "$1" "$2" 2>/dev/null
 }
 _ew_ready() { # port master-pid: until /readyz says 200, 15 s at most
 	local i
