@@ -5,6 +5,15 @@
 
 struct tfx y;
 
+/* The runner of Criterion 2.4.1 forgets 48 bytes when tests run side by side
+ * and the one begun first ends late. Not said in the processes of the tests,
+ * which have this in their environment: there it would hide our leaks. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return getenv("BXFI_MAP") ? "" : "leak:libcriterion";
+}
+
 static void on_recv(const struct flow *f, struct sl msg, enum frame_verdict v,
 		    const char *why, void *arg)
 {
