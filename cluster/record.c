@@ -132,23 +132,31 @@ bool record_same(const struct record *a, const struct record *b)
 	return true;
 }
 
-bool record_prune(struct record *r, uint64_t wall)
+/* When a superseded entry may go: until then a version of its lineage that is
+ * not known here may still be alive elsewhere, and must meet it. */
+static uint64_t entry_end(const struct rec_entry *e, uint64_t keep)
+{
+	uint64_t end = stamp_ms(e->vstamp) + keep;
+
+	return !e->dead && e->expires > end ? e->expires : end;
+}
+
+bool record_prune(struct record *r, uint64_t wall, uint64_t keep)
 {
 	uint8_t n = 0;
 	bool dropped = false;
 
 	for (uint8_t i = 0; i < r->n; i++) {
 		struct rec_entry *e = &r->e[i];
-		bool over = e->dead ? r->hold <= wall : e->expires <= wall;
 
 		/* The top one says that those below it are superseded: it
 		 * stays as long as the record. */
-		if (over && i > 0) {
+		if (i > 0 && entry_end(e, keep) <= wall) {
 			dropped = true;
 			continue;
 		}
-		if (e->has_value &&
-		    (over || stamp_cmp(e->vstamp, r->kill) <= 0)) {
+		if (e->has_value && (e->expires <= wall ||
+				     stamp_cmp(e->vstamp, r->kill) <= 0)) {
 			e->has_value = false;
 			e->value = SL_NONE;
 			e->ext = SL_NONE;
@@ -172,19 +180,19 @@ bool record_is_past(const struct record *r, uint64_t wall)
 	return true;
 }
 
-uint64_t record_next(const struct record *r)
+uint64_t record_next(const struct record *r, uint64_t keep)
 {
 	uint64_t next = UINT64_MAX, end = r->hold;
 
 	for (uint8_t i = 0; i < r->n; i++) {
 		const struct rec_entry *e = &r->e[i];
 
-		if (e->dead)
-			continue;
-		if (e->expires > end)
-			end = e->expires;
-		if ((e->has_value || i > 0) && e->expires < next)
+		if (i > 0 && entry_end(e, keep) < next)
+			next = entry_end(e, keep);
+		if (e->has_value && e->expires < next)
 			next = e->expires;
+		if (!e->dead && e->expires > end)
+			end = e->expires;
 	}
 	return next < end ? next : end;
 }

@@ -53,15 +53,14 @@ struct record {
 bool record_join(struct record *dst, const struct record *src);
 /** Equal in everything that a join looks at */
 bool record_same(const struct record *a, const struct record *b);
-/** Forget what is past its time: values of expired entries, expired entries
- *  that are not on top, tombstones past hold.
+/** Forget what is past its time: values of expired and killed entries,
+ *  superseded entries `keep` ms after their admission (max_expires + guard).
  *  @return true if something was dropped */
-bool record_prune(struct record *r, uint64_t wall);
+bool record_prune(struct record *r, uint64_t wall, uint64_t keep);
 /** Nothing left worth keeping at `wall` */
 bool record_is_past(const struct record *r, uint64_t wall);
-/** Time of the next change by itself: a contact expires or the hold ends;
- *  UINT64_MAX never */
-uint64_t record_next(const struct record *r);
+/** Time of the next change by itself: something to prune, or the hold ends */
+uint64_t record_next(const struct record *r, uint64_t keep);
 /** The contact to show, or NULL: top entry, not dead, not killed, not expired */
 const struct rec_entry *record_visible(const struct record *r, uint64_t wall);
 /** Largest stamp in the record */

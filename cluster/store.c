@@ -206,7 +206,7 @@ static int commit(struct store *s, struct srec *old, const struct record *rec,
 	r->via = via;
 	store_order_append(s, r);
 	store_show(s, r, rec, wall);
-	store_slot_add(s, r, record_next(rec));
+	store_slot_add(s, r, record_next(rec, store_keep(s)));
 	return 0;
 }
 
@@ -401,7 +401,7 @@ int store_reserve(struct store *s, struct sl aor, uint32_t added,
 
 static uint64_t hold_from(const struct store *s, uint64_t wall)
 {
-	return wall + s->cf.max_expires * 1000ull + s->cf.guard;
+	return wall + store_keep(s);
 }
 
 static struct stamp next_stamp(struct store *s, const struct record *rec,
@@ -438,7 +438,7 @@ static int change(struct store *s, struct sl aor, struct sl key,
 	add.e[0] = *e;
 	add.hold = hold_from(s, wall);
 	record_join(&rec, &add);
-	record_prune(&rec, wall);
+	record_prune(&rec, wall, store_keep(s));
 	return commit(s, old, &rec, hash, 0, wall);
 }
 
@@ -490,7 +490,7 @@ int store_kill(struct store *s, struct sl aor, struct sl key,
 	rec.kill = stamp_max(rec.kill, vstamp);
 	if (rec.hold < hold_from(s, wall))
 		rec.hold = hold_from(s, wall);
-	record_prune(&rec, wall);
+	record_prune(&rec, wall, store_keep(s));
 	err = commit(s, old, &rec, hash, 0, wall);
 	if (!err)
 		s->st.kills++;
@@ -526,7 +526,7 @@ int store_merge(struct store *s, const struct record *peers, uint8_t via,
 		s->st.merges_known++;
 		return 0;
 	}
-	record_prune(&src, wall);
+	record_prune(&src, wall, store_keep(s));
 	old = load(s, hash, src.aor, src.key, wall, &rec);
 	if (!old && (s->st.records >= s->cf.max_records ||
 		     store_aor_n(s, hash, src.aor, STORE_AOR_WIRE) >=
@@ -538,7 +538,7 @@ int store_merge(struct store *s, const struct record *peers, uint8_t via,
 		s->st.merges_known++;
 		return 0;
 	}
-	record_prune(&rec, wall);
+	record_prune(&rec, wall, store_keep(s));
 	/* What neither side had is a change of ours: everyone gets it */
 	err = commit(s, old, &rec, hash, record_same(&rec, &src) ? via : 0,
 		     wall);

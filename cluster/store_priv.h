@@ -76,6 +76,12 @@ void store_order_replace(struct store *s, struct srec *old, struct srec *r);
 void store_slot_add(struct store *s, struct srec *r, uint64_t at);
 void store_slot_del(struct srec *r);
 
+/* How long a change is remembered [ms] */
+static inline uint64_t store_keep(const struct store *s)
+{
+	return s->cf.max_expires * 1000ull + s->cf.guard;
+}
+
 /* store.c */
 size_t store_block(size_t n);
 struct srec *store_new(struct store *s, size_t n);

@@ -54,13 +54,13 @@ static void fire(struct store *s, struct srec *r, uint64_t wall)
 	if (r->shown && rec.n && !rec.e[0].dead &&
 	    rec.e[0].expires <= wall)
 		s->st.expired++;
-	if (record_prune(&rec, wall)) {
+	if (record_prune(&rec, wall, store_keep(s))) {
 		r = store_repack(s, r, &rec);
 		if (record_decode(&rec, sl_mk(r->p, r->n)))
 			return;
 	}
 	store_show(s, r, &rec, wall);
-	store_slot_add(s, r, record_next(&rec));
+	store_slot_add(s, r, record_next(&rec, store_keep(s)));
 }
 
 bool store_tick(struct store *s, uint64_t wall, uint32_t budget)

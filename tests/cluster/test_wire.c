@@ -1,0 +1,351 @@
+/* test_wire.c - frames: golden bytes, round trips, every truncation. */
+#include <errno.h>
+#include <stdlib.h>
+#include <criterion/criterion.h>
+#include "base/rng.h"
+#include "cluster/crc.h"
+#include "cluster/tlv.h"
+#include "cluster/wire.h"
+
+static struct sl payload(const struct buf *b)
+{
+	return sl_sub(buf_as_sl(b), WIRE_HEAD, b->n);
+}
+
+static void put_hello(struct buf *b)
+{
+	struct wire_hello h = { .min = 1, .max = 2, .node = 0x0102030405060708,
+		.incarnation = 0x1112131415161718, .features = 3,
+		.max_expires = 3600, .canon = 1, .wall = 0x2122,
+		.name = "n1", .addr = { .af = 4, .port = 5080,
+					.ip = { 127, 0, 0, 11 } } };
+
+	memset(h.cluster, 0xcc, sizeof(h.cluster));
+	wire_hello_encode(b, &h);
+}
+
+static void put_heartbeat(struct buf *b)
+{
+	struct wire_heartbeat h = { .beat = 1, .state = CLUSTER_READY,
+		.majority = true, .wall = 2, .settings = 3, .users = 4,
+		.seq = 9, .fed = 6, .ack = 7, .records = 8, .contacts = 5,
+		.n = 2, .row = { { 21, true }, { 22, false } } };
+
+	wire_heartbeat_encode(b, &h);
+}
+
+static void put_push(struct buf *b)
+{
+	size_t at = wire_push_begin(b, 5);
+
+	wire_push_add(b, SL("first"));
+	wire_push_add(b, SL("second"));
+	wire_push_end(b, at, 9, 2);
+}
+
+/* docs/cluster-protocol.md 2.1 and 5.7: an ACK of 0x0102 */
+static const uint8_t ack_golden[] = {
+	'E', 'W', 1, 0x12, 0, 0, 0, 0, 0, 0, 0, 8, 0x39, 0x0d, 0x3d, 0xf0,
+	0, 0, 0, 0, 0, 0, 1, 2,
+};
+
+Test(wire, a_frame_has_the_bytes_of_the_document)
+{
+	struct wire_ack a = { 0x0102 };
+	struct buf b;
+
+	buf_init(&b, 4096);
+	wire_ack_encode(&b, &a);
+	cr_assert_eq(b.n, sizeof(ack_golden));
+	cr_assert_arr_eq(b.p, ack_golden, 12);
+	cr_assert_arr_eq(b.p + 16, ack_golden + 16, 8);
+	cr_assert_arr_eq(b.p + 12, ack_golden + 12, 4,
+			 "crc %02x %02x %02x %02x", b.p[12], b.p[13], b.p[14],
+			 b.p[15]);
+	buf_free(&b);
+}
+
+/* docs/cluster-protocol.md 5.1, payload only */
+Test(wire, a_hello_has_the_bytes_of_the_document)
+{
+	static const uint8_t want[] = {
+		1, 2, 0, 0,
+		0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+		0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+		1, 2, 3, 4, 5, 6, 7, 8,
+		0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18,
+		0, 0, 0, 0, 0, 0, 0, 3,
+		0, 0, 0x0e, 0x10, 0, 1, 0, 0, 0, 0, 0, 0, 0x21, 0x22,
+		0, 1, 0, 0, 0, 2, 'n', '1',
+		0, 2, 0, 0, 0, 7, 4, 0x13, 0xd8, 127, 0, 0, 11,
+	};
+	struct wire_hello h;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	put_hello(&b);
+	cr_assert_eq(b.n, WIRE_HEAD + sizeof(want));
+	cr_assert_arr_eq(b.p + WIRE_HEAD, want, sizeof(want));
+	cr_assert_eq(wire_hello_decode(&h, payload(&b)), 0);
+	cr_assert_str_eq(h.name, "n1");
+	cr_assert_eq(h.addr.port, 5080);
+	cr_assert_eq(h.incarnation, 0x1112131415161718);
+	buf_free(&b);
+}
+
+Test(wire, crc_is_castagnoli_with_and_without_the_processor)
+{
+	uint8_t p[100];
+
+	/* RFC 3720 B.4 */
+	cr_assert_eq(crc_add(0, "123456789", 9), 0xe3069283);
+	cr_assert_eq(crc_table(0, "123456789", 9), 0xe3069283);
+	for (size_t i = 0; i < sizeof(p); i++)
+		p[i] = (uint8_t)(i * 7);
+	for (size_t n = 0; n <= sizeof(p); n++)
+		cr_assert_eq(crc_add(9, p, n), crc_table(9, p, n));
+}
+
+Test(wire, heartbeat_and_the_small_ones_round_trip)
+{
+	struct wire_heartbeat h;
+	struct wire_hello_ack a = { 1, 2, 3, 4, 5 }, a2;
+	struct wire_error e = { 6, SL("no") }, e2;
+	struct wire_bye y = { 1 }, y2;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	put_heartbeat(&b);
+	cr_assert_eq(wire_heartbeat_decode(&h, payload(&b)), 0);
+	cr_assert_eq(h.n, 2);
+	cr_assert(h.row[0].hears && !h.row[1].hears);
+	cr_assert(h.majority && !h.synced);
+	cr_assert_eq(h.contacts, 5);
+	buf_reset(&b);
+	wire_hello_ack_encode(&b, &a);
+	cr_assert_eq(wire_hello_ack_decode(&a2, payload(&b)), 0);
+	cr_assert_eq(a2.version, 1);
+	cr_assert_eq(a2.features, 2);
+	cr_assert_eq(a2.incarnation, 3);
+	cr_assert_eq(a2.have, 4);
+	cr_assert_eq(a2.seq, 5);
+	buf_reset(&b);
+	wire_error_encode(&b, &e);
+	cr_assert_eq(wire_error_decode(&e2, payload(&b)), 0);
+	cr_assert(sl_eq(e2.text, e.text));
+	buf_reset(&b);
+	wire_bye_encode(&b, &y);
+	cr_assert_eq(wire_bye_decode(&y2, payload(&b)), 0);
+	cr_assert_eq(y2.reason, 1);
+	buf_free(&b);
+}
+
+Test(wire, push_gives_its_records_back_in_order)
+{
+	struct wire_push u;
+	struct sl r;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	put_push(&b);
+	cr_assert_eq(wire_push_decode(&u, payload(&b)), 0);
+	cr_assert_eq(u.prev, 5);
+	cr_assert_eq(u.last, 9);
+	cr_assert(wire_push_next(&u, &r));
+	cr_assert(sl_eq(r, SL("first")));
+	cr_assert(wire_push_next(&u, &r));
+	cr_assert(sl_eq(r, SL("second")));
+	cr_assert_not(wire_push_next(&u, &r));
+	buf_free(&b);
+}
+
+/* --- hostile bytes ------------------------------------------------------------------- */
+
+static int decode_any(uint8_t type, struct sl p)
+{
+	struct wire_hello h;
+	struct wire_hello_ack a;
+	struct wire_heartbeat hb;
+	struct wire_bye y;
+	struct wire_error e;
+	struct wire_push u;
+	struct wire_ack k;
+
+	switch ((enum wire_type)type) {
+	case WIRE_HELLO:
+		return wire_hello_decode(&h, p);
+	case WIRE_HELLO_ACK:
+		return wire_hello_ack_decode(&a, p);
+	case WIRE_HEARTBEAT:
+		return wire_heartbeat_decode(&hb, p);
+	case WIRE_BYE:
+		return wire_bye_decode(&y, p);
+	case WIRE_ERROR:
+		return wire_error_decode(&e, p);
+	case WIRE_PUSH:
+		return wire_push_decode(&u, p);
+	case WIRE_ACK:
+		return wire_ack_decode(&k, p);
+	}
+	return EINVAL;
+}
+
+static void put_any(struct buf *b, uint8_t type)
+{
+	struct wire_hello_ack a = { 1, 2, 3, 4, 5 };
+	struct wire_error e = { 6, SL("no") };
+	struct wire_bye y = { 1 };
+	struct wire_ack k = { 3 };
+
+	switch ((enum wire_type)type) {
+	case WIRE_HELLO:
+		put_hello(b);
+		break;
+	case WIRE_HELLO_ACK:
+		wire_hello_ack_encode(b, &a);
+		break;
+	case WIRE_HEARTBEAT:
+		put_heartbeat(b);
+		break;
+	case WIRE_BYE:
+		wire_bye_encode(b, &y);
+		break;
+	case WIRE_ERROR:
+		wire_error_encode(b, &e);
+		break;
+	case WIRE_PUSH:
+		put_push(b);
+		break;
+	case WIRE_ACK:
+		wire_ack_encode(b, &k);
+		break;
+	}
+}
+
+static const uint8_t types[] = { WIRE_HELLO, WIRE_HELLO_ACK, WIRE_HEARTBEAT,
+				 WIRE_BYE, WIRE_ERROR, WIRE_PUSH, WIRE_ACK };
+
+/* A whole TLV less is a valid message: those two cuts of HELLO are right */
+static bool may_pass(uint8_t type, size_t n, size_t full)
+{
+	return type == WIRE_HELLO && (n == full - 13 || n == full - 21);
+}
+
+Test(wire, every_truncation_of_every_type_is_refused)
+{
+	for (size_t t = 0; t < sizeof(types); t++) {
+		struct buf b;
+		struct sl p;
+
+		buf_init(&b, 4096);
+		put_any(&b, types[t]);
+		p = payload(&b);
+		cr_assert_eq(decode_any(types[t], p), 0);
+		for (size_t n = 0; n < p.n; n++) {
+			char *own = malloc(n + 1);
+
+			memcpy(own, p.p, n);
+			cr_assert_eq(decode_any(types[t], sl_mk(own, n)) == 0,
+				     may_pass(types[t], n, p.n),
+				     "%s at %zu", wire_type_name(types[t]),
+				     n);
+			free(own);
+		}
+		buf_free(&b);
+	}
+}
+
+Test(wire, unknown_optional_fields_are_skipped_others_refused)
+{
+	for (size_t t = 0; t < sizeof(types); t++) {
+		struct buf b;
+		size_t n;
+
+		buf_init(&b, 4096);
+		put_any(&b, types[t]);
+		n = b.n;
+		tlv_put(&b, 0x0777, SL("later"));
+		cr_assert_eq(decode_any(types[t], payload(&b)), 0, "%s",
+			     wire_type_name(types[t]));
+		b.n = n;
+		tlv_put(&b, 0x8777, SL("later"));
+		cr_assert_eq(decode_any(types[t], payload(&b)), EBADMSG, "%s",
+			     wire_type_name(types[t]));
+		buf_free(&b);
+	}
+}
+
+Test(wire, every_cut_of_a_frame_waits_for_more)
+{
+	struct wire_head h;
+	struct buf b;
+	size_t total;
+
+	buf_init(&b, 4096);
+	put_push(&b);
+	for (size_t n = 0; n < b.n; n++)
+		cr_assert_eq(wire_frame(sl_mk(b.p, n), WIRE_MAX, &h, &total),
+			     EAGAIN);
+	cr_assert_eq(wire_frame(buf_as_sl(&b), WIRE_MAX, &h, &total), 0);
+	cr_assert_eq(total, b.n);
+	cr_assert_eq(h.type, WIRE_PUSH);
+	cr_assert_eq(h.channel, WIRE_LIVE);
+	buf_free(&b);
+}
+
+Test(wire, every_flipped_bit_is_noticed)
+{
+	struct wire_head h;
+	struct buf b;
+	size_t total;
+
+	buf_init(&b, 4096);
+	put_heartbeat(&b);
+	for (size_t i = 0; i < b.n * 8; i++) {
+		b.p[i / 8] ^= (uint8_t)(1u << i % 8);
+		cr_assert_neq(wire_frame(buf_as_sl(&b), WIRE_MAX, &h, &total),
+			      0, "bit %zu", i);
+		b.p[i / 8] ^= (uint8_t)(1u << i % 8);
+	}
+	buf_free(&b);
+}
+
+Test(wire, too_long_frames_are_refused_by_their_header)
+{
+	struct wire_head h;
+	struct buf b;
+	size_t total;
+
+	buf_init(&b, 4096);
+	put_push(&b);
+	cr_assert_eq(wire_frame(sl_mk(b.p, WIRE_HEAD), 10, &h, &total),
+		     ENOSPC);
+	b.p[8] = 0x7f;
+	cr_assert_eq(wire_frame(sl_mk(b.p, WIRE_HEAD), WIRE_MAX, &h, &total),
+		     ENOSPC);
+	b.p[3] = WIRE_HEARTBEAT;         /* control frames are shorter */
+	b.p[8] = 0;
+	b.p[9] = 1;
+	b.p[10] = 1;
+	cr_assert_eq(wire_frame(sl_mk(b.p, WIRE_HEAD), WIRE_MAX, &h, &total),
+		     ENOSPC);
+	cr_assert_eq(wire_frame(SL("GE"), WIRE_MAX, &h, &total), EBADMSG);
+	buf_free(&b);
+}
+
+Test(wire, random_payloads_crash_nothing)
+{
+	struct rng r;
+
+	rng_seed(&r, 7);
+	for (int i = 0; i < 200000; i++) {
+		size_t n = rng_below(&r, 120);
+		char *p = malloc(n + 1);
+
+		for (size_t k = 0; k < n; k++)
+			p[k] = rng_below(&r, 3) ? 0 : (char)rng_u64(&r);
+		(void)decode_any(types[rng_below(&r, sizeof(types))],
+				 sl_mk(p, n));
+		free(p);
+	}
+}
