@@ -18,7 +18,9 @@ static bool ieq(const char *a, const char *b, size_t n)
 
 bool sl_ieq(struct sl a, struct sl b)
 {
-	return a.n == b.n && ieq(a.p, b.p, a.n);
+	/* nearly always the case is the same, too */
+	return a.n == b.n &&
+	       (a.n == 0 || memcmp(a.p, b.p, a.n) == 0 || ieq(a.p, b.p, a.n));
 }
 
 bool sl_starts(struct sl s, struct sl prefix)
@@ -29,7 +31,9 @@ bool sl_starts(struct sl s, struct sl prefix)
 
 bool sl_istarts(struct sl s, struct sl prefix)
 {
-	return s.n >= prefix.n && ieq(s.p, prefix.p, prefix.n);
+	return s.n >= prefix.n &&
+	       (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0 ||
+		ieq(s.p, prefix.p, prefix.n));
 }
 
 size_t sl_chr(struct sl s, char c)
