@@ -192,7 +192,8 @@ int transport_alloc(struct transport **tp, const struct transport_conf *cf,
 	/* untouched pages cost nothing: most datagrams are short */
 	t->rx = malloc((size_t)TR_RX_N * TR_RX_SIZE);
 	t->pong = blob_make("\r\n", 2);
-	err = t->rx && t->pong ? 0 : ENOMEM;
+	t->urx = udp_rx_alloc();
+	err = t->rx && t->urx && t->pong ? 0 : ENOMEM;
 	if (!err)
 		err = wheel_alloc(&t->w, t->now);
 	if (!err)
@@ -241,6 +242,7 @@ void transport_free(struct transport *t)
 	blob_unref(t->pong);
 	free(t->err);
 	free(t->rx);
+	free(t->urx);
 	free(t);
 }
 

@@ -144,6 +144,7 @@ struct transport {
 	struct ipcount *by_ip[TR_BUCKETS];
 	struct blob *pong;
 	uint8_t *rx;                    /**< TR_RX_N * TR_RX_SIZE              */
+	struct udp_rx *urx;             /**< where recvmmsg() puts them        */
 	size_t rx_size;                 /**< of each, TR_RX_SIZE but in tests  */
 };
 
@@ -154,6 +155,7 @@ void tr_arm(struct transport *t);
 void tr_tell(struct transport *t, const struct flow *f, int err);
 
 /* transport_udp.c */
+struct udp_rx *udp_rx_alloc(void);
 int  udp_open(struct lst *l, const struct addr *a);
 void udp_close(struct lst *l);
 void udp_queue(struct lst *l, const struct addr *to, struct blob *b);

@@ -117,32 +117,49 @@ static void deliver(struct lst *l, struct mmsghdr *m, const uint8_t *p)
 		t->h.recv(&f, sl_mk(p, n), FRAME_MSG, NULL, t->h.arg);
 }
 
-static void udp_read(struct lst *l)
-{
+/** What recvmmsg() is given; filled once, since most calls bring one datagram */
+struct udp_rx {
 	struct sockaddr_storage ss[TR_RX_N];
 	struct mmsghdr m[TR_RX_N];
 	struct iovec iov[TR_RX_N];
+};
+
+struct udp_rx *udp_rx_alloc(void)
+{
+	struct udp_rx *r = calloc(1, sizeof(*r));
+
+	for (int i = 0; r && i < TR_RX_N; i++) {
+		r->m[i].msg_hdr.msg_name = &r->ss[i];
+		r->m[i].msg_hdr.msg_namelen = sizeof(r->ss[i]);
+		r->m[i].msg_hdr.msg_iov = &r->iov[i];
+		r->m[i].msg_hdr.msg_iovlen = 1;
+	}
+	return r;
+}
+
+static void udp_read(struct lst *l)
+{
 	struct transport *t = l->t;
+	struct udp_rx *r = t->urx;
 	int i, n;
 
-	for (i = 0; i < TR_RX_N; i++) {
-		iov[i].iov_base = t->rx + (size_t)i * TR_RX_SIZE;
-		iov[i].iov_len = t->rx_size;
-		memset(&m[i].msg_hdr, 0, sizeof(m[i].msg_hdr));
-		m[i].msg_hdr.msg_name = &ss[i];
-		m[i].msg_hdr.msg_namelen = sizeof(ss[i]);
-		m[i].msg_hdr.msg_iov = &iov[i];
-		m[i].msg_hdr.msg_iovlen = 1;
+	if (!r->iov[0].iov_base || r->iov[0].iov_len != t->rx_size) {
+		for (i = 0; i < TR_RX_N; i++) {
+			r->iov[i].iov_base = t->rx + (size_t)i * TR_RX_SIZE;
+			r->iov[i].iov_len = t->rx_size;
+		}
 	}
 
-	n = recvmmsg(l->fd, m, TR_RX_N, MSG_DONTWAIT, NULL);
+	n = recvmmsg(l->fd, r->m, TR_RX_N, MSG_DONTWAIT, NULL);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			read_errors(l);
 		return;
 	}
-	for (i = 0; i < n; i++)
-		deliver(l, &m[i], iov[i].iov_base);
+	for (i = 0; i < n; i++) {
+		deliver(l, &r->m[i], r->iov[i].iov_base);
+		r->m[i].msg_hdr.msg_namelen = sizeof(r->ss[i]);
+	}
 }
 
 /* --- out --- */
