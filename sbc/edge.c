@@ -104,6 +104,8 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	buf_init(&e->out_buf, EDGE_MSG_MAX);
 	token_keys_init(&e->keys, cf->key, cf->has_prev ? cf->prev : NULL,
 			cf->boot);
+	/* without memory for it every token is unsealed */
+	e->keys.memo = calloc(TOKEN_MEMOS, sizeof(*e->keys.memo));
 	names_init(e);
 	tune_set(e, &cf->tune);
 	err = outq_init(&e->out, 1u << 20);
@@ -173,6 +175,7 @@ void edge_free(struct edge *e)
 	outq_free(&e->out);
 	buf_free(&e->top);
 	buf_free(&e->out_buf);
+	free(e->keys.memo);
 	free(e);
 }
 

@@ -22,6 +22,7 @@ enum {
 	PLAIN_MIN = 1 + 1 + 2 + 2 + 4,
 	RAW_MAX   = SECRET_NONCE + PLAIN_MAX + SECRET_TAG,
 };
+_Static_assert((int)PLAIN_MAX <= (int)TOKEN_PLAIN, "a memo holds every token");
 
 static void key_init(struct token_key *k, const uint8_t key[SECRET_KEY])
 {
@@ -46,12 +47,46 @@ static uint64_t callid_hash(const struct token_key *k, struct sl callid)
 	return secret_hash(k->nonce, callid.p, callid.n);
 }
 
+/** The text begins with a keyed hash, which is as good as random */
+static struct token_memo *memo_of(const struct token_keys *k, struct sl txt)
+{
+	uint64_t h;
+
+	if (!k->memo || txt.n < sizeof(h) || txt.n > TOKEN_MAX)
+		return NULL;
+	memcpy(&h, txt.p, sizeof(h));
+	return &k->memo[(h * 0x9e3779b97f4a7c15ull) >> 54];
+}
+
+static void memo_put(const struct token_keys *k, struct sl txt,
+		     const uint8_t *plain, size_t n, bool prev)
+{
+	struct token_memo *m = memo_of(k, txt);
+
+	if (!m || n > sizeof(m->plain))
+		return;
+	m->n = (uint8_t)txt.n;
+	m->plainc = (uint8_t)n;
+	m->prev = prev;
+	memcpy(m->txt, txt.p, txt.n);
+	memcpy(m->plain, plain, n);
+}
+
+static const struct token_memo *memo_get(const struct token_keys *k,
+					 struct sl txt)
+{
+	const struct token_memo *m = memo_of(k, txt);
+
+	return m && m->n == txt.n && !memcmp(m->txt, txt.p, txt.n) ? m : NULL;
+}
+
 void token_put(struct buf *b, const struct token_keys *k,
 	       const struct token *t, struct sl callid)
 {
 	const struct flow *f = &t->flow;
 	bool v6 = f->peer.af == 6;
 	uint8_t plain[PLAIN_MAX], raw[RAW_MAX], mac[16];
+	size_t at = b->n;
 	struct buf p;
 
 	buf_fixed(&p, plain, sizeof(plain));
@@ -71,6 +106,8 @@ void token_put(struct buf *b, const struct token_keys *k,
 	memcpy(raw, mac, SECRET_NONCE);
 	secret_seal(raw + SECRET_NONCE, p.p, p.n, NULL, 0, raw, k->cur.seal);
 	secret_b64(b, raw, SECRET_NONCE + p.n + SECRET_TAG);
+	if (!b->err)
+		memo_put(k, sl_mk(b->p + at, b->n - at), p.p, p.n, false);
 }
 
 const char *token_verdict_name(enum token_verdict v)
@@ -119,30 +156,51 @@ static enum token_verdict plain_read(struct token *t, struct cur *c,
 	return stale ? TOKEN_STALE : TOKEN_OK;
 }
 
-enum token_verdict token_open(struct token *t, const struct token_keys *k,
-			      struct sl txt, enum token_kind want,
-			      struct sl callid)
+/** Unseal. *np in: room, out: bytes in plain. @return the key, NULL = forged */
+static const struct token_key *unseal(uint8_t *plain, size_t *np,
+				      const struct token_keys *k, struct sl txt)
 {
+	const struct token_memo *m = memo_get(k, txt);
 	const struct token_key *key = &k->cur;
-	uint8_t raw[RAW_MAX], plain[RAW_MAX];
-	size_t n = sizeof(raw), pn;
-	enum token_verdict v;
-	struct token got;
-	struct cur c;
+	uint8_t raw[RAW_MAX];
+	size_t n = sizeof(raw);
 
+	if (m) {
+		memcpy(plain, m->plain, m->plainc);
+		*np = m->plainc;
+		return m->prev ? &k->prev : &k->cur;
+	}
 	if (txt.n > TOKEN_MAX || secret_unb64(raw, &n, txt) ||
 	    n < SECRET_NONCE + PLAIN_MIN + SECRET_TAG)
-		return TOKEN_FORGED;
+		return NULL;
 	if (secret_open(plain, raw + SECRET_NONCE, n - SECRET_NONCE, NULL, 0,
 			raw, key->seal)) {
 		key = &k->prev;
 		if (!k->has_prev ||
 		    secret_open(plain, raw + SECRET_NONCE, n - SECRET_NONCE,
 				NULL, 0, raw, key->seal))
-			return TOKEN_FORGED;
+			return NULL;
 	}
-	pn = n - SECRET_NONCE - SECRET_TAG;
-	cur_init(&c, plain, pn);
+	*np = n - SECRET_NONCE - SECRET_TAG;
+	memo_put(k, txt, plain, *np, key == &k->prev);
+	return key;
+}
+
+enum token_verdict token_open(struct token *t, const struct token_keys *k,
+			      struct sl txt, enum token_kind want,
+			      struct sl callid)
+{
+	const struct token_key *key;
+	uint8_t plain[RAW_MAX];
+	enum token_verdict v;
+	struct token got;
+	struct cur c;
+	size_t n = 0;
+
+	key = unseal(plain, &n, k, txt);
+	if (!key)
+		return TOKEN_FORGED;
+	cur_init(&c, plain, n);
 	v = plain_read(&got, &c, k, key, want, callid);
 	if (v == TOKEN_OK || v == TOKEN_STALE)
 		*t = got;

@@ -28,12 +28,23 @@ struct token {
 };
 
 /** Longest token as text: IPv6, stream, record-route [bytes] */
-enum { TOKEN_MAX = 96 };
+enum { TOKEN_MAX = 96, TOKEN_PLAIN = 40 };
 
 struct token_key {
 	uint8_t seal[SECRET_KEY];
 	uint8_t nonce[SECRET_KEY];
 };
+
+/** A token that was made or opened lately, with what is in it: the ACK and the
+ *  BYE of a call, and the calls to one phone, show the same text again */
+struct token_memo {
+	uint8_t n;               /**< length of txt, 0 = free                 */
+	uint8_t plainc;
+	bool prev;               /**< sealed with the previous key            */
+	char txt[TOKEN_MAX];
+	uint8_t plain[TOKEN_PLAIN];
+};
+enum { TOKEN_MEMOS = 1024 };
 
 struct token_keys {
 	struct token_key cur;    /**< makes and opens                         */
@@ -41,9 +52,11 @@ struct token_keys {
 	bool has_prev;
 	uint32_t boot;           /**< this process: a stream connection of
 				      another one is gone for ever            */
+	struct token_memo *memo; /**< TOKEN_MEMOS zeroed ones, borrowed, of these
+				      keys only; NULL: every token is unsealed */
 };
 
-/** prev may be NULL */
+/** prev may be NULL; without a memo */
 void token_keys_init(struct token_keys *k, const uint8_t cur[SECRET_KEY],
 		     const uint8_t *prev, uint32_t boot);
 

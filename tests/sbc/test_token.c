@@ -177,3 +177,37 @@ Test(token, junk_is_forged)
 		cr_expect_eq(token_open(&u, &k, sl_cstr(junk[i]), TOKEN_PATH,
 					SL_NONE), TOKEN_FORGED, "%zu", i);
 }
+
+Test(token, memo_changes_nothing_but_the_price)
+{
+	static struct token_memo memo[TOKEN_MEMOS];
+	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
+	struct token_keys with = k, old, both;
+	char room[TOKEN_MAX], bad[TOKEN_MAX], r2[TOKEN_MAX];
+	struct sl s;
+
+	with.memo = memo;
+	s = text(room, &with, &t, "c1");
+	cr_expect_eq(token_open(&u, &with, s, TOKEN_RR, SL("c1")), TOKEN_OK);
+	cr_expect(flow_eq(&u.flow, &t.flow));
+	cr_expect_eq(token_open(&u, &with, s, TOKEN_RR, SL("c2")),
+		     TOKEN_MISUSED);
+	cr_expect_eq(token_open(&u, &with, s, TOKEN_PATH, SL_NONE),
+		     TOKEN_MISUSED);
+	/* same place in the table, other text */
+	for (size_t i = 0; i < s.n; i++) {
+		memcpy(bad, s.p, s.n);
+		bad[i] = bad[i] == 'A' ? 'B' : 'A';
+		cr_expect_eq(token_open(&u, &with, sl_mk(bad, s.n), TOKEN_RR,
+					SL("c1")), TOKEN_FORGED);
+	}
+	/* sealed by the previous key: the Call-ID's hash is of that key, too */
+	token_keys_init(&old, key2, NULL, 7);
+	token_keys_init(&both, key1, key2, 7);
+	memset(memo, 0, sizeof(memo));
+	both.memo = memo;
+	s = text(r2, &old, &t, "c1");
+	for (int i = 0; i < 2; i++)
+		cr_expect_eq(token_open(&u, &both, s, TOKEN_RR, SL("c1")),
+			     TOKEN_OK);
+}
