@@ -172,6 +172,7 @@ Try this next
   the edge's view of its nodes:   %(tool)s status -u %(url)s
   the same as JSON, figures:      %(url)s/api/v1/status  %(url)s/metrics
   kill a node, then look again:   kill -9 $(cat %(dir)s/n1.pid)
+  start it again:                 %(node)s -c %(dir)s/n1.conf &
   configuration, logs, pids:      %(dir)s/{edge,n1,n2,n3}.{conf,log,pid}
   a softphone on this machine:    proxy %(edge)s:%(port)d, domain %(domain)s,
                                   user alice, password %(alice)s
@@ -179,7 +180,8 @@ Try this next
   stop everything:                scripts/quickstart --stop''' % {
         'edge': p.edge_ip, 'port': p.sip, 'tool': tool, 'url': url,
         'nodes': ', '.join(lab.names), 'domain': lab.domain,
-        'dir': os.path.relpath(lab.dir), 'alice': users['alice'],
+        'dir': os.path.relpath(lab.dir),
+        'node': os.path.relpath(lab.nodebin), 'alice': users['alice'],
         'bob': users['bob']})
 
 
