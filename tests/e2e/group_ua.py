@@ -5,7 +5,7 @@ import time
 
 from e2e import check, equal, eventually, test
 from lab import Lab
-from sipmsg import Msg, param, token
+from sipmsg import Msg, answer_challenge, param, token
 from sipua import SDP, Auto
 
 USERS = {u: 'pw-' + u for u in ('alice', 'bob', 'carol', 'dave', 'erin')}
@@ -379,6 +379,122 @@ def t_keep_alive(ctx):
     a.send_raw(b'\r\n\r\n')
     call, got = talk(a, b)
     equal(call.bye().status, 200, 'BYE')
+
+
+@test(name='via-stack')
+def t_via_stack(ctx):
+    """a proxy in front of us: its Vias come back whole, the callee sees none"""
+    a, b = phone(ctx, 'alice'), phone(ctx, 'bob')
+    m = Msg('MESSAGE %s SIP/2.0' % b.aor).add('Via', a.via())
+    m.add('Via', 'SIP/2.0/TCP p2.example.net;branch=z9hG4bKb;received=10.1.1.1'
+          ', SIP/2.0/UDP p1.example.net:5070;branch=z9hG4bKa;x="a,b"')
+    m.add('v', 'SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK0')
+    m.add('Max-Forwards', '70').add('From', '<%s>;tag=1' % a.aor)
+    m.add('To', '<%s>' % b.aor).add('Call-ID', token())
+    m.add('CSeq', '1 MESSAGE')
+    r = a.send_request(m).wait()
+    equal(r.status, 407, 'MESSAGE')
+    for tail in ('p2.example.net', 'p1.example.net:5070', '192.0.2.9'):
+        check(any(tail in v for v in r.list('Via')), 'no %s in %s', tail,
+              r.list('Via'))
+    equal(len(r.list('Via')), 4, 'Vias of the answer')
+    auth = answer_challenge(r, 'MESSAGE', b.aor, a.user, a.password)
+    m.set('Via', a.via()).set('CSeq', '2 MESSAGE').add(*auth)
+    r = a.send_request(m).wait()
+    equal(r.status, 200, 'MESSAGE with credentials')
+    equal(len(r.list('Via')), 4, 'Vias of the 200')
+    got = b.wait_request('MESSAGE')
+    equal(len(got.list('Via')), 1, 'Vias at the callee')
+    check('example.net' not in got.raw.decode(), 'trace at the callee')
+
+
+@test(name='cancel-in-one-write')
+def t_cancel_one_write(ctx):
+    """INVITE and CANCEL in one TCP segment: 200 and 487, nothing rings on"""
+    a, b = phone(ctx, 'alice', 'tcp'), phone(ctx, 'bob', answer=9)
+    call = a.invite(b.aor)              # for a nonce
+    call.wait_status(180)
+    call.cancel().wait()
+    call.wait_final()
+    ch = next(t.final for t in a.ctxns.values()
+              if t.final and t.final.status == 407)
+    auth = answer_challenge(ch, 'INVITE', b.aor, a.user, a.password, nc=2)
+    m = Msg('INVITE %s SIP/2.0' % b.aor).add('Via', a.via())
+    m.add('Max-Forwards', '70').add('From', '<%s>;tag=1' % a.aor)
+    m.add('To', '<%s>' % b.aor).add('Call-ID', token())
+    m.add('CSeq', '1 INVITE').add('Contact', a.contact()).add(*auth)
+    c = Msg('CANCEL %s SIP/2.0' % b.aor)
+    for n in ('Via', 'Max-Forwards', 'From', 'To', 'Call-ID'):
+        c.add(n, m.get(n))
+    c.add('CSeq', '1 CANCEL')
+    with a.lock:
+        real, a.send_raw = a.send_raw, lambda *x, **y: None
+        inv, can = a.send_request(m), a.send_request(c)
+        a.send_raw = real
+        a.send_raw(m.bytes() + c.bytes())
+    equal(can.wait().status, 200, 'CANCEL')
+    equal(inv.wait().status, 487, 'INVITE')
+    eventually(lambda: all(x.final or x.cancelled for x in b.calls_in), 3,
+               'end of ringing')
+
+
+@test(name='call-oneself')
+def t_self(ctx):
+    """a phone that calls its own number: no false loop, its phone rings"""
+    a = phone(ctx, 'alice')
+    call = a.invite(a.aor)
+    equal(call.wait_final().status, 200, 'INVITE to oneself')
+    a.wait_call().wait_ack()
+
+
+@test(name='many-phones')
+def t_many_phones(ctx):
+    """ten phones of one user ring together, one answers, nine are cancelled"""
+    a = phone(ctx, 'alice')
+    bs = [phone(ctx, 'bob', ('udp', 'tcp')[i % 2], answer=None)
+          for i in range(10)]
+    call = a.invite(bs[0].aor)
+    got = [b.wait_call() for b in bs]
+    for c in got:
+        c.ring()
+    got[4].answer()
+    equal(call.wait_final().status, 200, 'INVITE')
+    for i, c in enumerate(got):
+        if i != 4:
+            c.wait_cancel()
+    got[4].wait_ack()
+    equal(call.bye().status, 200, 'BYE')
+    equal([len(b.calls_in) for b in bs], [1] * 10, 'INVITEs at each phone')
+
+
+@test(name='reconnect')
+def t_reconnect(ctx):
+    """a TCP phone that comes back on a new connection is reached there, once"""
+    a, b = phone(ctx, 'alice'), phone(ctx, 'bob', 'tcp')
+    for _ in range(3):
+        b.drop_connection()
+        equal(b.register().status, 200, 'REGISTER')
+    equal(len(contacts(b.register(contact=''))), 1, 'contacts')
+    call, got = talk(a, b)
+    equal(call.bye().status, 200, 'BYE')
+    equal(len(b.calls_in), 1, 'INVITEs')
+
+
+@test(name='stale-nonce')
+def t_stale(ctx):
+    """an old nonce gets stale=true and a new one, not a refusal"""
+    lab = ctx.lab(users=USERS, nodes=1, node_conf={'nonce_age': 10})
+    u = lab.ua('alice')
+    equal(u.register().status, 200, 'REGISTER')
+    old = next(t.final for t in u.ctxns.values() if t.final.status == 401)
+    name, value = answer_challenge(old, 'REGISTER', 'sip:example.com',
+                                   'alice', 'pw-alice', nc=2)
+    time.sleep(11)
+    r = u.register(headers=[(name, value)], auth=False)
+    equal(r.status, 401, 'REGISTER with the old nonce')
+    check('stale=true' in r.get('WWW-Authenticate', '').lower(),
+          'challenge %s', r.get('WWW-Authenticate'))
+    equal(u.register().status, 200, 'REGISTER with the new one')
 
 
 @test(name='sha-256')
