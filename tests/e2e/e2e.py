@@ -213,9 +213,23 @@ class Count:
             print(s, flush=True)
 
 
+def namespace():
+    """The command that makes one, for root and for others."""
+    for cmd in (['unshare', '-n'], ['unshare', '-rn']):
+        try:
+            r = subprocess.run(cmd + ['ip', 'link', 'set', 'lo', 'up'],
+                               capture_output=True, text=True)
+        except OSError as e:
+            sys.exit('e2e: unshare and ip are needed (util-linux, iproute2): '
+                     '%s' % e)
+        if not r.returncode:
+            return cmd
+    sys.exit('e2e: no network namespace can be made here (%s): run as root, '
+             'or allow user namespaces' % r.stderr.strip())
+
+
 def spawn(group, opt, count):
-    cmd = ['unshare', '-n'] if os.geteuid() == 0 else ['unshare', '-rn']
-    cmd += [sys.executable, os.path.join(HERE, 'e2e.py'), '--group', group,
+    cmd = opt.namespace + [sys.executable, os.path.join(HERE, 'e2e.py'), '--group', group,
             '--logs', opt.logs]
     cmd += (['-v'] if opt.verbose else []) + (['-k'] if opt.keep else [])
     want = [t.name for t in chosen(TESTS, opt.names) if t.group == group]
@@ -255,6 +269,7 @@ def main():
         sys.exit('e2e: no group or test named ' + ', '.join(unknown))
     build = os.environ.get('EDGEWISE_BUILD') or os.path.join(TREE, 'build')
     os.environ['EDGEWISE_BUILD'] = os.path.abspath(build)
+    opt.namespace = namespace()
     opt.logs = os.path.abspath(os.environ.get('E2E_LOGS') or
                                os.path.join(build, 'e2e-logs'))
     shutil.rmtree(opt.logs, ignore_errors=True)

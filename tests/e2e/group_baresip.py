@@ -168,12 +168,12 @@ def call_each_other(ctx, transport):
     for caller, callee in ((a, b), (b, a)):
         for ends in (caller, callee):
             rounds += 1
-            caller.command('dial', 'sip:%s@example.com' % callee.user)
-            # events of both phones carry on: the n-th of each kind
+            # events carry on: wait for one more of a kind than before
             incoming = 1 + callee.poll().count('CALL_INCOMING')
+            ringing = 1 + caller.poll().count('CALL_RINGING')
+            caller.command('dial', 'sip:%s@example.com' % callee.user)
             callee.wait('CALL_INCOMING', incoming)
-            caller.wait('CALL_RINGING', 1 + caller.poll().count(
-                'CALL_ESTABLISHED') - caller.poll().count('CALL_INCOMING'))
+            caller.wait('CALL_RINGING', ringing)
             callee.command('accept')
             for p in (caller, callee):
                 p.wait('CALL_ESTABLISHED', rounds)
