@@ -232,7 +232,7 @@ static void drain(struct core *c, uint64_t now, uint64_t wall)
 		if (ev.kind == TXN_TIMEOUT)
 			proxy_timeout(&c->proxy, &ev, now, wall);
 		else if (ev.kind == TXN_GONE)
-			proxy_gone(&c->proxy, &ev);
+			proxy_gone(&c->proxy, &ev, now);
 	}
 }
 

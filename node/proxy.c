@@ -531,7 +531,7 @@ void proxy_cancel(struct proxy *p, struct fork *f, const struct sip_msg *m,
 	fork_go(f, now);
 }
 
-void proxy_gone(struct proxy *p, const struct txn_event *ev)
+void proxy_gone(struct proxy *p, const struct txn_event *ev, uint64_t now)
 {
 	struct branch *b;
 	struct fork *f;
@@ -547,6 +547,10 @@ void proxy_gone(struct proxy *p, const struct txn_event *ev)
 		b = ev->user;
 		f = b->f;
 		b->c = NULL;
+		/* a 2xx that there was no memory to pass on, and no copy of
+		 * it came since */
+		if (f->s && f->over && !stxn_final(f->s) && !pending(f))
+			stxn_reply(f->s, 500, SL_NONE, SL_NONE, now);
 	}
 	fork_unref(f);
 }

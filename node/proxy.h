@@ -56,7 +56,7 @@ void proxy_timeout(struct proxy *p, const struct txn_event *ev, uint64_t now,
 void proxy_cancel(struct proxy *p, struct fork *f, const struct sip_msg *m,
 		  uint64_t now);
 /** TXN_GONE of one of our transactions; user = its pointer */
-void proxy_gone(struct proxy *p, const struct txn_event *ev);
+void proxy_gone(struct proxy *p, const struct txn_event *ev, uint64_t now);
 /** What was sent on flow before `until` [ms] will get no answer */
 void proxy_lost(struct proxy *p, const struct flow *f, uint64_t until,
 		uint64_t now, uint64_t wall);

@@ -17,4 +17,14 @@ tests_node_test_node_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
 tests_node_test_node_LDADD = node/libnode.a cluster/libcluster.a \
 	sip/libsip.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) \
 	$(SSL_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
+
+# Memory runs out at every place, once: an own program, as malloc is wrapped.
+check_PROGRAMS += tests/node/test_oom
+TESTS += tests/node/test_oom
+tests_node_test_oom_SOURCES = tests/node/rig.c tests/node/rig.h \
+	tests/node/test_oom.c
+tests_node_test_oom_CPPFLAGS = $(tests_node_test_node_CPPFLAGS)
+tests_node_test_oom_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc \
+	-Wl,--wrap=calloc -Wl,--wrap=realloc
+tests_node_test_oom_LDADD = $(tests_node_test_node_LDADD)
 endif

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+int rig_in_core;
+
 static const char base_conf[] =
 	"sip = { address = \"127.0.0.11\"; port = 5060; };\n";
 
@@ -75,8 +77,10 @@ void rig_raw(struct rig *r, const void *p, size_t n)
 
 	cr_assert(copy);
 	memcpy(copy, p, n);
+	rig_in_core++;
 	core_recv(r->core, &r->edge, sl_mk(copy, n), FRAME_MSG, NULL, r->now,
 		  r->wall);
+	rig_in_core--;
 	free(copy);
 }
 
@@ -234,7 +238,9 @@ void rig_pass(struct rig *r, uint64_t ms)
 			next = r->now + 1;
 		r->wall += next - r->now;
 		r->now = next;
+		rig_in_core++;
 		core_tick(r->core, r->now, r->wall);
+		rig_in_core--;
 	}
 }
 

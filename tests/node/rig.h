@@ -33,6 +33,9 @@ struct rig {
 	char text[65536];       /**< the last message made                   */
 };
 
+/** Above 0 while the core works: memory taken then is the core's */
+extern int rig_in_core;
+
 /** conf: more settings, or "" */
 struct rig *rig_new(const char *conf, const char *users);
 void rig_free(struct rig *r);
