@@ -197,8 +197,7 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	/* a callee's 503 must not make the phone think that the edge is out
 	 * of order: RFC 3261 16.7 step 6 */
 	if (edge_pass_up(e, c->stxn, m, m->status == 503 ? 500 : 0, NULL, now)) {
-		if (m->status < 300)
-			e->led.ghost++;
+		edge_ghost(e, m, &a->ghost, now);
 		/* an answer that cannot be passed on is an answer still */
 		stxn_reply(c->stxn, 500, SL_NONE, SL_NONE, now);
 	}
@@ -216,14 +215,13 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 	struct edge *e = c->e;
 
 	if (!c->stxn) {
-		if (m->meth == SIP_INVITE && m->status / 100 == 2)
-			e->led.ghost++;
+		edge_ghost(e, m, &a->ghost, now);
 		return;
 	}
 	if (late) {
 		e->led.late_2xx++;
 		if (edge_pass_up(e, c->stxn, m, 0, NULL, now))
-			e->led.ghost++;
+			edge_ghost(e, m, &a->ghost, now);
 		call_settle(c);
 		return;
 	}
@@ -377,6 +375,13 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 		ledger_moved(&e->led, why, e->msg2.callid, method_name(c),
 			     node_name(e, a->node), node_name(e, to),
 			     now - c->begin, now);
+}
+
+bool call_refused(const struct attempt *a)
+{
+	const struct stxn *s = a->call->stxn;
+
+	return a->lost && (!s || (stxn_final(s) && stxn_code(s) >= 300));
 }
 
 void call_answered(struct attempt *a, uint16_t code, struct blob *msg,

@@ -57,6 +57,7 @@ struct attempt {
 	uint16_t node;
 	uint16_t egress;           /**< branches ever opened                  */
 	uint16_t open;             /**< of these, without a final answer      */
+	uint64_t ghost;            /**< for edge_ghost()                      */
 	bool live;                 /**< the one that may open branches        */
 	bool lost;                 /**< given up because the node failed      */
 	bool heard;                /**< the node has answered anything        */
@@ -72,6 +73,7 @@ struct relay {
 	struct ctxn *ctxn;         /**< NULL after it has gone                */
 	struct attempt *attempt;   /**< NULL: none, or gone                   */
 	struct relay *next;        /**< in attempt->relays                    */
+	uint64_t ghost;            /**< for edge_ghost()                      */
 	bool settled;
 };
 
@@ -90,6 +92,9 @@ void call_cancel(struct call *c, uint64_t now);
  *  reference is taken), NULL = it has none. A lost attempt passes it on. */
 void call_answered(struct attempt *a, uint16_t code, struct blob *msg,
 		   uint64_t now);
+/** Has the caller been refused, and the node that would have to know of a 2xx
+ *  been given up? */
+bool call_refused(const struct attempt *a);
 /** May this attempt open a branch? */
 bool call_gate(const struct attempt *a);
 void call_add_relay(struct attempt *a, struct relay *r);

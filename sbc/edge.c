@@ -332,7 +332,7 @@ void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
 	       enum frame_verdict v, const char *why, uint64_t now)
 {
 	e->now = now;
-	if (f->lst >= e->lstc)
+	if (f->lst >= e->lstc || !msg.n)
 		return;
 	if (edge_is_core(e, f) && !from_node(e, &f->peer)) {
 		e->led.stranger++;

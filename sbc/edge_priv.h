@@ -112,6 +112,11 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 			 uint64_t now);
 /** Its client cannot be reached (430), or did not answer (408) */
 void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now);
+/* edge_ghost.c */
+/** A 2xx to INVITE that cannot go to the caller any more: end that dialog.
+ *  *seen: which one was ended last, 0 at first */
+void edge_ghost(struct edge *e, const struct sip_msg *m, uint64_t *seen,
+		uint64_t now);
 /* edge_probe.c */
 void edge_probe_start(struct edge *e, uint16_t node, uint32_t id,
 		      uint64_t now);

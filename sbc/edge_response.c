@@ -28,7 +28,14 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 	struct edge *e = r->e;
 	struct blob *msg = NULL;
 
-	if (m->status == 100 || !r->stxn)
+	if (m->status == 100)
+		return;
+	if (m->status / 100 == 2 && r->attempt && call_refused(r->attempt)) {
+		edge_ghost(e, m, &r->ghost, now);
+		edge_relay_fail(r, 487, now);
+		return;
+	}
+	if (!r->stxn)
 		return;
 	if (edge_pass_up(e, r->stxn, m, 0, &msg, now) && m->status >= 200)
 		stxn_reply(r->stxn, 500, SL_NONE, SL_NONE, now);

@@ -35,7 +35,9 @@ struct ledger {
 	uint64_t saved;                /**< answered after a failover         */
 	uint64_t rescued;              /**< answered past a dead node         */
 	uint64_t late_2xx;             /**< 2xx on an attempt given up        */
-	uint64_t ghost;                /**< 2xx after the caller was refused  */
+	uint64_t ghost;                /**< 2xx after the caller was refused:
+					    ended by ACK and BYE              */
+	uint64_t ghost_alive;          /**< the same, but no way to him       */
 	uint64_t gate;                 /**< late branches of nodes refused    */
 	uint64_t egress;               /**< branches to clients               */
 	uint64_t dialog;               /**< in-dialog requests past the nodes */

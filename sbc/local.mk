@@ -9,6 +9,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge.c \
 	sbc/edge.h \
 	sbc/edge_build.c \
+	sbc/edge_ghost.c \
 	sbc/edge_priv.h \
 	sbc/edge_probe.c \
 	sbc/edge_request.c \

@@ -213,6 +213,46 @@ Test(edge, ringing_call_of_a_dead_node_ends_with_503_and_cancel)
 	cr_expect_eq(world_stat(w, "sbc_lost_total", "why=\"ringing\""), 1);
 }
 
+Test(edge, callee_who_answers_just_after_the_503_is_hung_up_on)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = phone_invite(a, "bob");
+
+	world_run(w, 200);
+	node_kill(n);
+	world_run(w, 1);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 500);
+	cr_expect_eq(r->final, 503);
+	cr_expect(vreq_whole(r));
+	cr_expect_eq(b->acks, 1);
+	cr_expect_eq(b->got[SIP_BYE], 1);
+	cr_expect_eq(world_stat(w, "sbc_ghost_total", "end=\"bye\""), 1);
+	/* its 200 is repeated until the ACK is there: one BYE all the same */
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 100);
+	cr_expect_eq(b->acks, 2);
+	cr_expect_eq(b->got[SIP_BYE], 1);
+}
+
+Test(edge, answer_a_node_dies_with_reaches_the_caller)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = phone_invite(a, "bob");
+
+	world_run(w, 200);
+	sim_freeze(w->net, &n->host);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 0);
+	node_kill(n);
+	world_run(w, 100);
+	cr_expect_eq(r->final, 200);
+	cr_expect(b->inv[0].acked);
+	cr_expect_eq(world_stat(w, "sbc_rescued_total", NULL), 1);
+	cr_expect_eq(world_stat(w, "sbc_lost_total", "why=\"ringing\""), 0);
+}
+
 Test(edge, busy_callee_is_not_tried_at_another_node)
 {
 	static const uint16_t codes[] = { 486, 600, 603, 500, 408, 404, 302 };

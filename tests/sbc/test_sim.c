@@ -4,7 +4,8 @@
  *  A1  every request of a phone got exactly one final answer (an INVITE: one
  *      non-2xx, or at least one 2xx)
  *  A2  no phone got two INVITEs for one call
- *  A3  no phone rings after its caller has gone
+ *  A3  no phone rings after its caller has gone, and none is left in a call
+ *      whose caller was refused
  *  A7  nothing is left over in the edge
  *  A8  no inside address in any message to a phone
  *
@@ -116,6 +117,20 @@ static void phone_event(struct world *w, struct vphone *p)
 	}
 }
 
+/** The caller's view of a call: has he been given a 2xx? */
+static bool caller_has_it(struct world *w, const char *callid)
+{
+	for (unsigned i = 0; i < w->phonec; i++)
+		for (unsigned k = 0; k < w->phone[i].reqc; k++) {
+			struct vreq *r = &w->phone[i].req[k];
+
+			if (r->meth == SIP_INVITE && r->ok &&
+			    !strcmp(r->callid, callid))
+				return true;
+		}
+	return false;
+}
+
 static void check(struct world *w, uint64_t seed, struct totals *t)
 {
 	cr_expect_eq(edge_pending(w->edge), 0, "seed %llu: %u pending",
@@ -140,15 +155,23 @@ static void check(struct world *w, uint64_t seed, struct totals *t)
 				  (unsigned long long)seed, p->user, r->meth,
 				  r->callid, r->final, r->non2xx, r->ok);
 		}
-		for (unsigned k = 0; k < p->invc; k++)
-			cr_expect(p->inv[k].over, "seed %llu: A3 %s %s",
+		for (unsigned k = 0; k < p->invc; k++) {
+			struct vinv *v = &p->inv[k];
+
+			cr_expect(v->over, "seed %llu: A3 %s %s",
 				  (unsigned long long)seed, p->user,
-				  p->inv[k].callid);
+				  v->callid);
+			if (v->answered && !caller_has_it(w, v->callid))
+				cr_expect(v->bye, "seed %llu: ghost %s %s",
+					  (unsigned long long)seed, p->user,
+					  v->callid);
+		}
 	}
 	t->saved += world_stat(w, "sbc_saved_total", NULL);
 	t->gate += world_stat(w, "sbc_gate_total", NULL);
 	t->rescued += world_stat(w, "sbc_rescued_total", NULL);
-	t->ghosts += world_stat(w, "sbc_ghost_total", NULL);
+	t->ghosts += world_stat(w, "sbc_ghost_total", "end=\"bye\"");
+	cr_expect_eq(world_stat(w, "sbc_ghost_total", "end=\"none\""), 0);
 	t->lost += world_stat(w, "sbc_lost_total", "why=\"ringing\"");
 }
 

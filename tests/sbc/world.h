@@ -72,7 +72,7 @@ struct vreq {
 struct vinv {
 	char callid[64], branch[64];
 	uint32_t cseq;
-	bool over, cancelled, acked, reinvite;
+	bool over, cancelled, acked, reinvite, answered, bye;
 	char *req;
 };
 

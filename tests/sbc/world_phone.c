@@ -233,6 +233,7 @@ void phone_answer(struct vphone *p, struct vinv *i, uint16_t code,
 		abort();
 	if (code >= 200)
 		i->over = true;
+	i->answered = i->answered || code / 100 == 2;
 	respond(p, &m, code, tag);
 }
 
@@ -321,6 +322,9 @@ static void got_request(struct vphone *p, const struct sip_msg *m)
 				p->inv[k].acked = true;
 		return;
 	default:
+		for (unsigned k = 0; m->meth == SIP_BYE && k < p->invc; k++)
+			if (sl_eq(sl_cstr(p->inv[k].callid), m->callid))
+				p->inv[k].bye = true;
 		respond(p, m, 200, NULL);
 		return;
 	}
