@@ -170,7 +170,7 @@ static int start_tls(struct stream *c)
 	else
 		SSL_set_accept_state(c->ssl);
 	c->state = T_AUTH;
-	c->until = clk_now() + STREAM_AUTH;
+	c->until = clk_now() + t->cf.auth;
 	return 0;
 }
 
@@ -560,6 +560,8 @@ int streams_alloc(struct streams **tp, const struct streams_conf *cf,
 	t->cf = *cf;
 	if (!t->cf.preauth)
 		t->cf.preauth = STREAM_PREAUTH;
+	if (!t->cf.auth)
+		t->cf.auth = STREAM_AUTH;
 	t->h = *h;
 	t->fd = -1;
 	secret_derive(t->psk.key, cf->key, "cluster tls 1");

@@ -39,7 +39,8 @@ struct streams_conf {
 	struct addr addr;             /**< listens there; dials from its IP     */
 	uint8_t key[32];              /**< cluster key                          */
 	uint32_t user_timeout;        /**< of sent bytes without an ACK [ms]    */
-	uint32_t preauth;             /**< [bytes], STREAM_PREAUTH           */
+	uint32_t preauth;             /**< [bytes]; 0 = STREAM_PREAUTH          */
+	uint32_t auth;                /**< [ms]; 0 = STREAM_AUTH                */
 };
 
 struct streams_stats {

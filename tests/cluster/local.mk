@@ -7,10 +7,12 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/sim.c \
 	tests/cluster/sim.h \
 	tests/cluster/test_cluster.c \
+	tests/cluster/test_member.c \
 	tests/cluster/test_record.c \
 	tests/cluster/test_repl.c \
 	tests/cluster/test_store.c \
 	tests/cluster/test_store_model.c \
+	tests/cluster/test_stream.c \
 	tests/cluster/test_wire.c
 tests_cluster_test_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_cluster_test_cluster_LDADD = cluster/libcluster.a base/libbase.a \
