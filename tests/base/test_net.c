@@ -90,6 +90,56 @@ Test(net, what_is_watched_can_change)
 	nfd_free(NULL);
 }
 
+static void must_not(int flags, void *arg)
+{
+	cr_assert_fail("told of the end of another descriptor: %d", flags);
+}
+
+struct half { struct world *w; int other; };
+
+/** Closes the other one, whose event is still to come in this turn, and opens
+ *  a socket under its number */
+static void swap(int flags, void *arg)
+{
+	struct half *h = arg;
+	struct world *w = h->w;
+	int o = h->other, fd[2];
+
+	w->calls++;
+	nfd_free(w->n[o]);
+	nfd_free(w->n[!o]);
+	w->n[!o] = NULL;
+	close(w->fd[o][0]);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	cr_assert_eq(fd[0], w->fd[o][0], "another number");
+	cr_assert_eq(nfd_alloc(&w->n[o], fd[0], NET_READ, must_not, w), 0);
+}
+
+static void stop(void *arg)
+{
+	net_stop();
+}
+
+Test(net, new_descriptor_is_not_told_of_the_old_one_with_its_number)
+{
+	struct world w = { 0 };
+	struct half h[2] = { { &w, 1 }, { &w, 0 } };
+
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, w.fd[i]), 0);
+		cr_assert_eq(nfd_alloc(&w.n[i], w.fd[i][0], NET_READ, swap,
+				       &h[i]), 0);
+		close(w.fd[i][1]);      /* readable: end of stream */
+	}
+	cr_assert_eq(ntimer_alloc(&w.t, stop, NULL), 0);
+	ntimer_at(w.t, clk_now() + 20);
+	cr_assert_eq(net_run(NULL, NULL), 0);
+	cr_assert_eq(w.calls, 1);
+	ntimer_free(w.t);
+	nfd_free(w.n[0]);
+	nfd_free(w.n[1]);
+}
+
 static void fired(void *arg)
 {
 	struct world *w = arg;
