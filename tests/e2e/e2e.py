@@ -259,12 +259,13 @@ def spawn(group, opt, count):
     want = [t.name for t in chosen(TESTS, opt.names) if t.group == group]
     p = subprocess.Popen(cmd + want, stdout=subprocess.PIPE, text=True,
                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    seen = 0
+    seen = bad = 0
     for line in p.stdout:
         seen += bool(re.match(r'(ok|not ok) \d', line))
+        bad += line.startswith('not ok')
         count.line(line.rstrip('\n'))
     p.wait()
-    if seen < len(want):
+    if seen < len(want) or p.returncode and not bad:
         count.line('not ok 0 - %s: the group ended with status %d after %d '
                    'of %d tests' % (group, p.returncode, seen, len(want)))
 

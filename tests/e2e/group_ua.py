@@ -6,7 +6,7 @@ import time
 from e2e import check, equal, eventually, test
 from lab import Lab
 from sipmsg import Msg, answer_challenge, param, token
-from sipua import SDP, Auto
+from sipua import SDP, Auto, Ua
 
 USERS = {u: 'pw-' + u for u in ('alice', 'bob', 'carol', 'dave', 'erin')}
 
@@ -80,7 +80,6 @@ def t_ipv6(ctx):
                       {'transport': t, 'address': ip, 'port': 5560}
                       for ip in ('127.0.0.1', '::1')
                       for t in ('udp', 'tcp')]})
-    from sipua import Ua
     for tp in ('udp', 'tcp'):
         a = Ua('alice', lab.domain, ('::1', 5560), transport=tp,
                password=USERS['alice'])
@@ -207,6 +206,38 @@ def t_dead_connection(ctx):
     t = time.monotonic()
     equal(a.invite(b.aor).wait_final().status, 480, 'INVITE')
     check(time.monotonic() - t < 1, 'took %.1f s', time.monotonic() - t)
+
+
+def switched_off(ctx, user):
+    """A phone on UDP that has registered and is no more: ICMP."""
+    u = Ua(user, ctx.shared.domain, ctx.shared.proxy, password=USERS[user])
+    equal(u.register().status, 200, 'REGISTER')
+    u.close()
+
+    def away():
+        with Ua(user, ctx.shared.domain, ctx.shared.proxy,
+                password=USERS[user]) as c:
+            equal(c.register(contact='*', expires=0).status, 200, '* away')
+    ctx.after(away)
+
+
+@test(name='dead-port')
+def t_dead_port(ctx):
+    """a call to a UDP phone that is switched off fails at once with 480"""
+    a = phone(ctx, 'alice')
+    switched_off(ctx, 'bob')
+    t = time.monotonic()
+    equal(a.invite('sip:bob@example.com').wait_final().status, 480, 'INVITE')
+    check(time.monotonic() - t < 1, 'took %.1f s', time.monotonic() - t)
+
+
+@test(name='one-dead-one-well')
+def t_one_dead(ctx):
+    """of two phones one is switched off: the other one rings"""
+    a, b = phone(ctx, 'alice'), phone(ctx, 'bob', 'tcp')
+    switched_off(ctx, 'bob')
+    call, got = talk(a, b)
+    equal(call.bye().status, 200, 'BYE')
 
 
 # --- dialogs -----------------------------------------------------------------
