@@ -60,3 +60,9 @@ tests_fuzz_fuzz_token_LDADD = $(FUZZ_SBC)
 tests_fuzz_fuzz_edge_SOURCES = tests/fuzz/fuzz_edge.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_edge_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_edge_LDADD = $(FUZZ_SBC)
+
+check_PROGRAMS += tests/fuzz/fuzz_cluster
+tests_fuzz_fuzz_cluster_SOURCES = tests/fuzz/fuzz_cluster.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_cluster_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_cluster_LDADD = cluster/libcluster.a base/libbase.a \
+	$(SODIUM_LIBS) $(SSL_LIBS)
