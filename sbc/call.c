@@ -169,6 +169,10 @@ void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
 	if (m->meth == SIP_INVITE)
 		stxn_trying(c->stxn, now);
 	call_try(c, m, now);
+	if (c->cur)
+		log_debug("event=request method=%s node=%s call_id=%s",
+			  method_name(c), node_name(e, c->cur->node),
+			  log_esc(m->callid));
 }
 
 /* --- what the node says --- */
@@ -191,6 +195,9 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	struct call *c = a->call;
 	struct edge *e = c->e;
 
+	log_debug("event=answer code=%u method=%s node=%s ms=%llu call_id=%s",
+		  m->status, method_name(c), node_name(e, a->node),
+		  (unsigned long long)(now - c->begin), log_esc(m->callid));
 	attempt_end(a);
 	blob_unref(a->answer);
 	a->answer = NULL;

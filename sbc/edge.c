@@ -30,13 +30,16 @@ static void names_init(struct edge *e)
  *  clients reach us there */
 static void inside_init(struct edge *e)
 {
-	struct addr v[DISP_MAX + 1];
+	struct addr v[DISP_MAX + EDGE_PAST + 1];
 	uint32_t n = 0;
 
 	v[n++] = e->lst[e->core].bound;
 	for (int i = 0; i < DISP_MAX; i++)
 		if (e->node[i].used)
 			v[n++] = e->node[i].flow.peer;
+	for (int i = 0; i < EDGE_PAST; i++)
+		if (e->past[i].until)
+			v[n++] = e->past[i].flow.peer;
 	e->hc.insidec = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		bool outside = false;
@@ -246,6 +249,10 @@ static bool from_node(const struct edge *e, const struct addr *a)
 	for (int i = 0; i < DISP_MAX; i++)
 		if (e->node[i].used && addr_ip_eq(&e->node[i].flow.peer, a))
 			return true;
+	for (int i = 0; i < EDGE_PAST; i++)
+		if (e->now < e->past[i].until &&
+		    addr_ip_eq(&e->past[i].flow.peer, a))
+			return true;
 	return false;
 }
 
@@ -302,8 +309,8 @@ static void recv_unframed(struct edge *e, const struct flow *f, struct sl msg,
 	struct sip_fault fault = { 0 };
 
 	e->msg.req = false;
-	if (!sip_scan(&e->msg, msg.p, msg.n, true, &fault) ||
-	    fault.answerable) {
+	if (msg.n && (!sip_scan(&e->msg, msg.p, msg.n, true, &fault) ||
+		      fault.answerable)) {
 		fault.answerable = true;
 		fault.code = v == FRAME_BIG ? 513 : 400;
 	}
@@ -332,7 +339,7 @@ void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
 	       enum frame_verdict v, const char *why, uint64_t now)
 {
 	e->now = now;
-	if (f->lst >= e->lstc || !msg.n)
+	if (f->lst >= e->lstc || (!msg.n && v == FRAME_MSG))
 		return;
 	if (edge_is_core(e, f) && !from_node(e, &f->peer)) {
 		e->led.stranger++;
@@ -380,10 +387,10 @@ static void lost_ctxn(struct ctxn *c, void *arg)
 }
 
 /** Everything under way at a node moves or ends */
-static void node_lost(struct edge *e, uint16_t node, enum fail_why why)
+static void node_lost(struct edge *e, const struct flow *f, enum fail_why why)
 {
 	e->why = why;
-	txnl_each_ctxn(e->txnl, &e->node[node].flow, lost_ctxn, e);
+	txnl_each_ctxn(e->txnl, f, lost_ctxn, e);
 }
 
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now)
@@ -396,13 +403,14 @@ void edge_node_down(struct edge *e, uint16_t node, uint64_t now)
 		    v.state != DISP_UP)
 			continue;
 		e->now = now;
-		node_lost(e, node, FAIL_DOWN);
+		node_lost(e, &e->node[node].flow, FAIL_DOWN);
 		return;
 	}
 }
 
 void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
 {
+	struct flow past;
 	uint16_t node;
 
 	e->now = now;
@@ -414,7 +422,14 @@ void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
 	else if (!disp_by_addr(e->disp, &f->peer, &node)) {
 		/* a plain close too: a node does not close what it shares */
 		disp_report(e->disp, node, DISP_RESET, 0, now);
-		node_lost(e, node, FAIL_RESET);
+		node_lost(e, &e->node[node].flow, FAIL_RESET);
+	}
+	else {
+		/* one that was taken out, or a connection a node has dialled:
+		 * nothing runs on the latter's address */
+		past = *f;
+		past.conn = 0;
+		node_lost(e, &past, FAIL_RESET);
 	}
 	pump(e, now);
 }
@@ -443,6 +458,18 @@ bool edge_poll(struct edge *e, struct sip_out *out)
 
 /* --- around it --- */
 
+/** What runs on it may take as long as a phone rings */
+static void node_remember(struct edge *e, const struct flow *f, uint64_t now)
+{
+	struct edge_past *p = &e->past[0];
+
+	for (int i = 0; i < EDGE_PAST; i++)
+		if (e->past[i].until < p->until)
+			p = &e->past[i];
+	p->flow = *f;
+	p->until = now + e->tune.ring + 64000;
+}
+
 int edge_reconf(struct edge *e, const struct edge_tune *t,
 		const struct disp_node_conf *node, uint16_t nodec,
 		uint64_t now)
@@ -467,6 +494,7 @@ int edge_reconf(struct edge *e, const struct edge_tune *t,
 		if (keep)
 			continue;
 		e->node[i].used = false;
+		node_remember(e, &e->node[i].flow, now);
 		disp_del(e->disp, i);
 	}
 	for (uint16_t k = 0; k < nodec && !err; k++) {

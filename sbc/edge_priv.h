@@ -17,6 +17,7 @@
 
 enum {
 	EDGE_LSTS = 16,
+	EDGE_PAST = 16,            /**< nodes taken out, remembered         */
 	EDGE_MSG_MAX = SIP_MAX_MSG + 4096,   /**< largest message built    */
 };
 
@@ -24,6 +25,12 @@ struct edge_node {
 	bool used;
 	struct flow flow;          /**< conn 0: the persistent connection    */
 	char name[64];
+};
+
+/** A node taken out at a reload: what runs there may end */
+struct edge_past {
+	struct flow flow;
+	uint64_t until;            /**< [ms], 0 = free                       */
 };
 
 struct probe {
@@ -41,6 +48,7 @@ struct edge {
 	struct listener lst[EDGE_LSTS];
 	uint16_t lstc, core;
 	struct edge_node node[DISP_MAX];
+	struct edge_past past[EDGE_PAST];
 	struct disp *disp;
 	struct txnl *txnl;
 	struct outq out;

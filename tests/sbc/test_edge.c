@@ -472,3 +472,39 @@ Test(edge, restart_keeps_dialogs_and_registrations_of_udp_phones)
 	world_run(w, 500);
 	cr_expect_eq(x->final, 200);
 }
+
+/* --- other networks --- */
+
+static void call_over(bool udp_core, bool v6)
+{
+	struct vreq *r, *bye;
+	struct vnode *n;
+
+	w = world_new_as(1, NULL, udp_core, v6);
+	a = world_phone(w, "alice", SIM_DATAGRAM);
+	b = world_phone(w, "bob", SIM_STREAM);
+	(void)phone_register(a);
+	(void)phone_register(b);
+	world_run(w, 50);
+	b->answer = 20;
+	n = world_node_of(w, "bob");
+	n->mode = V_MUTE;
+	r = phone_invite(a, "bob");
+	world_run(w, 1000);
+	cr_assert_eq(r->final, 200);
+	cr_expect_eq(b->acks, 1);
+	bye = phone_callee_request(b, &b->inv[0], SIP_BYE);
+	world_run(w, 100);
+	cr_expect_eq(bye->final, 200);
+	end();
+}
+
+Test(networks, nodes_over_udp)
+{
+	call_over(true, false);
+}
+
+Test(networks, ipv6_phones)
+{
+	call_over(false, true);
+}

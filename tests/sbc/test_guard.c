@@ -388,3 +388,86 @@ Test(guard, reconf_takes_a_node_out_and_brings_one_in)
 	}
 	cr_expect_eq(w->node[0].got[SIP_INVITE], 0);
 }
+
+Test(guard, node_taken_out_finishes_what_it_has)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct disp_node_conf other[W_NODES] = { 0 };
+	struct vreq *r = phone_invite(a, "bob"), *x;
+	uint16_t k = 0;
+
+	world_run(w, 50);
+	cr_assert_eq(b->invc, 1);
+	for (int i = 0; i < W_NODES; i++) {
+		if (&w->node[i] == n)
+			continue;
+		(void)snprintf(other[k].name, sizeof(other[k].name), "m%d", i);
+		other[k].addr = w->node[i].host.addr;
+		other[k].tp = TP_TCP;
+		other[k++].weight = 10;
+	}
+	cr_assert_eq(edge_reconf(w->edge, &w->ec.tune, other, k, w->net->now),
+		     0);
+	x = phone_invite(a, "bob");
+	world_run(w, 100);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	phone_answer(b, &b->inv[1], 200, NULL);
+	world_run(w, 100);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(x->final, 200);
+	cr_expect_eq(n->got[SIP_INVITE], 1);
+}
+
+Test(guard, node_taken_out_that_dies_loses_what_it_has_at_once)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct disp_node_conf other = { .name = "m", .tp = TP_TCP,
+					.weight = 1 };
+	struct vreq *r;
+
+	other.addr = w->node[n->idx ? 0 : 1].host.addr;
+	n->mode = V_TRYING;
+	r = phone_invite(a, "bob");
+	b->answer = 10;
+	world_run(w, 50);
+	cr_assert_eq(edge_reconf(w->edge, &w->ec.tune, &other, 1,
+				 w->net->now), 0);
+	node_kill(n);
+	world_run(w, 100);
+	cr_expect_eq(r->final, 200);
+}
+
+static void stream_bad(const char *text, enum frame_verdict v)
+{
+	struct flow f = { .tp = TP_TCP, .lst = 1, .conn = 99 };
+	struct sip_out o;
+	bool closed = false;
+
+	cr_assert_eq(addr_parse(&f.peer, SL("198.51.100.9:1"), 0), 0);
+	edge_recv(w->edge, &f, sl_cstr(text), v, "Bad Content-Length",
+		  w->net->now);
+	while (edge_poll(w->edge, &o)) {
+		if (o.kind == SIP_OUT_CLOSE)
+			closed = true;
+		else if (o.kind == SIP_OUT_SEND) {
+			cr_expect_not(closed, "answer after the close");
+			cr_expect(!memcmp(o.blob->p, v == FRAME_BIG ?
+					  "SIP/2.0 513" : "SIP/2.0 400", 11));
+			blob_unref(o.blob);
+		}
+	}
+	cr_expect(closed);
+}
+
+Test(guard, stream_that_cannot_be_cut_is_answered_and_closed)
+{
+	static const char head[] = "INVITE sip:bob@example.com SIP/2.0\r\n"
+		"Via: SIP/2.0/TCP a;branch=z9hG4bKq\r\nFrom: <sip:a@b>;tag=1"
+		"\r\nTo: <sip:a@b>\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\n"
+		"Content-Length: -999\r\n\r\n";
+
+	stream_bad(head, FRAME_BAD);
+	stream_bad(head, FRAME_BIG);
+	stream_bad("GET / HTTP/1.0\r\n\r\n", FRAME_BAD);
+	stream_bad("", FRAME_BAD);
+}

@@ -146,10 +146,10 @@ static void edge_start(struct world *w)
 		(void)snprintf(node[i].name, sizeof(node[i].name), "n%d",
 			       i + 1);
 		node[i].addr = w->node[i].host.addr;
-		node[i].tp = w->core_udp ? TP_UDP : TP_TCP;
+		node[i].tp = w->udp_core ? TP_UDP : TP_TCP;
 		node[i].weight = 100;
 	}
-	w->lst[2].tp = w->core_udp ? TP_UDP : TP_TCP;
+	w->lst[2].tp = w->udp_core ? TP_UDP : TP_TCP;
 	w->ec.lst = w->lst;
 	w->ec.node = node;
 	if (edge_alloc(&w->edge, &w->ec, w->st, w->net->now))
@@ -168,7 +168,9 @@ static void listeners(struct world *w)
 		l->core = i == 2;
 		l->bound = l->core ? w->core.addr : w->client.addr;
 		(void)snprintf(l->sentby, sizeof(l->sentby), "%s",
-			       l->core ? "10.0.0.1:5070" : "192.0.2.1:5060");
+			       l->core ? "10.0.0.1:5070" :
+			       w->v6 ? "[2001:db8::1]:5060" :
+				       "192.0.2.1:5060");
 	}
 }
 
@@ -185,6 +187,12 @@ static const struct edge_tune tune_default = {
 
 struct world *world_new(uint64_t seed, void (*tune)(struct edge_conf *ec))
 {
+	return world_new_as(seed, tune, false, false);
+}
+
+struct world *world_new_as(uint64_t seed, void (*tune)(struct edge_conf *ec),
+			   bool udp_core, bool v6)
+{
 	struct world *w = calloc(1, sizeof(*w));
 
 	if (!w || secret_init())
@@ -192,10 +200,13 @@ struct world *world_new(uint64_t seed, void (*tune)(struct edge_conf *ec))
 	w->net = simnet_new(seed);
 	if (!w->net || stats_alloc(&w->st))
 		abort();
+	w->udp_core = udp_core;
+	w->v6 = v6;
 	w->net->tap = tap;
 	w->net->tap_arg = w;
 	w->client = (struct sim_host){
-		.name = "edge", .addr = addr_of("192.0.2.1:5060"),
+		.name = "edge", .addr = addr_of(v6 ? "[2001:db8::1]:5060" :
+					      "192.0.2.1:5060"),
 		.recv = edge_got, .lost = edge_gone, .arg = w,
 	};
 	w->core = (struct sim_host){

@@ -112,11 +112,14 @@ struct world {
 	unsigned locc;
 	unsigned leaks;              /**< inside addresses seen by phones      */
 	char leak[600];
-	bool core_udp;
+	bool udp_core, v6;
 };
 
 /** Starts with all nodes up and probed. tune may be NULL */
 struct world *world_new(uint64_t seed, void (*tune)(struct edge_conf *ec));
+/** The same with nodes over UDP, and with IPv6 phones */
+struct world *world_new_as(uint64_t seed, void (*tune)(struct edge_conf *ec),
+			   bool udp_core, bool v6);
 void world_free(struct world *w);
 /** Run for that many ms */
 void world_run(struct world *w, uint64_t ms);

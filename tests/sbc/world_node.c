@@ -4,7 +4,13 @@
 
 static void send(struct vnode *n, uint32_t conn, const char *txt)
 {
-	sim_stream(n->w->net, &n->host.addr, conn, sl_cstr(txt));
+	struct world *w = n->w;
+
+	if (w->udp_core)
+		sim_datagram(w->net, &n->host.addr, &w->core.addr,
+			     sl_cstr(txt));
+	else
+		sim_stream(w->net, &n->host.addr, conn, sl_cstr(txt));
 }
 
 /** Answer made by the node */

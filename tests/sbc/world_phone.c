@@ -403,8 +403,8 @@ struct vphone *world_phone(struct world *w, const char *user,
 
 	if (w->phonec == W_PHONES)
 		abort();
-	(void)snprintf(txt, sizeof(txt), "198.51.100.%u:%u", 1 + w->phonec,
-		       6000 + w->phonec);
+	(void)snprintf(txt, sizeof(txt), w->v6 ? "[2001:db8::f%u]:%u" :
+		       "198.51.100.%u:%u", 1 + w->phonec, 6000 + w->phonec);
 	w->phonec++;
 	p->w = w;
 	p->kind = kind;
