@@ -693,3 +693,34 @@ Test(proxy, our_own_cap_is_a_503_to_the_edge)
 	cr_expect_str_neq(rig_hdr(r, "Retry-After"), "");
 	rig_free(r);
 }
+
+#define EDGE6 "[2001:db8::1]:5070"
+
+Test(proxy, works_over_ipv6)
+{
+	struct rig *r = rig_new(OPEN "sip = { address = \"2001:db8::11\"; };\n"
+				"edges = ( \"2001:db8::/120\" );\n", "");
+	static const char reg[] =
+		"REGISTER sip:example.com SIP/2.0\r\n"
+		"Via: SIP/2.0/TCP " EDGE6 ";branch=z9hG4bKa;alias\r\n"
+		"Via: SIP/2.0/UDP [2001:db8:9::7];branch=z9hG4bKb;rport=5060;"
+		"received=2001:db8:9::7\r\n"
+		"From: " BOB ";tag=1\r\nTo: " BOB "\r\nCall-ID: x\r\n"
+		"CSeq: 1 REGISTER\r\nMax-Forwards: 9\r\n"
+		"Contact: <sip:bob@[2001:db8:9::7]:5060>\r\n"
+		"Path: <sip:t@" EDGE6 ";transport=tcp;lr;ob>\r\n"
+		"Content-Length: 0\r\n\r\n";
+	struct rig_leg a;
+
+	cr_assert(!addr_parse(&r->edge.peer, SL("[2001:db8::1]:40000"), 0));
+	rig_raw(r, reg, sizeof(reg) - 1);
+	cr_assert(rig_final(r) == 200);
+	cr_expect(r->aliases == 1 && r->alias.af == 6);
+	call(r, "Route: <sip:[2001:db8::11]:5060;lr>\r\n");
+	rig_leg(r, &a, "INVITE");
+	cr_expect(a.flow.peer.af == 6 && a.flow.peer.port == 5070);
+	cr_expect(strstr(rig_hdr(r, "Via"), "TCP [2001:db8::11]:5060;"));
+	cr_expect(rig_count(r, "Route") == 1);
+	rig_leg_free(&a);
+	rig_free(r);
+}
