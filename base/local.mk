@@ -2,6 +2,8 @@ noinst_LIBRARIES += base/libbase.a
 base_libbase_a_SOURCES = \
 	base/addr.c \
 	base/addr.h \
+	base/aead.c \
+	base/aead.h \
 	base/buf.c \
 	base/buf.h \
 	base/cfg.c \

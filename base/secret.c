@@ -44,25 +44,6 @@ void secret_derive(uint8_t out[SECRET_KEY], const uint8_t key[SECRET_KEY],
 				 strlen(purpose), key, SECRET_KEY);
 }
 
-void secret_seal(uint8_t *out, const void *p, size_t n, const void *ad,
-		 size_t adn, const uint8_t nonce[SECRET_NONCE],
-		 const uint8_t key[SECRET_KEY])
-{
-	/* always 0 */
-	(void)crypto_aead_chacha20poly1305_ietf_encrypt(
-		out, NULL, p, n, ad, adn, NULL, nonce, key);
-}
-
-int secret_open(uint8_t *out, const void *p, size_t n, const void *ad,
-		size_t adn, const uint8_t nonce[SECRET_NONCE],
-		const uint8_t key[SECRET_KEY])
-{
-	if (n < SECRET_TAG)
-		return EBADMSG;
-	return crypto_aead_chacha20poly1305_ietf_decrypt(
-		out, NULL, NULL, p, n, ad, adn, nonce, key) ? EBADMSG : 0;
-}
-
 void secret_hash128(uint8_t out[16], const uint8_t key[SECRET_KEY],
 		    const void *p, size_t n)
 {

@@ -1,6 +1,6 @@
 /**
- * @file secret.h  Keyed hashing, authenticated encryption, derivation: thin
- * names over libsodium. Pure but for secret_random().
+ * @file secret.h  Keyed hashing, derivation, base64url: thin names over
+ * libsodium. Pure but for secret_random().
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
@@ -8,8 +8,6 @@
 #include "base/buf.h"
 
 #define SECRET_KEY 32        /**< [bytes] of every key here                */
-#define SECRET_TAG 16        /**< overhead of secret_seal() [bytes]        */
-#define SECRET_NONCE 12
 
 int  secret_init(void);                          /**< once; 0 or EIO       */
 void secret_random(void *p, size_t n);           /**< from the kernel      */
@@ -25,14 +23,6 @@ bool secret_equal(const void *a, const void *b, size_t n);  /**< constant time *
 /** Sub-key for a purpose ("flow token 1", "nonce 1", ...) */
 void secret_derive(uint8_t out[SECRET_KEY], const uint8_t key[SECRET_KEY],
 		   const char *purpose);
-/** ChaCha20-Poly1305 (IETF): out = n + SECRET_TAG bytes */
-void secret_seal(uint8_t *out, const void *p, size_t n, const void *ad,
-		 size_t adn, const uint8_t nonce[SECRET_NONCE],
-		 const uint8_t key[SECRET_KEY]);
-/** @return 0 or EBADMSG (forged); out = n - SECRET_TAG bytes */
-int  secret_open(uint8_t *out, const void *p, size_t n, const void *ad,
-		 size_t adn, const uint8_t nonce[SECRET_NONCE],
-		 const uint8_t key[SECRET_KEY]);
 /** base64url without padding (RFC 4648 5) */
 void secret_b64(struct buf *b, const void *p, size_t n);
 /** @return 0, EBADMSG, or ENOSPC; *np in: room, out: bytes written */

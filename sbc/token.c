@@ -16,17 +16,21 @@
  */
 #include "sbc/token.h"
 #include "base/cur.h"
+#include <errno.h>
 
 enum {
 	PLAIN_MAX = 1 + 1 + 2 + 8 + 2 + 16 + 8,
 	PLAIN_MIN = 1 + 1 + 2 + 2 + 4,
-	RAW_MAX   = SECRET_NONCE + PLAIN_MAX + SECRET_TAG,
+	RAW_MAX   = AEAD_NONCE + PLAIN_MAX + AEAD_TAG,
 };
 _Static_assert((int)PLAIN_MAX <= (int)TOKEN_PLAIN, "a memo holds every token");
 
 static void key_init(struct token_key *k, const uint8_t key[SECRET_KEY])
 {
-	secret_derive(k->seal, key, "flow token seal 1");
+	uint8_t seal[SECRET_KEY];
+
+	secret_derive(seal, key, "flow token seal 2");
+	aead_init(&k->seal, seal);
 	secret_derive(k->nonce, key, "flow token nonce 1");
 }
 
@@ -103,9 +107,12 @@ void token_put(struct buf *b, const struct token_keys *k,
 		put_u64(&p, callid_hash(&k->cur, callid));
 
 	secret_hash128(mac, k->cur.nonce, p.p, p.n);
-	memcpy(raw, mac, SECRET_NONCE);
-	secret_seal(raw + SECRET_NONCE, p.p, p.n, NULL, 0, raw, k->cur.seal);
-	secret_b64(b, raw, SECRET_NONCE + p.n + SECRET_TAG);
+	memcpy(raw, mac, AEAD_NONCE);
+	if (aead_seal(&k->cur.seal, raw + AEAD_NONCE, p.p, p.n, raw)) {
+		b->err = b->err ? b->err : ENOMEM;
+		return;
+	}
+	secret_b64(b, raw, AEAD_NONCE + p.n + AEAD_TAG);
 	if (!b->err)
 		memo_put(k, sl_mk(b->p + at, b->n - at), p.p, p.n, false);
 }
@@ -171,17 +178,17 @@ static const struct token_key *unseal(uint8_t *plain, size_t *np,
 		return m->prev ? &k->prev : &k->cur;
 	}
 	if (txt.n > TOKEN_MAX || secret_unb64(raw, &n, txt) ||
-	    n < SECRET_NONCE + PLAIN_MIN + SECRET_TAG)
+	    n < AEAD_NONCE + PLAIN_MIN + AEAD_TAG)
 		return NULL;
-	if (secret_open(plain, raw + SECRET_NONCE, n - SECRET_NONCE, NULL, 0,
-			raw, key->seal)) {
+	if (aead_open(&key->seal, plain, raw + AEAD_NONCE, n - AEAD_NONCE,
+		      raw)) {
 		key = &k->prev;
 		if (!k->has_prev ||
-		    secret_open(plain, raw + SECRET_NONCE, n - SECRET_NONCE,
-				NULL, 0, raw, key->seal))
+		    aead_open(&key->seal, plain, raw + AEAD_NONCE,
+			      n - AEAD_NONCE, raw))
 			return NULL;
 	}
-	*np = n - SECRET_NONCE - SECRET_TAG;
+	*np = n - AEAD_NONCE - AEAD_TAG;
 	memo_put(k, txt, plain, *np, key == &k->prev);
 	return key;
 }

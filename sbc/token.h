@@ -11,8 +11,7 @@
 #ifndef SBC_TOKEN_H
 #define SBC_TOKEN_H
 
-#include "base/buf.h"
-#include "base/secret.h"
+#include "base/aead.h"
 #include "sip/flow.h"
 
 enum token_kind { TOKEN_PATH = 1, TOKEN_RR = 2 };
@@ -31,7 +30,7 @@ struct token {
 enum { TOKEN_MAX = 96, TOKEN_PLAIN = 40 };
 
 struct token_key {
-	uint8_t seal[SECRET_KEY];
+	struct aead seal;
 	uint8_t nonce[SECRET_KEY];
 };
 

@@ -10,5 +10,5 @@ tests_base_test_base_SOURCES = \
 	tests/base/test_wheel.c
 tests_base_test_base_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_base_test_base_LDADD = base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) \
-	$(RE_LIBS) $(CRITERION_LIBS)
+	$(SSL_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
 endif

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/aead.h"
 #include "base/log.h"
 #include "base/rng.h"
-#include "base/secret.h"
 #include "base/stat.h"
 
 /** What was written to stderr while f ran */
@@ -172,24 +172,55 @@ Test(rng, same_seed_same_numbers_and_below_is_even)
 
 static const uint8_t key[SECRET_KEY] = { 1, 2, 3 };
 
-Test(secret, sealed_text_opens_and_every_changed_bit_is_refused)
+static void seal_open_spoil(const struct aead *a)
 {
-	uint8_t nonce[SECRET_NONCE] = { 9 }, c[5 + SECRET_TAG], p[5];
+	uint8_t nonce[AEAD_NONCE] = { 9 }, c[5 + AEAD_TAG], p[5];
 
-	cr_assert_eq(secret_init(), 0);
-	secret_seal(c, "hello", 5, "ad", 2, nonce, key);
-	cr_assert_eq(secret_open(p, c, sizeof(c), "ad", 2, nonce, key), 0);
+	cr_assert_eq(aead_seal(a, c, "hello", 5, nonce), 0);
+	cr_assert_eq(aead_open(a, p, c, sizeof(c), nonce), 0);
 	cr_assert_eq(memcmp(p, "hello", 5), 0);
-	cr_assert_eq(secret_open(p, c, sizeof(c), "aD", 2, nonce, key),
-		     EBADMSG);
 	for (size_t i = 0; i < sizeof(c) * 8; i++) {
 		c[i / 8] ^= (uint8_t)(1 << i % 8);
-		cr_assert_eq(secret_open(p, c, sizeof(c), "ad", 2, nonce,
-					 key), EBADMSG);
+		cr_assert_eq(aead_open(a, p, c, sizeof(c), nonce), EBADMSG);
 		c[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
-	cr_assert_eq(secret_open(p, c, SECRET_TAG - 1, "", 0, nonce, key),
-		     EBADMSG);
+	cr_assert_eq(aead_open(a, p, c, AEAD_TAG - 1, nonce), EBADMSG);
+	nonce[0]++;
+	cr_assert_eq(aead_open(a, p, c, sizeof(c), nonce), EBADMSG);
+}
+
+Test(secret, sealed_text_opens_and_every_changed_bit_is_refused)
+{
+	struct aead a;
+
+	cr_assert_eq(secret_init(), 0);
+	aead_init(&a, key);
+	seal_open_spoil(&a);
+	a.soft = true;
+	seal_open_spoil(&a);
+}
+
+/* McGrew and Viega, "The Galois/Counter Mode of Operation", test case 14 */
+Test(secret, both_libraries_seal_as_published)
+{
+	static const uint8_t want[16 + AEAD_TAG] = {
+		0xce, 0xa7, 0x40, 0x3d, 0x4d, 0x60, 0x6b, 0x6e,
+		0x07, 0x4e, 0xc5, 0xd3, 0xba, 0xf3, 0x9d, 0x18,
+		0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0,
+		0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19,
+	};
+	const uint8_t zero[SECRET_KEY] = { 0 };
+	uint8_t c[sizeof(want)];
+	struct aead a;
+
+	cr_assert_eq(secret_init(), 0);
+	aead_init(&a, zero);
+	cr_assert_eq(aead_seal(&a, c, zero, 16, zero), 0);
+	cr_assert_eq(memcmp(c, want, sizeof(want)), 0);
+	memset(c, 0, sizeof(c));
+	a.soft = true;
+	cr_assert_eq(aead_seal(&a, c, zero, 16, zero), 0);
+	cr_assert_eq(memcmp(c, want, sizeof(want)), 0);
 }
 
 Test(secret, hash_mac_and_derivation_depend_on_key_and_input)
