@@ -78,7 +78,8 @@ const struct cfg_key node_config_keys[] = {
 	      "sources that are not challenged (addresses or networks)"),
 	U32R("registrar.min_expires", registrar.min_expires, 1, 86400, "60",
 	     "s", "shorter wishes are answered 423"),
-	U32R("registrar.max_expires", registrar.max_expires, 1, 86400, "3600",
+	/* bounds how long removals are remembered: equal and fixed everywhere */
+	U32("registrar.max_expires", registrar.max_expires, 1, 86400, "3600",
 	     "s", "longer wishes are shortened to this"),
 	U32R("registrar.default_expires", registrar.default_expires, 1, 86400,
 	     "3600", "s", "for contacts that name no time"),
@@ -107,7 +108,7 @@ const struct cfg_key node_config_keys[] = {
 	    "port for the other nodes"),
 	STR("cluster.key_file", cluster.key_file,
 	    "/etc/edgewise/cluster.key", "key that all nodes share"),
-	TEXTS("cluster.peers", cluster.peers, 0, 64, "", false,
+	TEXTS("cluster.peers", cluster.peers, 0, 32, "", false,
 	      "address:port of the other nodes"),
 	U32("cluster.heartbeat", cluster.heartbeat, 50, 10000, "500", "ms",
 	    "interval of heartbeats"),

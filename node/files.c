@@ -2,6 +2,7 @@
  * @file files.c  Shell. Small files of a node.
  */
 #include "node/files.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -157,4 +158,14 @@ int files_users(struct users **up, const char *path, struct cfg_errs *errs)
 			e.why ? e.why : strerror(err));
 	buf_free(&b);
 	return err;
+}
+
+void files_warn_open(const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && (st.st_mode & (S_IRGRP | S_IROTH | S_IWGRP
+					       | S_IWOTH)))
+		log_warn("event=open file=%s text=\"others than its owner may "
+			 "read or write it; mode 0600 is right\"", path);
 }

@@ -19,4 +19,7 @@ int  files_id(uint64_t *id, const char *dir);
 /** The users file as a table; errors go to errs as file:line: text */
 int  files_users(struct users **up, const char *path, struct cfg_errs *errs);
 
+/** One warning when others than the owner may read a file with secrets */
+void files_warn_open(const char *path);
+
 #endif

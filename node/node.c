@@ -187,6 +187,9 @@ static void warn_open(const struct node_config *cf)
 	if (cf->any_domain)
 		log_warn("event=open domains=any text=\"every domain is "
 			 "served\"");
+	files_warn_open(cf->cluster.key_file);
+	if (cf->auth == NODE_AUTH_ON)
+		files_warn_open(cf->users_file);
 }
 
 static void store_settings(const struct node *n, struct store_conf *sc)

@@ -176,6 +176,16 @@ def t_open(ctx):
     equal(a.register().status, 200, 'REGISTER without a password')
 
 
+@test(name='secrets-open')
+def t_secrets_open(ctx):
+    """files with secrets that others may read are warned of, once each"""
+    lab = ctx.new_lab(users=USERS, nodes=1)
+    os.chmod(lab.path('users'), 0o644)
+    os.chmod(lab.path('cluster.key'), 0o640)
+    p = lab.node('n1').start().wait_ready()
+    equal(p.log().count('mode 0600 is right'), 2, 'warnings')
+
+
 @test(name='stop')
 def t_stop(ctx):
     """SIGTERM: what rings is finished, new requests go to other nodes"""
