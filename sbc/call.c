@@ -110,7 +110,7 @@ static int attempt_open(struct call *c, const struct sip_msg *m, uint16_t node,
 	a->node = node;
 	a->next = c->attempts;
 	c->attempts = a;
-	msg = edge_build_node(e, m, stxn_flow(c->stxn), ctxn_branch(a->ctxn));
+	msg = edge_build_node(e, m, c->stxn, ctxn_branch(a->ctxn));
 	if (!msg) {
 		ctxn_drop(a->ctxn);
 		c->attempts = a->next;

@@ -93,8 +93,9 @@ static struct blob *finish(struct edge *e)
 }
 
 struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
-			     const struct flow *f, struct sl branch)
+			     const struct stxn *s, struct sl branch)
 {
+	const struct flow *f = stxn_flow(s);
 	const struct listener *core = &e->lst[e->core];
 	char room[32];
 
@@ -102,7 +103,7 @@ struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 	splice_init(&e->sp, m);
 	hop_via_put(&e->top, core->tp, core->sentby, branch,
 		    tp_stream(core->tp));
-	hop_vias_put(&e->top, m, &f->peer);
+	buf_sl(&e->top, stxn_vias(s));
 	if (m->meth == SIP_REGISTER)
 		put_path(e, m, f);
 	else if (makes_dialog(m))

@@ -76,9 +76,9 @@ struct edge {
 };
 
 /* edge_build.c: whole messages. NULL = cannot be built (counted) */
-/** m from client flow f, for a node */
+/** m, the request of s from a client, for a node */
 struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
-			     const struct flow *f, struct sl branch);
+			     const struct stxn *s, struct sl branch);
 /** m from flow f for the client at r->flow */
 struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 			       const struct flow *f, const struct route *r,
