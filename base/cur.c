@@ -1,5 +1,6 @@
 /* cur.c - Pure. Big-endian reader and writer. */
 #include "base/cur.h"
+#include <endian.h>
 #include <errno.h>
 
 void cur_init(struct cur *c, const void *p, size_t n)
@@ -25,34 +26,41 @@ static const uint8_t *take(struct cur *c, size_t n)
 	return p;
 }
 
-static uint64_t take_be(struct cur *c, size_t n)
-{
-	const uint8_t *p = take(c, n);
-	uint64_t v = 0;
-
-	for (size_t i = 0; p && i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
 uint8_t cur_u8(struct cur *c)
 {
-	return (uint8_t)take_be(c, 1);
+	const uint8_t *p = take(c, 1);
+
+	return p ? *p : 0;
 }
 
 uint16_t cur_u16(struct cur *c)
 {
-	return (uint16_t)take_be(c, 2);
+	const uint8_t *p = take(c, 2);
+	uint16_t v = 0;
+
+	if (p)
+		memcpy(&v, p, sizeof(v));
+	return be16toh(v);
 }
 
 uint32_t cur_u32(struct cur *c)
 {
-	return (uint32_t)take_be(c, 4);
+	const uint8_t *p = take(c, 4);
+	uint32_t v = 0;
+
+	if (p)
+		memcpy(&v, p, sizeof(v));
+	return be32toh(v);
 }
 
 uint64_t cur_u64(struct cur *c)
 {
-	return take_be(c, 8);
+	const uint8_t *p = take(c, 8);
+	uint64_t v = 0;
+
+	if (p)
+		memcpy(&v, p, sizeof(v));
+	return be64toh(v);
 }
 
 struct sl cur_bytes(struct cur *c, size_t n)
@@ -73,33 +81,27 @@ struct sl cur_sl16(struct cur *c, size_t max)
 	return cur_bytes(c, n);
 }
 
-static void put_be(struct buf *b, uint64_t v, size_t n)
-{
-	uint8_t t[8];
-
-	for (size_t i = 0; i < n; i++)
-		t[i] = (uint8_t)(v >> 8 * (n - 1 - i));
-	buf_put(b, t, n);
-}
-
 void put_u8(struct buf *b, uint8_t v)
 {
-	put_be(b, v, 1);
+	buf_put(b, &v, 1);
 }
 
 void put_u16(struct buf *b, uint16_t v)
 {
-	put_be(b, v, 2);
+	v = htobe16(v);
+	buf_put(b, &v, sizeof(v));
 }
 
 void put_u32(struct buf *b, uint32_t v)
 {
-	put_be(b, v, 4);
+	v = htobe32(v);
+	buf_put(b, &v, sizeof(v));
 }
 
 void put_u64(struct buf *b, uint64_t v)
 {
-	put_be(b, v, 8);
+	v = htobe64(v);
+	buf_put(b, &v, sizeof(v));
 }
 
 void put_sl16(struct buf *b, struct sl s)

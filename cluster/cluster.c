@@ -106,9 +106,10 @@ static void pump(struct cluster *c)
 static void timer(void *arg)
 {
 	struct cluster *c = arg;
-	uint64_t now = clk_now();
+	uint64_t now;
 
-	streams_tick(c->tr, now);
+	streams_tick(c->tr, clk_now());
+	now = clk_now();               /* reading took its time */
 	mesh_tick(c->mesh, now, clk_wall());
 	if (now >= c->store_at)
 		c->store_at = store_tick(c->store, clk_wall(), TICK_BUDGET) ?

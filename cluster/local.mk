@@ -33,3 +33,9 @@ cluster_libcluster_a_SOURCES = \
 	cluster/stream_sock.h \
 	cluster/wire.c \
 	cluster/wire.h
+
+# cost of the store: `make bench/store`, then bench/store [contacts [bytes]]
+EXTRA_PROGRAMS += bench/store
+bench_store_SOURCES = bench/store.c
+bench_store_LDADD = cluster/libcluster.a base/libbase.a $(SODIUM_LIBS)
+CLEANFILES += bench/store

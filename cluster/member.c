@@ -158,9 +158,15 @@ static uint64_t scaled(const struct members *ms, uint64_t ms_, uint64_t now)
 	return now < ms->late_until ? 2 * ms_ : ms_;
 }
 
+/* Not heard for [ms]; a caller's `now` may be a little older than the frame */
+static uint64_t silence(const struct member *m, uint64_t now)
+{
+	return now > m->heard ? now - m->heard : 0;
+}
+
 bool member_silent(const struct members *ms, uint8_t i, uint64_t now)
 {
-	return now - ms->m[i].heard >= scaled(ms, ms->cf.dead, now);
+	return silence(&ms->m[i], now) >= scaled(ms, ms->cf.dead, now);
 }
 
 /* Does anybody whom we hear still hear member i? */
@@ -176,7 +182,7 @@ static bool heard_by_others(const struct members *ms, uint8_t i)
 static void tick_one(struct members *ms, uint8_t i, uint64_t now)
 {
 	struct member *m = &ms->m[i];
-	uint64_t silent = now - m->heard;
+	uint64_t silent = silence(m, now);
 
 	if (m->health == CLUSTER_ALIVE &&
 	    silent >= scaled(ms, 3ull * ms->cf.heartbeat, now))
@@ -189,16 +195,17 @@ static void tick_one(struct members *ms, uint8_t i, uint64_t now)
 
 void member_tick(struct members *ms, uint64_t now)
 {
-	uint64_t gap = now - ms->ticked;
+	uint64_t gap = now > ms->ticked ? now - ms->ticked : 0;
 
 	if (gap > 2ull * ms->cf.heartbeat) {
 		uint64_t late = gap - ms->cf.heartbeat;
 
-		log_warn("event=own_lateness ms=%llu",
-			 (unsigned long long)late);
+		if (now >= ms->late_until)
+			log_warn("event=own_lateness ms=%llu",
+				 (unsigned long long)late);
 		ms->late_until = now + LATE_FOR;
 		for (uint8_t i = 1; i < CLUSTER_MAX; i++)
-			if (now - ms->m[i].heard > late)
+			if (silence(&ms->m[i], now) > late)
 				ms->m[i].heard += late;
 			else
 				ms->m[i].heard = now;

@@ -85,7 +85,7 @@ static void view_member(const struct mesh *m, uint8_t i, uint64_t now,
 	v->state = b->state;
 	v->majority = b->majority;
 	v->incarnation = b->incarnation;
-	v->heard_ago = b->heard ? now - b->heard : 0;
+	v->heard_ago = b->heard && now > b->heard ? now - b->heard : 0;
 	v->since = now - b->since;
 	v->clock_ms = b->clock;
 	v->records = b->records;

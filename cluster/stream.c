@@ -16,7 +16,7 @@
 #include "cluster/stream_sock.h"
 
 #define READ_PIECE 16384
-#define READ_TURN 262144       /* from one peer in one turn [bytes] */
+#define READ_TURN 65536       /* from one peer in one turn [bytes] */
 #define IN_MAX ((1u << 20) + 65536u)
 #define OUT_MAX (4u << 20)
 

@@ -15,7 +15,7 @@
 #define STREAM_PREAUTH 1024    /**< bytes from a stranger                 */
 #define STREAM_CONNECT 1000    /**< [ms]                                  */
 #define STREAM_AUTH 5000       /**< TLS hand-shake [ms]                   */
-#define STREAM_OUT 131072      /**< asks for no more to send above this [bytes] */
+#define STREAM_OUT 65536       /**< asks for no more to send above this [bytes] */
 
 struct streams;
 struct stream;

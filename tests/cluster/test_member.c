@@ -134,3 +134,14 @@ Test(member, a_full_table_gives_only_dead_places_away, .init = init)
 	cr_assert_eq(member_add(&ms, 99, 1000), 5);
 	cr_assert_eq(member_find(&ms, 99), 5);
 }
+
+Test(member, a_time_older_than_the_last_frame_is_no_silence, .init = init)
+{
+	uint8_t i = member_add(&ms, 2, 1000);
+
+	member_linked(&ms, i, 1000);
+	member_heard(&ms, i, 1510);
+	member_tick(&ms, 1500);
+	cr_assert_eq(ms.m[i].health, CLUSTER_ALIVE);
+	cr_assert_not(member_silent(&ms, i, 1500));
+}
