@@ -125,7 +125,9 @@ static inline const char *chr_find3(const char *p, const char *e, char a,
 				    char b, char c)
 {
 #ifdef __SSE2__
-	while (e - p >= 16) {
+	const char *last = e - p >= 16 ? e - 16 : NULL;
+
+	for (; last && p <= last; p += 16) {
 		__m128i x = _mm_loadu_si128((const __m128i *)p);
 		int m = _mm_movemask_epi8(_mm_or_si128(
 			_mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(a)),
@@ -134,7 +136,6 @@ static inline const char *chr_find3(const char *p, const char *e, char a,
 
 		if (m)
 			return p + __builtin_ctz((unsigned)m);
-		p += 16;
 	}
 #endif
 	while (p < e && *p != a && *p != b && *p != c)
@@ -142,18 +143,41 @@ static inline const char *chr_find3(const char *p, const char *e, char a,
 	return p;
 }
 
+/** Bit i: p[i] == c, for the next n bytes; n <= 64 */
+static inline uint64_t chr_mask64(const char *p, size_t n, char c)
+{
+	uint64_t m = 0;
+
+#ifdef __SSE2__
+	if (n == 64) {
+		const __m128i k = _mm_set1_epi8(c);
+		const __m128i *v = (const __m128i *)p;
+#define CHR_16(i) ((uint64_t)(unsigned)_mm_movemask_epi8( \
+		_mm_cmpeq_epi8(_mm_loadu_si128(v + (i)), k)) << 16 * (i))
+
+		m = CHR_16(0) | CHR_16(1) | CHR_16(2) | CHR_16(3);
+#undef CHR_16
+		return m;
+	}
+#endif
+	for (size_t i = 0; i < n; i++)
+		m |= (uint64_t)(p[i] == c) << i;
+	return m;
+}
+
 /** First c in [p, e), or e; for short distances quicker than memchr() */
 static inline const char *chr_find(const char *p, const char *e, char c)
 {
 #ifdef __SSE2__
-	while (e - p >= 16) {
+	const char *last = e - p >= 16 ? e - 16 : NULL;
+
+	for (; last && p <= last; p += 16) {
 		__m128i x = _mm_loadu_si128((const __m128i *)p);
 		int m = _mm_movemask_epi8(
 			_mm_cmpeq_epi8(x, _mm_set1_epi8(c)));
 
 		if (m)
 			return p + __builtin_ctz((unsigned)m);
-		p += 16;
 	}
 #endif
 	while (p < e && *p != c)
@@ -161,20 +185,29 @@ static inline const char *chr_find(const char *p, const char *e, char c)
 	return p;
 }
 
+/** Last c in [p, e), NULL = none */
+static inline const char *chr_last(const char *p, const char *e, char c)
+{
+	while (e > p)
+		if (*--e == c)
+			return e;
+	return NULL;
+}
+
 /** First byte below 0x20 in [p, e), or e */
 static inline const char *chr_ctl(const char *p, const char *e)
 {
 #ifdef __SSE2__
 	const __m128i max = _mm_set1_epi8(0x1f);
+	const char *last = e - p >= 16 ? e - 16 : NULL;
 
-	while (e - p >= 16) {
+	for (; last && p <= last; p += 16) {
 		__m128i x = _mm_loadu_si128((const __m128i *)p);
 		int m = _mm_movemask_epi8(
 			_mm_cmpeq_epi8(_mm_min_epu8(x, max), x));
 
 		if (m)
 			return p + __builtin_ctz((unsigned)m);
-		p += 16;
 	}
 #endif
 	while (p < e && (uint8_t)*p >= 0x20)

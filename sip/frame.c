@@ -73,81 +73,111 @@ static bool frame_blank(struct frame *f)
 	return false;
 }
 
-/* Find the empty line; looks at each byte once. @return 0, EAGAIN, EBADMSG */
-static int frame_head(struct frame *f)
+/* Is the line at p, its end in [p, e), a Content-Length? The name must be what
+ * the scanner takes for one, or the two would cut in different places.
+ * @return past the ':', NULL = another line */
+static const char *frame_len_name(const char *p, const char *e)
 {
-	const uint8_t *b = f->in.p;
+	const char *q;
 
-	while (f->scan < f->in.n) {
-		const char *e = (const char *)b + f->in.n;
-		size_t i = f->in.n - (size_t)(e - chr_find(
-			(const char *)b + f->scan, e, '\n'));
+	if (e - p > 15 && memcmp(p, "Content-Length:", 15) == 0)
+		return p + 15;
+	/* most of them are none: Call-ID, CSeq, Contact, Content-Type */
+	if ((*p | 0x20) == 'c' && e - p > 8 && (p[4] == ':' || p[7] == ':'))
+		return NULL;
+	q = chr_run(p, e, CHR_TOKEN);
+	if ((q - p != 1 || (*p | 0x20) != 'l') && q - p != 14)
+		return NULL;
+	if (!sl_ieq(sl_mk(p, (size_t)(q - p)), SL("Content-Length")) &&
+	    !sl_ieq(sl_mk(p, (size_t)(q - p)), SL("l")))
+		return NULL;
+	while (q < e && (*q == ' ' || *q == '\t'))
+		q++;
+	return q < e && *q == ':' ? q + 1 : NULL;
+}
 
-		if (i == f->in.n) {
-			f->scan = i;
-			return EAGAIN;
-		}
-		f->scan = i + 1;
-		if (i == f->start || b[i - 1] != '\r')
-			return EBADMSG;
-		if (i >= f->start + 3 && b[i - 2] == '\n') {
-			f->head_end = i + 1;
-			return 0;
-		}
+/* The line [l, p], p its LF. @return 0 = the empty one, EAGAIN, EBADMSG */
+static inline int frame_line(struct frame *f, const char *b, const char *l,
+			     const char *p)
+{
+	if (p[-1] != '\r')
+		return EBADMSG;
+	if (l == p - 1)
+		return 0;
+	/* not the start line */
+	if (((*l | 0x20) == 'c' || (*l | 0x20) == 'l') && l > b &&
+	    frame_len_name(l, p)) {
+		f->len_at = (uint32_t)(l - b);
+		f->lens++;
 	}
 	return EAGAIN;
 }
 
-/* Value of a Content-Length line, or not set. The name must be what the
- * scanner takes for one, or the two would cut in different places. */
-static struct sl frame_len_line(const char *p, const char *e)
+/* Find the empty line; looks at each byte once. @return 0, EAGAIN, EBADMSG */
+static int frame_head(struct frame *f)
 {
-	const char *q = chr_run(p, e, CHR_TOKEN);
-	struct sl name = sl_mk(p, (size_t)(q - p));
+	const char *b = (const char *)f->in.p + f->start;
+	const char *e = (const char *)f->in.p + f->in.n;
+	const char *p = (const char *)f->in.p + f->scan, *l = b + f->line;
+	int err = EAGAIN;
 
-	if (name.n != 14 && name.n != 1)
-		return SL_NONE;
-	while (q < e && (*q == ' ' || *q == '\t'))
-		q++;
-	if (q == e || *q != ':' || (!sl_ieq(name, SL("Content-Length")) &&
-				    !sl_ieq(name, SL("l"))))
-		return SL_NONE;
-	return sl_trim(sl_mk(q + 1, (size_t)(e - q - 1)));
+	/* the first byte is no line end: frame_blank() */
+	while (p < e && err == EAGAIN) {
+		size_t n = e - p < 64 ? (size_t)(e - p) : 64;
+		uint64_t m = chr_mask64(p, n, '\n');
+
+		while (m && err == EAGAIN) {
+			const char *lf = p + __builtin_ctzll(m);
+
+			m &= m - 1;
+			err = frame_line(f, b, l, lf);
+			l = lf + 1;
+		}
+		p += n;
+	}
+	if (!err) {
+		f->head_end = (size_t)(l - (const char *)f->in.p);
+		p = l;
+	}
+	f->line = (uint32_t)(l - b);
+	f->scan = (size_t)(p - (const char *)f->in.p);
+	return err;
 }
 
 /* Content-Length out of the header section; a folded one is read too.
  * @return 0, or EBADMSG with *why */
-static int frame_len(struct sl head, uint32_t *lenp, const char **why)
+static int frame_len(const struct frame *f, uint32_t *lenp, const char **why)
 {
-	const char *p = head.p, *e = p + head.n;
+	const char *b = (const char *)f->in.p, *e = b + f->head_end;
+	const char *p = b + f->start + f->len_at, *q;
 	bool have = false;
+	uint32_t len;
 
-	while (p < e) {
-		const char *q = chr_find(p, e, '\n'), *l = p;
-		struct sl val;
-		uint32_t len;
+	*why = "No Content-Length";
+	if (!f->lens)
+		return EBADMSG;
+	if (f->lens > 1)   /* they must say the same: read all lines */
+		p = chr_find(b + f->start, e, '\n') + 1;
+	for (; p < e; p = q + 1) {
+		const char *v = frame_len_name(p, e);
 
+		q = chr_find(p, e, '\n');
 		while (q + 1 < e && (q[1] == ' ' || q[1] == '\t'))
 			q = chr_find(q + 1, e, '\n');
-		p = q < e ? q + 1 : e;
-		if ((*l | 0x20) != 'c' && (*l | 0x20) != 'l')
+		if (!v || v > q)
 			continue;
-		val = frame_len_line(l, p);
-		if (!sl_isset(val))
-			continue;
-		if (sl_u32(val, UINT32_MAX, &len)) {
-			*why = "Bad Content-Length";
+		*why = "Bad Content-Length";
+		if (sl_u32(sl_trim(sl_mk(v, (size_t)(q - v))), UINT32_MAX,
+			   &len))
 			return EBADMSG;
-		}
-		if (have && len != *lenp) {
-			*why = "Several Content-Length";
+		*why = "Several Content-Length";
+		if (have && len != *lenp)
 			return EBADMSG;
-		}
 		have = true;
 		*lenp = len;
+		if (f->lens == 1)
+			break;
 	}
-	if (!have)
-		*why = "No Content-Length";
 	return have ? 0 : EBADMSG;
 }
 
@@ -161,7 +191,7 @@ static enum frame_verdict frame_total(struct frame *f, const char **why)
 		*why = "Headers Too Large";
 		return FRAME_BIG;
 	}
-	if (frame_len(sl_mk(f->in.p + f->start, head), &len, why))
+	if (frame_len(f, &len, why))
 		return FRAME_BAD;
 	if (len > f->max || head + len > f->max) {
 		*why = "Message Too Large";
@@ -213,6 +243,7 @@ enum frame_verdict frame_next(struct frame *f, struct sl *msg,
 	f->start += f->total;
 	f->scan = f->start;
 	f->head_end = f->total = 0;
+	f->line = f->len_at = f->lens = 0;
 	f->first_at = f->start < f->in.n ? f->last_at : UINT64_MAX;
 	return FRAME_MSG;
 }

@@ -22,6 +22,9 @@ struct frame {
 	size_t start;        /**< first unconsumed byte in `in`                  */
 	size_t scan;         /**< looked at up to here                           */
 	size_t head_end;     /**< past the empty line, 0 = not found yet         */
+	uint32_t line;       /**< line looked at now, from `start` on            */
+	uint32_t len_at;     /**< last Content-Length line, from `start` on      */
+	uint32_t lens;       /**< how many of them                               */
 	size_t total;        /**< whole message, 0 = not known                   */
 	uint32_t max;        /**< largest message [bytes]                        */
 	uint8_t crlf;        /**< how much of CRLFCRLF was seen between messages  */

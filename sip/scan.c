@@ -97,7 +97,7 @@ static void scan_request_line(struct scan *s, const char *p, const char *e)
 		return;
 	}
 	p = q + 1;
-	if (s->quick && s->lim - e >= SCAN_AHEAD)
+	if (e <= s->stop)
 		r = quick_uri(p);
 	if (!r || *r != ' ') {
 		r = uri_scan(&u, p, e, s->lim);
@@ -183,10 +183,17 @@ static const char *scan_header(struct scan *s, const char *p, const char *e)
 	return end;
 }
 
+/* A header no short cut is known for: its end, when it is one line */
+static inline const char *scan_plain_val(const char *v, const char *e)
+{
+	const char *q = chr_ctl(v, e);
+
+	return e - q >= 3 && quick_ends(q) && q[-1] != ' ' ? q : NULL;
+}
+
 /*
  * The same for most headers: a plain name, one line, no blanks but one behind
- * the colon. NULL = not such a one, nothing done. At least SCAN_AHEAD bytes
- * are there.
+ * the colon. NULL = not such a one.
  */
 static inline const char *scan_quick_header(struct scan *s, const char *p,
 					    const char *e)
@@ -194,23 +201,31 @@ static inline const char *scan_quick_header(struct scan *s, const char *p,
 	const char *q, *v, *why;
 	size_t n;
 	uint8_t id = scan_hdr_quick(p, &n);
+	scan_hdr_h *check = NULL;
 
 	if (!id) {
-		q = chr_span(p, e, e, CHR_TOKEN);
+		q = quick_span(p, CHR_TOKEN);
 		n = (size_t)(q - p);
-		if (!n || q == e || *q != ':')
+		if (!n || *q != ':')
 			return NULL;
 		id = scan_hdr_id(p, n);
 	}
 	v = p + n + 1;
 	v += *v == ' ';
-	q = chr_ctl(v, e);
-	if (e - q < 3 || memcmp(q, "\r\n", 2) != 0 || q[2] == ' ' ||
-	    q[2] == '\t' || q[-1] == ' ' || *v <= ' ' ||
-	    q - p > SIP_MAX_LINE - 2 || s->m->hdrc == SIP_MAX_HDRS)
+	if (*v <= ' ')
+		return NULL;
+	q = id ? scan_quick_val(s, id, v, e) : NULL;
+	if (!q) {
+		q = scan_plain_val(v, e);
+		if (!q)
+			return NULL;
+		check = scan_hdr[id];
+	}
+	if (e - q < 3 || q - p > SIP_MAX_LINE - 2 ||
+	    s->m->hdrc == SIP_MAX_HDRS)
 		return NULL;
 	scan_add(s, id, p, p + n, v, q, q + 2);
-	why = scan_hdr[id] ? scan_hdr[id](s, v, q) : NULL;
+	why = check ? check(s, v, q) : NULL;
 	if (why)
 		scan_fault(s, 400, why);
 	return q + 2;
@@ -222,7 +237,7 @@ static bool scan_hdrs(struct scan *s, const char *p, const char *e)
 	const char *q;
 
 	while (p && p < e) {
-		if (s->quick && e - p > 2 * SCAN_AHEAD) {
+		if (p < s->stop) {
 			q = scan_quick_header(s, p, e);
 			if (q) {
 				p = q;
@@ -307,7 +322,7 @@ int sip_scan(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 int scan_msg(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 	     bool quick, struct sip_fault *fault)
 {
-	struct scan s = {.m = m, .f = fault, .quick = quick};
+	struct scan s = {.m = m, .f = fault};
 	const char *p = mem, *e = p + n;
 	size_t head;
 
@@ -321,6 +336,8 @@ int scan_msg(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 		return ENODATA;
 	s.b = p;
 	s.lim = e;
+	if (quick && e - p > 2 * SCAN_AHEAD)
+		s.stop = chr_last(p, e - 2 * SCAN_AHEAD, '\r');
 	m->raw = sl_mk(p, (size_t)(e - p));
 	head = m->raw.n < SIP_MAX_HEAD ? m->raw.n : SIP_MAX_HEAD;
 	if (m->raw.n > SIP_MAX_MSG)

@@ -36,12 +36,6 @@ bool scan_elem(struct sl *rest, struct sl *elem)
 	return true;
 }
 
-/* may the short cuts read on behind a value that ends at e? */
-static inline bool scan_ahead(const struct scan *s, const char *e)
-{
-	return s->quick && s->lim - e >= SCAN_AHEAD;
-}
-
 /* Every list here: elements parted by ',', none of them empty */
 static const char *scan_via(struct scan *s, const char *p, const char *e)
 {
@@ -50,7 +44,7 @@ static const char *scan_via(struct scan *s, const char *p, const char *e)
 	for (;; v = &low) {
 		p = via_scan(v, chr_lws(p, e), e, s->lim);
 		if (!p) {
-			v->tp = SL_NONE;
+			*v = (struct via){0};
 			return "Bad Via";
 		}
 		if (!s->vias++ && s->m->req && v->branch.n == 7 &&
@@ -67,23 +61,15 @@ static const char *scan_via(struct scan *s, const char *p, const char *e)
 static bool scan_addrs(struct scan *s, bool route, const char *p,
 		       const char *e)
 {
-	bool quick = scan_ahead(s, e);
 	struct name_addr na;
 	struct uri u;
-	const char *q;
 
 	for (;;) {
-		q = quick ? quick_addr(p, e) : NULL;
-		if (!q || (q != e && *q != ',')) {
-			q = name_addr_scan(&na, &u, NULL, p, e, s->lim);
-			if (!q || (route && !na.brackets))
-				return false;
-		}
-		p = q;
+		p = name_addr_scan(&na, &u, NULL, p, e, s->lim);
+		if (!p || (route && !na.brackets))
+			return false;
 		if (p++ == e)
 			return true;
-		while (p < e && *p == ' ')
-			p++;
 	}
 }
 
@@ -112,21 +98,7 @@ static bool scan_party(struct scan *s, struct sl *tag, const char *p,
 {
 	struct name_addr na;
 	struct uri u;
-	const char *q, *t;
 
-	if (scan_ahead(s, e)) {
-		q = quick_addr(p, e);
-		if (q == e)
-			return true;
-		if (q && memcmp(q, ";tag=", 5) == 0) {
-			t = q + 5;
-			q = quick_span(t, CHR_TOKEN);
-			if (q == e && q > t) {
-				*tag = sl_mk(t, (size_t)(q - t));
-				return true;
-			}
-		}
-	}
 	return name_addr_scan(&na, &u, tag, p, e, s->lim) == e;
 }
 
@@ -244,3 +216,126 @@ scan_hdr_h *const scan_hdr[SIP_H_N] = {
 	[SIP_CONTENT_TYPE] = scan_type,
 	[SIP_EXPIRES] = scan_expires,
 };
+
+/* --- short cuts --- */
+
+static const char *quick_via(struct scan *s, const char *p)
+{
+	struct via low, *v = s->vias ? &low : &s->m->top;
+	uint32_t n = s->vias;
+
+	for (;; v = &low) {
+		p = via_quick(v, p);
+		if (p && !n++ && v->branch.n == 7)
+			p = NULL;   /* the cookie alone? */
+		if (!p || *p != ',')
+			break;
+		p += 1 + (p[1] == ' ');
+	}
+	if (p && n <= SIP_MAX_VIAS && quick_ends(p)) {
+		s->vias = n;
+		return p;
+	}
+	if (!s->vias)
+		s->m->top = (struct via){0};
+	return NULL;
+}
+
+static const char *quick_addrs(const char *p)
+{
+	for (;;) {
+		p = quick_addr(p);
+		if (!p || *p != ',')
+			return p;
+		p += 1 + (p[1] == ' ');
+	}
+}
+
+static const char *quick_party(struct sl *val, struct sl *tag, const char *v,
+			       const char *e)
+{
+	const char *p = quick_addr(v), *t;
+
+	if (!p)
+		return NULL;
+	t = p;
+	if (memcmp(p, ";tag=", 5) == 0) {
+		t = p + 5;
+		p = quick_span(t, CHR_TOKEN);
+		if (p == t)
+			return NULL;
+	}
+	if (!quick_ends(p) || e - p < 3)
+		return NULL;
+	if (p > t)
+		*tag = sl_mk(t, (size_t)(p - t));
+	*val = sl_mk(v, (size_t)(p - v));
+	return p;
+}
+
+static const char *quick_cseq(struct sip_msg *m, const char *v)
+{
+	uint32_t n;
+	const char *p = quick_num(v, &n), *t = p + 1;
+	struct sl method;
+
+	if (p == v || *p != ' ')
+		return NULL;
+	p = quick_span(t, CHR_TOKEN);
+	method = sl_mk(t, (size_t)(p - t));
+	if (p == t || !quick_ends(p) ||
+	    (m->req && !sl_eq(method, m->method)))
+		return NULL;
+	m->cseq = n;
+	if (!m->req) {
+		m->method = method;
+		m->meth = sip_method(method);
+	}
+	return p;
+}
+
+const char *scan_quick_val(struct scan *s, uint8_t id, const char *v,
+			   const char *e)
+{
+	struct sip_msg *m = s->m;
+	const char *p = NULL;
+	uint32_t n;
+
+	switch (id) {
+	case SIP_VIA:
+		return quick_via(s, v);
+	case SIP_ROUTE: case SIP_RECORD_ROUTE: case SIP_CONTACT:
+		p = quick_addrs(v);
+		break;
+	case SIP_FROM:
+		return m->count[id] ? NULL :
+		       quick_party(&m->from, &m->from_tag, v, e);
+	case SIP_TO:
+		return m->count[id] ? NULL :
+		       quick_party(&m->to, &m->to_tag, v, e);
+	case SIP_CSEQ:
+		return m->count[id] ? NULL : quick_cseq(m, v);
+	case SIP_CALL_ID:
+		p = m->count[id] ? v : quick_span(v, CHR_VIS);
+		if (p == v || !quick_ends(p))
+			return NULL;
+		m->callid = sl_mk(v, (size_t)(p - v));
+		return p;
+	case SIP_MAX_FORWARDS:
+		p = m->count[id] ? v : quick_num(v, &n);
+		if (p == v || n > 255 || !quick_ends(p))
+			return NULL;
+		m->maxfwd = (int32_t)n;
+		return p;
+	case SIP_CONTENT_LENGTH:
+		p = m->count[id] ? v : quick_num(v, &n);
+		if (p == v || !quick_ends(p))
+			return NULL;
+		s->len = n;
+		s->has_len = true;
+		return p;
+	default:
+		return NULL;
+	}
+	return p && quick_ends(p) ? p : NULL;
+}

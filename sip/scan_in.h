@@ -12,7 +12,9 @@ struct scan {
 	struct sip_fault *f;
 	const char *b;           /**< first byte of the message               */
 	const char *lim;         /**< past the last byte that may be read     */
-	bool quick;              /**< use the short cuts of scan_quick.h      */
+	const char *stop;        /**< short cuts of scan_quick.h before this
+				      only: a CR, enough bytes behind it; NULL =
+				      never                                   */
 	bool has_len;            /**< Content-Length was there                */
 	uint32_t len;            /**< its value                               */
 	uint32_t vias;           /**< via-parms seen                          */
@@ -78,6 +80,14 @@ struct via;
 /** One via-parm; ends at e or ','. lim >= e may be read. NULL = bad */
 const char *via_scan(struct via *v, const char *p, const char *e,
 		     const char *lim);
+/** The same in its usual spelling, up to the CR or ',' behind it; a CR must be
+ *  ahead as scan_quick.h says. NULL = other */
+const char *via_quick(struct via *v, const char *p);
+/** The value of a known header at v in its usual spelling. @return its end,
+ *  the CR of the CRLF, with all of the message's fields set; NULL = other,
+ *  nothing was set that the full way does not set again */
+const char *scan_quick_val(struct scan *s, uint8_t id, const char *v,
+			   const char *e);
 
 /** Cut the first element off a comma list; quotes and <> respected. *elem is
  *  trimmed and may be empty. @return false = nothing left */

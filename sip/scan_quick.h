@@ -4,8 +4,8 @@
  * the strict one beside it, never more: what it does not know goes there. For
  * scan_*.c, uri.c and via.c only.
  *
- * All read up to SCAN_AHEAD bytes behind where they stand, and stand at most on
- * the CR that ends a value: callers see to it that so much is there.
+ * All read up to SCAN_AHEAD bytes behind where they stand, and none goes past a
+ * CR: callers see to it that a CR is ahead, with so much behind it.
  */
 #ifndef SIP_SCAN_QUICK_H
 #define SIP_SCAN_QUICK_H
@@ -33,21 +33,33 @@ static inline const char *quick_span(const char *p, unsigned mask)
 	}
 }
 
-/** ":" 1*5DIGIT; NULL = not a port */
-static inline const char *quick_port(const char *p)
+/** Up to 9 digits; the end tells whether there were any */
+static inline const char *quick_num(const char *p, uint32_t *vp)
 {
-	const char *q = ++p;
+	const char *max = p + 9;
 	uint32_t n = 0;
+	unsigned d;
 
-	while ((uint8_t)(*q - '0') <= 9 && q - p < 6)
-		n = n * 10 + (uint32_t)(*q++ - '0');
-	return n && n <= 65535 ? q : NULL;
+	while ((d = (unsigned)(uint8_t)*p - '0') <= 9 && p < max) {
+		n = n * 10 + d;
+		p++;
+	}
+	*vp = n;
+	return p;
+}
+
+/** ":" port; NULL = not one */
+static inline const char *quick_port(const char *p, uint32_t *port)
+{
+	p = quick_num(p + 1, port);
+	return *port && *port <= 65535 ? p : NULL;
 }
 
 /** "sip:" [user "@"] host [":" port] *(";" param), no escapes; NULL = other */
 static inline const char *quick_uri(const char *p)
 {
 	const char *q;
+	uint32_t port;
 
 	if (memcmp(p, "sip:", 4) != 0)
 		return NULL;
@@ -62,7 +74,7 @@ static inline const char *quick_uri(const char *p)
 	if (q == p)
 		return NULL;
 	if (*q == ':') {
-		q = quick_port(q);
+		q = quick_port(q, &port);
 		if (!q)
 			return NULL;
 	}
@@ -76,14 +88,12 @@ static inline const char *quick_uri(const char *p)
 }
 
 /** ["display" | token SP] "<" quick_uri ">"; NULL = other */
-static inline const char *quick_addr(const char *p, const char *e)
+static inline const char *quick_addr(const char *p)
 {
 	if (*p == '"') {
-		for (p++; p < e && *p != '"'; p++)
-			if (*p == '\\')
+		for (p++; *p != '"'; p++)
+			if (*p == '\\' || (uint8_t)*p < 0x20)
 				return NULL;
-		if (p == e)
-			return NULL;
 		p++;
 	} else if (*p != '<') {
 		p = quick_span(p, CHR_TOKEN);
@@ -94,6 +104,12 @@ static inline const char *quick_addr(const char *p, const char *e)
 		return NULL;
 	p = quick_uri(p + 1);
 	return p && *p == '>' ? p + 1 : NULL;
+}
+
+/** Does the header end at p: a CRLF, and no folded line behind it? */
+static inline bool quick_ends(const char *p)
+{
+	return memcmp(p, "\r\n", 2) == 0 && p[2] != ' ' && p[2] != '\t';
 }
 
 #endif

@@ -176,6 +176,7 @@ static const char *via_params(struct via *v, const char *p, const char *e,
 static inline const char *via_quick_sent(struct via *v, const char *p)
 {
 	const char *q;
+	uint32_t port;
 
 	if (p[3] != ' ' || !chr_is(p[0], CHR_TOKEN) ||
 	    !chr_is(p[1], CHR_TOKEN) || !chr_is(p[2], CHR_TOKEN))
@@ -186,15 +187,10 @@ static inline const char *via_quick_sent(struct via *v, const char *p)
 	v->tp = sl_mk(p, 3);
 	v->host = sl_mk(p + 4, (size_t)(q - p - 4));
 	if (*q == ':') {
-		const char *port = q + 1;
-		uint32_t n = 0;
-
-		q = quick_port(q);
+		q = quick_port(q, &port);
 		if (!q || !via_ends(*q))
 			return NULL;
-		for (; port < q; port++)
-			n = n * 10 + (uint32_t)(*port - '0');
-		v->port = (uint16_t)n;
+		v->port = (uint16_t)port;
 	}
 	v->sentby = sl_mk(p + 4, (size_t)(q - p - 4));
 	return q;
@@ -210,6 +206,21 @@ static const char *via_sent(struct via *v, const char *p, const char *e,
 	if (!v->tp.n || p == q)
 		return NULL;
 	return via_host(v, p, e, lim);
+}
+
+const char *via_quick(struct via *v, const char *p)
+{
+	const char *q;
+
+	if (memcmp(p, "SIP/2.0/", 8) != 0)
+		return NULL;
+	*v = (struct via){0};
+	p = via_quick_sent(v, p + 8);
+	for (q = p; q && *q == ';';)
+		q = via_quick_param(v, q);
+	if (q && q > p)
+		v->params = sl_mk(p + 1, (size_t)(q - p - 1));
+	return q;
 }
 
 const char *via_scan(struct via *v, const char *p, const char *e,

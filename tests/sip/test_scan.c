@@ -184,6 +184,8 @@ Test(scan, headers_that_are_refused)
 	refuse(INVITE("X: a\n"), 400, true);
 	refuse(INVITE("X: a\001b\r\n"), 400, true);
 	refuse(INVITE("X: \\\r\r\n"), 400, true);
+	refuse(INVITE("Contact: \"a\nX: b\" <sip:a@b>\r\n"), 400, true);
+	refuse(INVITE("Contact: \"a\001\" <sip:a@b>\r\n"), 400, true);
 }
 
 Test(scan, headers_that_stand_once)
