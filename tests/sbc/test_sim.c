@@ -9,7 +9,8 @@
  *  A7  nothing is left over in the edge
  *  A8  no inside address in any message to a phone
  *
- * SIM_SEEDS=N and SIM_FIRST=S run other seeds. */
+ * SIM_SEEDS=N and SIM_FIRST=S run other seeds. With REAL_NODES the nodes are
+ * real ones (tests/sim). */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,7 +178,11 @@ static void check(struct world *w, uint64_t seed, struct totals *t)
 
 static void run(uint64_t seed, struct totals *t)
 {
+#ifdef REAL_NODES
+	struct world *w = world_new_with(seed, tune, &world_real);
+#else
 	struct world *w = world_new(seed, tune);
+#endif
 
 	w->net->delay_min = 1;
 	w->net->delay_max = 1 + rng_below(&w->net->rng, 20);

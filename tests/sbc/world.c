@@ -185,6 +185,9 @@ static const struct edge_tune tune_default = {
 	},
 };
 
+static struct world *make(uint64_t seed, void (*tune)(struct edge_conf *ec),
+			  bool udp_core, bool v6, const struct world_ops *ops);
+
 struct world *world_new(uint64_t seed, void (*tune)(struct edge_conf *ec))
 {
 	return world_new_as(seed, tune, false, false);
@@ -193,6 +196,19 @@ struct world *world_new(uint64_t seed, void (*tune)(struct edge_conf *ec))
 struct world *world_new_as(uint64_t seed, void (*tune)(struct edge_conf *ec),
 			   bool udp_core, bool v6)
 {
+	return make(seed, tune, udp_core, v6, NULL);
+}
+
+struct world *world_new_with(uint64_t seed,
+			     void (*tune)(struct edge_conf *ec),
+			     const struct world_ops *ops)
+{
+	return make(seed, tune, false, false, ops);
+}
+
+static struct world *make(uint64_t seed, void (*tune)(struct edge_conf *ec),
+			  bool udp_core, bool v6, const struct world_ops *ops)
+{
 	struct world *w = calloc(1, sizeof(*w));
 
 	if (!w || secret_init())
@@ -200,6 +216,7 @@ struct world *world_new_as(uint64_t seed, void (*tune)(struct edge_conf *ec),
 	w->net = simnet_new(seed);
 	if (!w->net || stats_alloc(&w->st))
 		abort();
+	w->ops = ops;
 	w->udp_core = udp_core;
 	w->v6 = v6;
 	w->net->tap = tap;
@@ -246,13 +263,35 @@ void world_restart_edge(struct world *w)
 void world_free(struct world *w)
 {
 	edge_free(w->edge);
-	for (unsigned i = 0; i < W_NODES; i++)
-		vnode_close(&w->node[i]);
+	for (unsigned i = 0; i < W_NODES; i++) {
+		if (w->ops)
+			w->ops->close(&w->node[i]);
+		else
+			vnode_close(&w->node[i]);
+	}
+	if (w->ops)
+		w->ops->end(w);
 	for (unsigned i = 0; i < w->phonec; i++)
 		vphone_close(&w->phone[i]);
 	stats_free(w->st);
 	simnet_free(w->net);
 	free(w);
+}
+
+/** Node that is due first and before at, NULL = none */
+static struct vnode *due(struct world *w, uint64_t *at)
+{
+	struct vnode *n = NULL;
+
+	for (unsigned i = 0; w->ops && i < W_NODES; i++) {
+		uint64_t t = w->ops->next(&w->node[i]);
+
+		if (t >= *at)
+			continue;
+		*at = t;
+		n = &w->node[i];
+	}
+	return n;
 }
 
 void world_run(struct world *w, uint64_t ms)
@@ -262,15 +301,20 @@ void world_run(struct world *w, uint64_t ms)
 	for (;;) {
 		uint64_t a = sim_next(w->net), b = edge_next(w->edge);
 		uint64_t at = a < b ? a : b;
+		struct vnode *n = due(w, &at);
 
 		if (at > end)
 			break;
-		if (a <= b) {
+		if (!n && a <= b) {
 			sim_step(w->net);
 			continue;
 		}
 		if (at > w->net->now)
 			w->net->now = at;
+		if (n) {
+			w->ops->tick(n);
+			continue;
+		}
 		edge_tick(w->edge, w->net->now);
 		edge_out(w);
 	}

@@ -43,6 +43,7 @@ struct vcall {           /**< one request a node forwards                    */
 struct vnode {
 	struct sim_host host;
 	struct world *w;
+	struct real *real;      /**< of a world_ops                           */
 	enum vmode mode;
 	uint32_t fork_delay;    /**< [ms] between 100 and the branches        */
 	unsigned idx, branches;
@@ -96,7 +97,22 @@ struct vphone {
 	unsigned dup_invites;        /**< a second INVITE for one call         */
 };
 
+/** Other nodes than the stand-ins */
+struct world_ops {
+	void (*init)(struct vnode *n);
+	void (*kill)(struct vnode *n);
+	uint64_t (*next)(const struct vnode *n);
+	void (*tick)(struct vnode *n);
+	void (*close)(struct vnode *n);
+	void (*end)(struct world *w);
+};
+extern const struct world_ops world_real;      /**< tests/sim/real.c */
+
+struct store;
+
 struct world {
+	const struct world_ops *ops;     /**< NULL: stand-ins                  */
+	struct store *shared;            /**< of real nodes                    */
 	struct simnet *net;
 	struct stats *st;
 	struct edge *edge;
@@ -120,6 +136,10 @@ struct world *world_new(uint64_t seed, void (*tune)(struct edge_conf *ec));
 /** The same with nodes over UDP, and with IPv6 phones */
 struct world *world_new_as(uint64_t seed, void (*tune)(struct edge_conf *ec),
 			   bool udp_core, bool v6);
+/** The same with other nodes */
+struct world *world_new_with(uint64_t seed,
+			     void (*tune)(struct edge_conf *ec),
+			     const struct world_ops *ops);
 void world_free(struct world *w);
 /** Run for that many ms */
 void world_run(struct world *w, uint64_t ms);

@@ -315,6 +315,8 @@ void vnode_init(struct world *w, unsigned i)
 		.lost = lost, .arg = n,
 	};
 	sim_add(w->net, &n->host);
+	if (w->ops)
+		w->ops->init(n);
 }
 
 void vnode_close(struct vnode *n)
@@ -342,6 +344,10 @@ struct vnode *world_node_of(struct world *w, const char *user)
 void node_kill(struct vnode *n)
 {
 	sim_kill(n->w->net, &n->host);
+	if (n->w->ops) {
+		n->w->ops->kill(n);
+		return;
+	}
 	/* a new process knows nothing of the old one's calls */
 	vnode_close(n);
 	memset(n->call, 0, sizeof(n->call));

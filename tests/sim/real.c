@@ -1,0 +1,165 @@
+/* real.c - Test support. The world's nodes are real ones: node/core on virtual
+ * time. They share one store, as if replication were perfect: what is tested
+ * is edge and nodes together, not the cluster. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+#include "node/core.h"
+#include "tests/sbc/world_i.h"
+
+struct real {
+	struct node_config cf;
+	struct stats *st;
+	struct core *core;       /* NULL: the process has died             */
+};
+
+static uint64_t wall(const struct world *w)
+{
+	return 1700000000000ull + w->net->now;
+}
+
+static void start(struct vnode *n)
+{
+	struct real *r = n->real;
+	struct core_conf cc = { .cf = &r->cf, .store = n->w->shared,
+				.lst_udp = 0, .lst_tcp = 1,
+				.self = n->host.addr };
+
+	memset(cc.cluster_key, 7, sizeof(cc.cluster_key));
+	secret_derive(cc.store_key, cc.cluster_key, "store 1");
+	cc.secret[0] = (uint8_t)(n->idx + 10 * n->host.ends);
+	if (core_alloc(&r->core, &cc, r->st, n->w->net->now))
+		abort();
+	core_set_health(r->core, true, "", "state=ready");
+}
+
+static void out(struct vnode *n)
+{
+	struct real *r = n->real;
+	struct sip_out o;
+
+	while (core_poll(r->core, &o)) {
+		uint32_t conn = o.flow.conn;
+
+		if (o.kind == SIP_OUT_CLOSE && conn)
+			sim_close(n->w->net, conn);
+		if (o.kind != SIP_OUT_SEND)
+			continue;
+		/* a dead connection is made anew, as the transport does */
+		if (!conn)
+			conn = sim_connect(n->w->net, &n->host.addr,
+					   &o.flow.peer);
+		sim_stream(n->w->net, &n->host.addr, conn, blob_sl(o.blob));
+		blob_unref(o.blob);
+	}
+}
+
+static void recv(struct sim_host *h, const struct sim_pkt *p)
+{
+	struct vnode *n = h->arg;
+	struct real *r = n->real;
+	struct flow f = { .tp = TP_TCP, .lst = 1, .conn = p->conn,
+			  .peer = p->from };
+	static struct sip_msg m;
+
+	if (!r->core)
+		start(n);
+	if (scan(&m, p->data) && m.req)
+		n->got[m.meth]++;
+	core_recv(r->core, &f, p->data, FRAME_MSG, NULL, n->w->net->now,
+		  wall(n->w));
+	out(n);
+}
+
+static void lost(struct sim_host *h, uint32_t conn, const struct addr *peer,
+		 int err)
+{
+	struct vnode *n = h->arg;
+	struct real *r = n->real;
+	struct flow f = { .tp = TP_TCP, .lst = 1, .conn = conn,
+			  .peer = *peer };
+
+	if (!r->core)
+		return;
+	core_lost(r->core, &f, err, n->w->net->now, wall(n->w));
+	out(n);
+}
+
+static void kill_(struct vnode *n)
+{
+	struct real *r = n->real;
+
+	core_free(r->core);
+	r->core = NULL;
+}
+
+static uint64_t next(const struct vnode *n)
+{
+	const struct real *r = n->real;
+
+	return r->core && n->host.state == SIM_UP ? core_next(r->core) :
+						    UINT64_MAX;
+}
+
+static void tick(struct vnode *n)
+{
+	struct real *r = n->real;
+
+	core_tick(r->core, n->w->net->now, wall(n->w));
+	out(n);
+}
+
+static void close_(struct vnode *n)
+{
+	struct real *r = n->real;
+
+	core_free(r->core);
+	stats_free(r->st);
+	node_config_clear(&r->cf);
+	free(r);
+}
+
+static void init(struct vnode *n)
+{
+	struct world *w = n->w;
+	struct real *r = calloc(1, sizeof(*r));
+	struct store_conf sc = { .node = 1, .max_records = 1000,
+				 .max_per_aor = 100, .guard = 10000 };
+	static struct cfg_errs errs;
+	char text[512];
+
+	if (!r || stats_alloc(&r->st))
+		abort();
+	n->real = r;
+	(void)snprintf(text, sizeof(text), "name = \"n%u\"; sip = { address = "
+		"\"10.0.0.%u\"; port = 5060; }; edges = ( \"10.0.0.1\" ); "
+		"domains = \"any\"; auth = \"off\";", n->idx + 1,
+		11 + n->idx);
+	if (node_config_read_mem(&r->cf, "node", text, &errs)) {
+		fprintf(stderr, "%s\n", errs.txt[0]);
+		abort();
+	}
+	sc.max_expires = r->cf.registrar.max_expires;
+	if (!w->shared) {
+		uint8_t key[32];
+
+		memset(key, 7, sizeof(key));
+		secret_derive(sc.key, key, "store 1");
+		if (store_alloc(&w->shared, &sc, wall(w)))
+			abort();
+	}
+	n->host.recv = recv;
+	n->host.lost = lost;
+	start(n);
+}
+
+static void end(struct world *w)
+{
+	store_free(w->shared);
+}
+
+const struct world_ops world_real = {
+	.init = init, .kill = kill_, .next = next, .tick = tick,
+	.close = close_, .end = end,
+};
