@@ -8,6 +8,7 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/sim.h \
 	tests/cluster/test_cluster.c \
 	tests/cluster/test_member.c \
+	tests/cluster/test_oom.c \
 	tests/cluster/test_record.c \
 	tests/cluster/test_repl.c \
 	tests/cluster/test_store.c \
@@ -15,6 +16,8 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/test_stream.c \
 	tests/cluster/test_wire.c
 tests_cluster_test_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_cluster_test_cluster_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 tests_cluster_test_cluster_LDADD = cluster/libcluster.a base/libbase.a \
 	$(SSL_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
 endif

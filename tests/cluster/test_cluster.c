@@ -141,3 +141,30 @@ Test(cluster, the_view_names_members_and_differences, .init = up)
 	stop3();
 	free(v);
 }
+
+/* Enough to fill every buffer on the way many times */
+Test(cluster, a_joiner_is_fed_in_one_go, .init = up)
+{
+	struct cluster_view *v = calloc(1, sizeof(*v));
+	uint64_t w = clk_wall();
+	uint8_t key[32];
+	char aor[32];
+
+	live_key(key, 9);
+	live_start(&n[0], 1, key, n, 0);
+	for (int i = 0; i < 30000; i++) {
+		(void)snprintf(aor, sizeof(aor), "sip:u%d@x", i);
+		cr_assert_eq(store_put(n[0].s, sl_cstr(aor), SL("k"), 0x100,
+				       1, w + 600000, SL("some value"), w),
+			     0);
+	}
+	live_start(&n[1], 2, key, n, 1);
+	cr_assert(live_until(everywhere, "sip:u29999@x", 20000));
+	cr_assert(live_until(all_synced, NULL, 20000));
+	cr_assert_eq(store_stats(n[1].s)->contacts, 30000);
+	cluster_view(n[1].c, v);
+	cr_assert_eq(v->links_made, 1);
+	cr_assert_eq(v->links_lost, 0);
+	free(v);
+	stop3();
+}
