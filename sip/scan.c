@@ -211,6 +211,8 @@ static inline const char *scan_quick_header(struct scan *s, const char *p,
 		id = scan_hdr_id(p, n);
 	}
 	v = p + n + 1;
+	if (v == e)             /* the colon of a long name ends the message */
+		return NULL;
 	v += *v == ' ';
 	if (*v <= ' ')
 		return NULL;

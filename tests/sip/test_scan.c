@@ -188,6 +188,20 @@ Test(scan, headers_that_are_refused)
 	refuse(INVITE("Contact: \"a\001\" <sip:a@b>\r\n"), 400, true);
 }
 
+Test(scan, a_long_header_name_may_end_the_message)
+{
+	static const char txt[] = "INVITE sip:a@b SIP/2.0\r\n"
+		"X-0123456789-0123456789-0123456789-0123456789:";
+
+	/* scan_mem() has memory of just that size: one byte more was read */
+	for (size_t n = 24; n < sizeof(txt); n++) {
+		struct scanned *s = scan_mem(txt, n, true);
+
+		cr_expect(s->err == EBADMSG, "%zu bytes", n);
+		scanned_free(s);
+	}
+}
+
 Test(scan, headers_that_stand_once)
 {
 	static const char *const twice[] = {
