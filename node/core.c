@@ -282,6 +282,11 @@ static void refuse_bad(struct core *c, const struct flow *f,
 		outq_close(&c->out, f);
 }
 
+bool core_admits(const struct core *c, const struct addr *src)
+{
+	return access_edge(&c->access, src);
+}
+
 void core_recv(struct core *c, const struct flow *f, struct sl msg,
 	       enum frame_verdict v, const char *why, uint64_t now,
 	       uint64_t wall)

@@ -34,6 +34,8 @@ void core_free(struct core *c);
 void core_reconf(struct core *c, const struct node_config *cf,
 		 const struct users *users);
 
+/** SIP from this address is taken at all: it is an edge */
+bool core_admits(const struct core *c, const struct addr *src);
 /** One message came. verdict and why as in struct transport_h */
 void core_recv(struct core *c, const struct flow *f, struct sl msg,
 	       enum frame_verdict v, const char *why, uint64_t now,

@@ -65,6 +65,13 @@ static void on_lost(const struct flow *f, int err, void *arg)
 	core_lost(n->core, f, err, clk_now(), clk_wall());
 }
 
+static bool on_admit(const struct addr *peer, void *arg)
+{
+	struct node *n = arg;
+
+	return core_admits(n->core, peer);
+}
+
 static void on_core_timer(void *arg)
 {
 	struct node *n = arg;
@@ -235,7 +242,7 @@ static int open_sip(struct node *n, struct core_conf *cc)
 		.idle = 0, .first_msg = 0, .whole_msg = 10,
 		.connect = 1000, .txq_max = TXQ_MAX,
 	};
-	const struct transport_h h = { on_recv, on_lost, turn, n };
+	const struct transport_h h = { on_recv, on_lost, turn, n, on_admit };
 	const uint8_t tp[2] = { TP_UDP, TP_TCP };
 	uint16_t *lst[2] = { &cc->lst_udp, &cc->lst_tcp };
 	char txt[ADDR_TXT];

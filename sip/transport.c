@@ -37,6 +37,7 @@ static void stats_init(struct transport *t, struct stats *st)
 		[DROP_TXQ]       = "reason=\"txq\"",
 		[DROP_CONNS]     = "reason=\"max_connections\"",
 		[DROP_CONNS_IP]  = "reason=\"max_connections_ip\"",
+		[DROP_SOURCE]    = "reason=\"source\"",
 		[DROP_ACCEPT]    = "reason=\"accept\"",
 		[DROP_TIMEOUT]   = "reason=\"timeout\"",
 		[DROP_FRAMING]   = "reason=\"framing\"",

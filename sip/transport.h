@@ -39,6 +39,8 @@ struct transport_h {
 	 *  queues is flushed after it. Optional */
 	void (*turn)(void *arg);
 	void *arg;
+	/** May this address open a stream? NULL: any may */
+	bool (*admit)(const struct addr *peer, void *arg);
 };
 
 int  transport_alloc(struct transport **tp, const struct transport_conf *cf,

@@ -36,6 +36,7 @@ enum tr_drop {
 	DROP_TXQ,          /**< stream: more than txq_max unsent               */
 	DROP_CONNS,        /**< stream refused: max_conns                      */
 	DROP_CONNS_IP,     /**< stream refused: max_conns_ip                   */
+	DROP_SOURCE,       /**< stream refused: not admitted                   */
 	DROP_ACCEPT,       /**< accept failed (descriptors, memory)            */
 	DROP_TIMEOUT,      /**< stream closed: first, whole message or idle    */
 	DROP_FRAMING,      /**< stream that cannot be framed                   */

@@ -482,6 +482,10 @@ static bool admitted(struct lst *l, const struct addr *peer)
 {
 	struct transport *t = l->t;
 
+	if (t->h.admit && !t->h.admit(peer, t->h.arg)) {
+		t->c.drop[DROP_SOURCE]++;
+		return false;
+	}
 	if (t->cf.max_conns && t->c.conns >= t->cf.max_conns) {
 		t->c.drop[DROP_CONNS]++;
 		return false;

@@ -1,6 +1,7 @@
 """The nodes as processes: contacts on all of them, reload, the end."""
 import os
 import signal
+import socket
 import time
 
 from e2e import check, equal, eventually, test
@@ -174,6 +175,23 @@ def t_open(ctx):
     equal(len(lab.node('n1').status()['warnings']), 2, 'warnings')
     a = lab.ua('zoe')
     equal(a.register().status, 200, 'REGISTER without a password')
+
+
+@test(name='strangers')
+def t_strangers(ctx):
+    """a stream from an address that is no edge is closed unread"""
+    lab = ctx.lab(users=USERS, nodes=1)
+    at = lab.plan.node_ips[0], lab.plan.sip
+    s = socket.create_connection(at, 5, ('127.0.0.99', 0))
+    ctx.after(s.close)
+    s.settimeout(5)
+    try:
+        equal(s.recv(1), b'', 'end of the stream')
+    except ConnectionResetError:
+        pass
+    equal(lab.node('n1').metrics()[
+        'edgewise_sip_drops_total{reason="source"}'], 1, 'counted')
+    equal(lab.ua('alice').register().status, 200, 'REGISTER')
 
 
 @test(name='secrets-open')

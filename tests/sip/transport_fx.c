@@ -49,7 +49,7 @@ void tfx_init(void)
 
 void tfx_start(void)
 {
-	struct transport_h h = { on_recv, on_lost, NULL, &y };
+	struct transport_h h = { on_recv, on_lost, NULL, &y, NULL };
 	struct addr a;
 
 	cr_assert_eq(stats_alloc(&y.st), 0);
