@@ -1,5 +1,5 @@
 /* buf.c - Pure. Growing of the checked writer; counted bytes. */
-#include "base/buf.h"
+#include "base/blobs.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,15 +79,30 @@ uint8_t *buf_room(struct buf *b, size_t n)
 	return grow(b, n) ? b->p + b->n : NULL;
 }
 
+/** Two digits at a time: most numbers here are ports and addresses */
+static const char pair[200] =
+	"0001020304050607080910111213141516171819"
+	"2021222324252627282930313233343536373839"
+	"4041424344454647484950515253545556575859"
+	"6061626364656667686970717273747576777879"
+	"8081828384858687888990919293949596979899";
+
 void buf_u64(struct buf *b, uint64_t v)
 {
 	char t[20];
 	size_t i = sizeof(t);
 
-	do {
-		t[--i] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
+	for (; v >= 100; v /= 100) {
+		i -= 2;
+		memcpy(t + i, pair + 2 * (v % 100), 2);
+	}
+	if (v >= 10) {
+		i -= 2;
+		memcpy(t + i, pair + 2 * v, 2);
+	}
+	else {
+		t[--i] = (char)('0' + v);
+	}
 	buf_put(b, t + i, sizeof(t) - i);
 }
 
@@ -141,29 +156,13 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 
 struct blob *blob_make(const void *p, size_t n)
 {
-	struct blob *b;
-
-	if (n > UINT32_MAX - sizeof(*b))
-		return NULL;
-	b = malloc(sizeof(*b) + n);
-	if (!b)
-		return NULL;
-	b->ref = 1;
-	b->n = (uint32_t)n;
-	if (n)
-		memcpy(b->p, p, n);
-	return b;
+	return blobs_make(NULL, p, n);
 }
 
-struct blob *blob_ref(struct blob *b)
+void blob_end(struct blob *b)
 {
-	if (b)
-		b->ref++;
-	return b;
-}
-
-void blob_unref(struct blob *b)
-{
-	if (b && --b->ref == 0)
+	if (b->from)
+		blobs_put(b->from, b);
+	else
 		free(b);
 }

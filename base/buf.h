@@ -7,6 +7,8 @@
 
 #include "base/sl.h"
 
+struct blobs;
+
 struct buf {
 	uint8_t *p;
 	size_t n;      /**< used                                           */
@@ -77,14 +79,31 @@ static inline struct sl buf_as_sl(const struct buf *b)
  * every queue that sends it. One thread only.
  */
 struct blob {
+	struct blobs *from;  /**< whose memory, NULL = malloc()            */
 	uint32_t ref;
-	uint32_t n;      /**< length [bytes] */
+	uint32_t n;          /**< length [bytes]                           */
+	uint32_t cls;        /**< for blobs.c                              */
 	uint8_t p[];
 };
 
 struct blob *blob_make(const void *p, size_t n);    /**< NULL: no memory */
-struct blob *blob_ref(struct blob *b);
-void blob_unref(struct blob *b);                    /**< NULL allowed */
+/** Nobody holds b any more */
+void blob_end(struct blob *b);
+
+static inline struct blob *blob_ref(struct blob *b)
+{
+	if (b)
+		b->ref++;
+	return b;
+}
+
+/** NULL allowed */
+static inline void blob_unref(struct blob *b)
+{
+	if (b && --b->ref == 0)
+		blob_end(b);
+}
+
 static inline struct sl blob_sl(const struct blob *b)
 {
 	return b ? sl_mk(b->p, b->n) : SL_NONE;

@@ -4,6 +4,8 @@ base_libbase_a_SOURCES = \
 	base/addr.h \
 	base/aead.c \
 	base/aead.h \
+	base/blobs.c \
+	base/blobs.h \
 	base/buf.c \
 	base/buf.h \
 	base/cfg.c \
@@ -27,6 +29,8 @@ base_libbase_a_SOURCES = \
 	base/secret.h \
 	base/sl.c \
 	base/sl.h \
+	base/slab.c \
+	base/slab.h \
 	base/stat.c \
 	base/stat.h \
 	base/wheel.c \

@@ -95,7 +95,7 @@ static int attempt_open(struct call *c, const struct sip_msg *m, uint16_t node,
 {
 	struct edge *e = c->e;
 	struct ctxn_timers tm = attempt_timers(e);
-	struct attempt *a = eobj_alloc(e, EO_ATTEMPT, sizeof(*a));
+	struct attempt *a = eobj_alloc(e, EO_ATTEMPT);
 	struct blob *msg;
 	int err;
 
@@ -153,7 +153,7 @@ static void call_try(struct call *c, const struct sip_msg *m, uint64_t now)
 void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
 		uint64_t key, uint64_t now)
 {
-	struct call *c = eobj_alloc(e, EO_CALL, sizeof(*c));
+	struct call *c = eobj_alloc(e, EO_CALL);
 	char room[32];
 
 	if (!c || stxn_alloc(&c->stxn, e->txnl, m, f, c, now)) {

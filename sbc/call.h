@@ -20,13 +20,14 @@ struct edge;
 /** What a transaction's user pointer points to; first member of each. All are
  *  in one list of the edge, so that its end can free them. */
 enum eobj_kind { EO_CALL, EO_ATTEMPT, EO_RELAY, EO_PROBE };
+enum { EO_N = EO_PROBE + 1 };
 struct eobj {
 	enum eobj_kind kind;
 	struct edge *e;
 	struct eobj *next, **pprev;
 };
-/** size bytes, zeroed but for the head; NULL: no memory */
-void *eobj_alloc(struct edge *e, enum eobj_kind kind, size_t size);
+/** Zeroed but for the head; NULL: no memory */
+void *eobj_alloc(struct edge *e, enum eobj_kind kind);
 /** Out of the list and gone; NULL allowed */
 void eobj_free(void *obj);
 

@@ -79,6 +79,11 @@ static int node_add(struct edge *e, const struct disp_node_conf *nc,
 	return 0;
 }
 
+static const size_t eobj_size[EO_N] = {
+	[EO_CALL] = sizeof(struct call), [EO_ATTEMPT] = sizeof(struct attempt),
+	[EO_RELAY] = sizeof(struct relay), [EO_PROBE] = sizeof(struct probe),
+};
+
 int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	       uint64_t now)
 {
@@ -97,6 +102,10 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 		return ENOMEM;
 	e->st = st;
 	e->now = now;
+	for (int i = 0; i < EO_N; i++)
+		slab_init(&e->obj[i], eobj_size[i]);
+	/* without memory for it malloc() does */
+	tc.blobs = e->blobs = blobs_alloc();
 	e->lstc = cf->lstc;
 	e->core = cf->core;
 	memcpy(e->lst, cf->lst, cf->lstc * sizeof(*cf->lst));
@@ -136,12 +145,13 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	return 0;
 }
 
-void *eobj_alloc(struct edge *e, enum eobj_kind kind, size_t size)
+void *eobj_alloc(struct edge *e, enum eobj_kind kind)
 {
-	struct eobj *o = calloc(1, size);
+	struct eobj *o = slab_get(&e->obj[kind]);
 
 	if (!o)
 		return NULL;
+	memset(o, 0, eobj_size[kind]);
 	o->kind = kind;
 	o->e = e;
 	o->next = e->objs;
@@ -163,7 +173,7 @@ void eobj_free(void *obj)
 		o->next->pprev = o->pprev;
 	if (o->kind == EO_ATTEMPT)
 		blob_unref(((struct attempt *)(void *)o)->answer);
-	free(o);
+	slab_put(&o->e->obj[o->kind], o);
 }
 
 void edge_free(struct edge *e)
@@ -178,6 +188,9 @@ void edge_free(struct edge *e)
 	outq_free(&e->out);
 	buf_free(&e->top);
 	buf_free(&e->out_buf);
+	for (int i = 0; i < EO_N; i++)
+		slab_close(&e->obj[i]);
+	blobs_free(e->blobs);
 	free(e->keys.memo);
 	free(e);
 }
@@ -217,7 +230,7 @@ void edge_refuse(struct edge *e, const struct sip_msg *m, const struct flow *f,
 	reply_write(&e->top, m, &f->peer, code,
 		    sl_isset(phrase) ? phrase : sl_cstr(sip_phrase(code)),
 		    buf_as_sl(&t), extra);
-	b = e->top.err ? NULL : blob_make(e->top.p, e->top.n);
+	b = e->top.err ? NULL : blobs_make(e->blobs, e->top.p, e->top.n);
 	if (b)
 		outq_send(&e->out, f, b);
 	else

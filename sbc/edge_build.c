@@ -84,9 +84,8 @@ static struct blob *finish(struct edge *e)
 
 	buf_fixed(&len, room, sizeof(room));
 	put_length(e, e->sp.m, &len);
-	buf_reset(&e->out_buf);
-	if (!e->top.err && !splice_write(&e->sp, &e->out_buf))
-		b = blob_make(e->out_buf.p, e->out_buf.n);
+	if (!e->top.err)
+		b = splice_blob(&e->sp, e->blobs, EDGE_MSG_MAX);
 	if (!b)
 		e->led.oom++;
 	return b;
@@ -209,7 +208,7 @@ struct blob *edge_build_probe(struct edge *e, const struct edge_node *n,
 	buf_lit(b, ">\r\nCall-ID: ");
 	buf_sl(b, branch);
 	buf_lit(b, "\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
-	msg = b->err ? NULL : blob_make(b->p, b->n);
+	msg = b->err ? NULL : blobs_make(e->blobs, b->p, b->n);
 	if (!msg)
 		e->led.oom++;
 	return msg;

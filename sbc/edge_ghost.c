@@ -75,7 +75,7 @@ static struct blob *build(struct edge *e, const struct ghost *g,
 	buf_chr(b, ' ');
 	buf_str(b, method);
 	buf_lit(b, "\r\nContent-Length: 0\r\n\r\n");
-	msg = b->err ? NULL : blob_make(b->p, b->n);
+	msg = b->err ? NULL : blobs_make(e->blobs, b->p, b->n);
 	if (!msg)
 		e->led.oom++;
 	return msg;
@@ -102,7 +102,7 @@ static void send_bye(struct edge *e, const struct ghost *g,
 		     const struct sip_msg *m, uint64_t now)
 {
 	const struct ctxn_timers tm = { 0 };
-	struct probe *p = eobj_alloc(e, EO_PROBE, sizeof(*p));
+	struct probe *p = eobj_alloc(e, EO_PROBE);
 	struct blob *msg;
 
 	if (!p || ctxn_alloc(&p->ctxn, e->txnl, SIP_BYE, p)) {

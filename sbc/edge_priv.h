@@ -4,7 +4,9 @@
 #ifndef SBC_EDGE_PRIV_H
 #define SBC_EDGE_PRIV_H
 
+#include "base/blobs.h"
 #include "base/rng.h"
+#include "base/slab.h"
 #include "sbc/admit.h"
 #include "sbc/call.h"
 #include "sbc/edge.h"
@@ -65,6 +67,8 @@ struct edge {
 	enum fail_why why;         /**< while a lost node is walked          */
 	bool draining;
 	struct eobj *objs;         /**< all calls, attempts, relays, probes  */
+	struct slab obj[EO_N];     /**< their memory                         */
+	struct blobs *blobs;       /**< memory of messages                   */
 
 	/* working space, valid inside one call only */
 	struct sip_msg msg;        /**< the message received                 */

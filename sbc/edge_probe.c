@@ -4,7 +4,7 @@
 void edge_probe_start(struct edge *e, uint16_t node, uint32_t id, uint64_t now)
 {
 	const struct ctxn_timers tm = { .final = e->tune.probe.timeout };
-	struct probe *p = eobj_alloc(e, EO_PROBE, sizeof(*p));
+	struct probe *p = eobj_alloc(e, EO_PROBE);
 	struct blob *msg = NULL;
 
 	if (!p || ctxn_alloc(&p->ctxn, e->txnl, SIP_OPTIONS, p)) {

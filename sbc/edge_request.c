@@ -62,7 +62,7 @@ static void relay_start(struct edge *e, const struct sip_msg *m,
 			const struct flow *f, const struct route *r,
 			struct attempt *a, uint64_t now)
 {
-	struct relay *y = eobj_alloc(e, EO_RELAY, sizeof(*y));
+	struct relay *y = eobj_alloc(e, EO_RELAY);
 	struct ctxn_timers tm = relay_timers(e);
 	struct blob *msg;
 	char room[32];

@@ -95,27 +95,77 @@ static void splice_sort(struct splice *s)
 	}
 }
 
-int splice_write(struct splice *s, struct buf *out)
+/* Cuts in order and without overlap from now on. @return bytes of the result */
+static size_t splice_order(struct splice *s)
+{
+	size_t n = s->m->raw.n;
+	uint32_t pos = 0;
+
+	if (s->err)
+		return 0;
+	splice_sort(s);
+	for (unsigned i = 0; i < s->n; i++) {
+		struct splice_cut *c = &s->cut[i];
+
+		if (c->from >= pos) {
+			pos = c->to;
+		} else if (c->from < c->to && (c->ins.n || c->to > pos)) {
+			s->err = EINVAL;
+			return 0;
+		} else {
+			/* an insertion at or inside what is left out, or the
+			 * same thing deleted again: both mean one thing */
+			c->from = c->to = pos;
+		}
+		c->seq = (uint16_t)i;
+		n += c->ins.n;
+		n -= c->to - c->from;
+	}
+	return n;
+}
+
+static uint8_t *splice_put(uint8_t *o, const void *p, size_t n)
+{
+	if (n)
+		memcpy(o, p, n);
+	return o + n;
+}
+
+static void splice_copy(const struct splice *s, uint8_t *o)
 {
 	struct sl raw = s->m->raw;
 	uint32_t pos = 0;
 
-	if (s->err)
-		return s->err;
-	splice_sort(s);
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct splice_cut *c = &s->cut[i];
 
-		if (c->from >= pos) {
-			buf_put(out, raw.p + pos, c->from - pos);
-			pos = c->to;
-		} else if (c->from < c->to && (c->ins.n || c->to > pos)) {
-			return s->err = EINVAL;
-		}
-		/* else: an insertion at or inside what is left out, or the
-		 * same thing deleted again: both mean one thing only */
-		buf_sl(out, c->ins);
+		o = splice_put(o, raw.p + pos, c->from - pos);
+		o = splice_put(o, c->ins.p, c->ins.n);
+		pos = c->to;
 	}
-	buf_put(out, raw.p + pos, raw.n - pos);
+	(void)splice_put(o, raw.p + pos, raw.n - pos);
+}
+
+int splice_write(struct splice *s, struct buf *out)
+{
+	size_t n = splice_order(s);
+	uint8_t *o = s->err ? NULL : buf_room(out, n);
+
+	if (s->err)
+		return s->err;
+	if (o) {
+		splice_copy(s, o);
+		out->n += n;
+	}
 	return out->err;
+}
+
+struct blob *splice_blob(struct splice *s, struct blobs *bs, size_t max)
+{
+	size_t n = splice_order(s);
+	struct blob *b = s->err || n > max ? NULL : blobs_room(bs, n);
+
+	if (b)
+		splice_copy(s, b->p);
+	return b;
 }

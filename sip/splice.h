@@ -6,7 +6,7 @@
 #define SIP_SPLICE_H
 
 #include "sip/scan.h"
-#include "base/buf.h"
+#include "base/blobs.h"
 
 enum { SPLICE_MAX = 160 };
 
@@ -40,5 +40,8 @@ void splice_val(struct splice *s, const struct sip_hdr *h, struct sl val);
 void splice_ruri(struct splice *s, struct sl uri);
 /** Write the result. @return 0 or s->err or out->err */
 int splice_write(struct splice *s, struct buf *out);
+/** The result as a blob of bs, at most max bytes. NULL: s->err, too long or no
+ *  memory */
+struct blob *splice_blob(struct splice *s, struct blobs *bs, size_t max);
 
 #endif

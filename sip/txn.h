@@ -28,6 +28,7 @@ struct txn_conf {
 	uint32_t t1, t2, t4;       /**< [ms] 500, 4000, 5000                      */
 	uint32_t max_server;       /**< cap of server transactions                */
 	uint32_t max_client;       /**< cap of branches                           */
+	struct blobs *blobs;       /**< messages are kept there; NULL: malloc()   */
 	uint8_t key[32];           /**< secret of branch checks: random, new at
 					each start                        */
 };

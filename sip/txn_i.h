@@ -4,6 +4,7 @@
 #ifndef SIP_TXN_I_H
 #define SIP_TXN_I_H
 
+#include "base/blobs.h"
 #include "base/secret.h"
 #include "base/wheel.h"
 #include "sip/txn.h"

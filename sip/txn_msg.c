@@ -49,7 +49,7 @@ static struct blob *hop_request(struct txnl *t, const struct blob *req,
 	buf_sl(b, extra);
 	buf_lit(b, "Content-Length: 0\r\n\r\n");
 
-	return b->err ? NULL : blob_make(b->p, b->n);
+	return b->err ? NULL : blobs_make(t->cf.blobs, b->p, b->n);
 }
 
 /** `to`: To of the answer. NULL: no memory */
@@ -103,5 +103,5 @@ struct blob *txn_reply(struct stxn *s, uint16_t code, struct sl phrase,
 	buf_sl(b, extra);
 	buf_lit(b, "Content-Length: 0\r\n\r\n");
 
-	return b->err ? NULL : blob_make(b->p, b->n);
+	return b->err ? NULL : blobs_make(s->l->cf.blobs, b->p, b->n);
 }

@@ -100,16 +100,17 @@ static int keep(struct stxn *s, const struct sip_msg *m, const struct addr *src)
 	struct buf *b = &s->l->b;
 
 	buf_reset(b);
-	buf_sl(b, m->raw);
 	hop_vias_put(b, m, src);
 	if (b->err)
 		return b->err;
 
-	s->req = blob_make(b->p, b->n);
+	s->req = blobs_room(s->l->cf.blobs, m->raw.n + b->n);
 	if (!s->req)
 		return ENOMEM;
 
-	s->vias_n = (uint32_t)(b->n - m->raw.n);
+	memcpy(s->req->p, m->raw.p, m->raw.n);
+	memcpy(s->req->p + m->raw.n, b->p, b->n);
+	s->vias_n = (uint32_t)b->n;
 	s->req->n = (uint32_t)m->raw.n;
 	return 0;
 }
@@ -337,7 +338,7 @@ static void answer_cancel(struct txnl *t, const struct sip_msg *m,
 	buf_reset(&t->b);
 	reply_write(&t->b, m, &f->peer, code, sl_cstr(sip_phrase(code)), tag,
 		    SL_NONE);
-	b = t->b.err ? NULL : blob_make(t->b.p, t->b.n);
+	b = t->b.err ? NULL : blobs_make(t->cf.blobs, t->b.p, t->b.n);
 	txn_send(t, f, b);
 	blob_unref(b);
 }

@@ -1,6 +1,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
-#include "base/buf.h"
+#include <stdio.h>
+#include "base/blobs.h"
+#include "base/slab.h"
 
 Test(buf, grows_by_doubling_and_keeps_content)
 {
@@ -97,4 +99,80 @@ Test(blob, lives_until_the_last_reference)
 	blob_unref(c);
 	blob_unref(NULL);
 	cr_assert_not(sl_isset(blob_sl(NULL)));
+}
+
+Test(buf, numbers_of_every_length)
+{
+	char want[24];
+	struct buf b;
+
+	buf_init(&b, 64);
+	for (uint64_t v = 1; v < UINT64_MAX / 11; v *= 10) {
+		for (uint64_t k = 0; k < 11; k++) {
+			buf_reset(&b);
+			buf_u64(&b, v * k + k);
+			(void)snprintf(want, sizeof(want), "%llu",
+				       (unsigned long long)(v * k + k));
+			cr_assert(sl_eq(buf_as_sl(&b), sl_cstr(want)));
+		}
+	}
+	buf_free(&b);
+}
+
+Test(slab, gives_back_what_it_was_given_and_never_twice)
+{
+	enum { N = 5000 };
+	static uint8_t *v[N];
+	struct slab s;
+
+	slab_init(&s, 40);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < N; i++) {
+			v[i] = slab_get(&s);
+			cr_assert_not_null(v[i]);
+			cr_assert_eq((uintptr_t)v[i] % 16, 0);
+			memset(v[i], i % 256, 40);
+		}
+		cr_assert_eq(s.live, N);
+		for (int i = 0; i < N; i++) {
+			for (int k = 0; k < 40; k++)
+				cr_assert_eq(v[i][k], i % 256);
+		}
+		for (int i = N; i--;)
+			slab_put(&s, v[i]);
+		cr_assert_eq(s.live, 0);
+	}
+	slab_close(&s);
+	/* larger than a piece */
+	slab_init(&s, 100000);
+	v[0] = slab_get(&s);
+	v[1] = slab_get(&s);
+	memset(v[0], 1, 100000);
+	memset(v[1], 2, 100000);
+	cr_assert_eq(v[0][99999], 1);
+	slab_close(&s);
+}
+
+Test(blob, of_every_size_and_longer_than_where_it_came_from)
+{
+	struct blobs *bs = blobs_alloc();
+	struct blob *b[64];
+	char txt[64 * 50];
+
+	cr_assert_not_null(bs);
+	for (int i = 0; i < 64; i++) {
+		memset(txt, 'a' + i % 26, sizeof(txt));
+		b[i] = blobs_make(bs, txt, (size_t)i * 50);
+		cr_assert_not_null(b[i]);
+	}
+	blobs_free(bs);
+	for (int i = 0; i < 64; i++) {
+		cr_assert_eq(b[i]->n, (uint32_t)i * 50);
+		for (uint32_t k = 0; k < b[i]->n; k++)
+			cr_assert_eq(b[i]->p[k], 'a' + i % 26);
+		blob_unref(b[i]);
+	}
+	blobs_free(blobs_alloc());
+	blobs_free(NULL);
+	cr_assert_null(blobs_room(NULL, SIZE_MAX));
 }

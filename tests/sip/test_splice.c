@@ -23,6 +23,15 @@ static void end(const char *want)
 	cr_assert_eq(splice_write(&sp, &out), 0);
 	cr_assert(sl_eq(buf_as_sl(&out), sl_cstr(want)), "got:\n%.*s\nwant:\n%s",
 		  SL_FMT(buf_as_sl(&out)), want);
+	/* a second time, and as a blob: the same */
+	for (int i = 0; i < 2; i++) {
+		struct blob *b = splice_blob(&sp, NULL, strlen(want));
+
+		cr_assert_not_null(b);
+		cr_assert(sl_eq(blob_sl(b), sl_cstr(want)));
+		blob_unref(b);
+	}
+	cr_assert_null(splice_blob(&sp, NULL, strlen(want) - 1));
 	buf_free(&out);
 	scanned_free(s);
 }
@@ -60,6 +69,18 @@ Test(splice, deletes_and_inserts_meet)
 	end(LINE "Via: 1\r\nVia: 3\r\nVia: 2\r\n" MUST "\r\n");
 }
 
+Test(splice, insertions_inside_a_deleted_part_keep_their_order)
+{
+	uint32_t at;
+
+	begin(LINE VIAS MUST "\r\n");
+	at = sip_hdr(&s->m, SIP_VIA)->off;
+	splice_cut(&sp, at + 9, at + 9, SL("B: 2\r\n"));
+	splice_cut(&sp, at + 4, at + 4, SL("A: 1\r\n"));
+	splice_del_all(&sp, SIP_VIA);
+	end(LINE "A: 1\r\nB: 2\r\n" MUST "\r\n");
+}
+
 Test(splice, two_values_for_one_place_are_refused)
 {
 	begin(LINE VIAS MUST "\r\n");
@@ -67,6 +88,7 @@ Test(splice, two_values_for_one_place_are_refused)
 	splice_val(&sp, sip_hdr(&s->m, SIP_TO), SL("2"));
 	cr_assert_eq(splice_write(&sp, &out), EINVAL);
 	cr_assert_eq(splice_write(&sp, &out), EINVAL);
+	cr_assert_null(splice_blob(&sp, NULL, 65536));
 	buf_free(&out);
 	scanned_free(s);
 }
