@@ -288,7 +288,7 @@ static void tick_targets(struct mesh *m, uint64_t now)
 	}
 }
 
-static void tick_synced(struct mesh *m, uint64_t now)
+void mesh_look_synced(struct mesh *m, uint64_t now)
 {
 	bool all = true, any = false;
 
@@ -317,7 +317,7 @@ void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
 	member_tick(&m->ms, now);
 	tick_links(m, now);
 	tick_targets(m, now);
-	tick_synced(m, now);
+	mesh_look_synced(m, now);
 	spread(m, now);
 	if (now >= m->sample_at) {
 		repl_sample(&m->repl, now);

@@ -65,6 +65,8 @@ static inline uint64_t mesh_window(const struct mesh *m)
 }
 
 /* mesh.c */
+/* Has everybody who is linked given us what it had? Once yes, for ever yes */
+void mesh_look_synced(struct mesh *m, uint64_t now);
 void mesh_close(struct mesh *m, uint8_t l, const char *why, uint8_t bye,
 		uint16_t error, uint64_t now);
 

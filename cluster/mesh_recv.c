@@ -166,6 +166,7 @@ static void recv_hello_ack(struct mesh *m, uint8_t l, struct sl p,
 		m->target[k->target].backoff = 100;
 	member_linked(&m->ms, k->member, now);
 	repl_up(&m->repl, k->member, a.have, a.seq);
+	mesh_look_synced(m, now);
 }
 
 /* --- the rest --------------------------------------------------------------------- */
@@ -269,6 +270,7 @@ static void recv_push(struct mesh *m, uint8_t l, struct sl p, uint64_t now,
 	if (u.last > r->have)
 		r->have = u.last;
 	m->link[l].want |= WANT_ACK;
+	mesh_look_synced(m, now);
 }
 
 static void recv_ack(struct mesh *m, uint8_t l, struct sl p, uint64_t now)

@@ -546,6 +546,30 @@ Test(repl, a_frozen_node_makes_nobody_else_dead)
 		frozen(seed);
 }
 
+Test(repl, a_restarted_node_is_synced_in_a_few_trips_and_not_before)
+{
+	struct sim *s = three(20);
+	uint64_t wall = sim_wall(s, 0);
+	char aor[16];
+	int ms = 0;
+
+	for (int i = 0; i < 300; i++) {
+		(void)snprintf(aor, sizeof(aor), "u%d", i);
+		cr_assert_eq(store_put(s->node[0].store, sl_cstr(aor), SL("k"),
+				       0x100, 1, wall + 600000, SL("v"),
+				       wall), 0);
+	}
+	sim_run(s, 1000);
+	sim_crash(s, 0, true);
+	sim_run(s, 1000);
+	sim_start(s, 0);
+	while (!mesh_synced(s->node[0].mesh) && ms++ < 5000)
+		sim_run(s, 1);
+	cr_assert_eq(store_stats(s->node[0].store)->contacts, 300);
+	cr_assert_leq(ms, 200);
+	done(s);
+}
+
 Test(repl, a_minority_knows_that_it_is_one)
 {
 	struct sim *s = three(7);
