@@ -531,7 +531,7 @@ Test(scan, headers_by_name)
 Test(scan, methods_and_phrases)
 {
 	for (int m = SIP_INVITE; m < SIP_M_N; m++)
-		cr_assert_eq(sip_method(sl_cstr(sip_method_name(m))), m);
+		cr_assert_eq((int)sip_method(sl_cstr(sip_method_name(m))), m);
 	cr_assert_eq(sip_method(SL("invite")), SIP_M_OTHER);
 	cr_assert_eq(sip_method(SL("INVITEX")), SIP_M_OTHER);
 	cr_assert_eq(sip_method(SL("")), SIP_M_OTHER);
