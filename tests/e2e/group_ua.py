@@ -73,8 +73,6 @@ def t_tcp_tcp(ctx):
 @test
 def t_ipv6(ctx):
     """a phone on IPv6 and one on IPv4 call each other"""
-    p = ctx.new_lab(users=USERS, nodes=1)
-    p.stop()
     lab = ctx.lab(users=USERS, nodes=2, plan=None, dir=ctx.dir + '/v6',
                   edge_conf={'listen': [
                       {'transport': t, 'address': ip, 'port': 5560}
