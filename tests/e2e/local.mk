@@ -1,6 +1,6 @@
 EXTRA_DIST += tests/e2e/README.md tests/e2e/run tests/e2e/e2e.py tests/e2e/sipp.py \
 	tests/e2e/group_baresip.py tests/e2e/group_calls.py \
-	tests/e2e/group_failover.py tests/e2e/group_hide.py \
+	tests/e2e/group_failover.py tests/e2e/group_hide.py tests/e2e/group_hostile.py \
 	tests/e2e/group_node.py tests/e2e/group_policy.py \
 	tests/e2e/group_start.py tests/e2e/group_stress.py \
 	tests/e2e/group_torture.py tests/e2e/group_ua.py \
