@@ -1,12 +1,9 @@
-/* http.c - Shell. The management HTTP server on libre's. */
+/* http.c - Shell. The management HTTP server: routes and what is refused. */
 #include "web/http.h"
 #include "base/log.h"
-#include "base/net.h"
-#include "base/re.h"
+#include "web/http_conn.h"
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 struct route {
 	const char *method, *path;
@@ -15,7 +12,7 @@ struct route {
 };
 
 struct http_srv {
-	struct http_sock *sock;
+	struct http_pool *pool;
 	const char *name;
 	struct route route[HTTP_ROUTES];
 	size_t routes;
@@ -48,31 +45,14 @@ static const char *reason(unsigned status)
 	}
 }
 
-static struct sl from_pl(const struct pl *pl)
-{
-	return sl_mk(pl->p, pl->p ? pl->l : 0);
-}
-
 void http_srv_reply(struct http_call *c, unsigned status, const char *type,
 		    struct sl body)
 {
-	bool head = sl_eq(c->method, SL("HEAD"));
-	int err;
-
 	if (c->answered)
 		return;
 	c->answered = true;
-	err = http_reply(c->conn, (uint16_t)status, reason(status),
-			 "Content-Type: %s\r\n"
-			 "Content-Length: %zu\r\n"
-			 "Cache-Control: no-store\r\n"
-			 "X-Content-Type-Options: nosniff\r\n"
-			 "\r\n"
-			 "%b", type, body.n, body.p ? body.p : "",
-			 head ? (size_t)0 : body.n);
-	if (err)
-		log_debug("event=http-reply error=%s",
-			  log_esc(sl_cstr(strerror(err))));
+	http_conn_reply(c->conn, status, reason(status), type, body,
+			sl_eq(c->method, SL("HEAD")));
 }
 
 static void refuse(struct http_srv *s, struct http_call *c, unsigned status,
@@ -162,19 +142,19 @@ static void dispatch(struct http_srv *s, struct http_call *c)
 
 /** What is wrong with a request whatever its path; 0 = nothing */
 static unsigned check(const struct http_srv *s, const struct http_call *c,
-		      const struct http_msg *m, const char **text)
+		      const struct http_req *r, const char **text)
 {
 	*text = "one Host header is needed\n";
-	if (http_msg_hdr_count(m, HTTP_HDR_HOST) != 1)
+	if (r->hosts != 1)
 		return 400;
 	*text = "this host name is not served here\n";
 	if (!host_allowed(s, c->host))
 		return 403;
 	*text = "a length is needed, not chunks\n";
-	if (http_msg_hdr(m, HTTP_HDR_TRANSFER_ENCODING))
+	if (r->coded)
 		return 411;
 	*text = "body too long\n";
-	if (c->body.n > HTTP_BODY_MAX)
+	if (r->length > HTTP_BODY_MAX)
 		return 413;
 	*text = "request of another site\n";
 	if (!is_read(c) && !same_origin(c))
@@ -182,32 +162,20 @@ static unsigned check(const struct http_srv *s, const struct http_call *c,
 	return 0;
 }
 
-static void requested(struct http_conn *conn, const struct http_msg *m,
-		      void *arg)
+static void requested(struct http_conn *conn, const struct http_req *r,
+		      struct sl body, const struct addr *peer, void *arg)
 {
 	struct http_srv *s = arg;
-	struct http_call c = { .conn = conn };
-	const struct http_hdr *h;
+	struct http_call c = {
+		.method = r->method, .path = r->path, .query = r->query,
+		.host = r->host, .origin = r->origin, .body = body,
+		.peer = *peer, .conn = conn,
+	};
 	const char *text;
 	unsigned status;
 
 	s->requests++;
-	c.method = from_pl(&m->met);
-	c.path = from_pl(&m->path);
-	c.query = from_pl(&m->prm);
-	if (c.query.n && c.query.p[0] == '?')
-		c.query = sl_sub(c.query, 1, c.query.n);
-	h = http_msg_hdr(m, HTTP_HDR_HOST);
-	if (h)
-		c.host = from_pl(&h->val);
-	h = http_msg_xhdr(m, "Origin");
-	if (h)
-		c.origin = from_pl(&h->val);
-	if (m->mb)
-		c.body = sl_mk(mbuf_buf(m->mb), mbuf_get_left(m->mb));
-	/* every connection has a peer of a family we know */
-	(void)net_from_sockaddr(&c.peer, &http_conn_peer(conn)->u.sa);
-	status = check(s, &c, m, &text);
+	status = check(s, &c, r, &text);
 	if (status)
 		refuse(s, &c, status, text);
 	else
@@ -227,46 +195,17 @@ static int listen_err(const char *name, const struct addr *addr, int err)
 	return err;
 }
 
-/**
- * Is the port free? libre 2 binds with SO_REUSEPORT: two servers would share
- * a port and each get some of the requests. This bind has no such option.
- */
-static int port_free(const struct sockaddr_storage *ss, socklen_t len)
-{
-	int on = 1, err = 0, fd = socket(ss->ss_family, SOCK_STREAM, 0);
-
-	if (fd < 0)
-		return errno;
-	/* connections of an earlier run in TIME_WAIT are no obstacle */
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (const struct sockaddr *)ss, len) < 0)
-		err = errno;
-	(void)close(fd);
-	return err;
-}
-
 int http_srv_alloc(struct http_srv **sp, const char *name,
 		   const struct addr *addr, struct stats *st)
 {
-	struct sockaddr_storage ss;
-	struct http_srv *s;
-	struct sa sa;
-	socklen_t len = net_to_sockaddr(&ss, addr);
+	struct http_srv *s = calloc(1, sizeof(*s));
 	int err;
 
-	if (!len)
-		return EINVAL;
-	err = port_free(&ss, len);
-	if (err)
-		return listen_err(name, addr, err);
-	s = calloc(1, sizeof(*s));
 	if (!s)
 		return ENOMEM;
 	s->name = name;
 	s->st = st;
-	err = sa_set_sa(&sa, (const struct sockaddr *)&ss);
-	if (!err)
-		err = http_listen(&s->sock, &sa, requested, s);
+	err = http_pool_alloc(&s->pool, addr, HTTP_BODY_MAX, requested, s);
 	if (err) {
 		free(s);
 		return listen_err(name, addr, err);
@@ -280,6 +219,11 @@ int http_srv_alloc(struct http_srv **sp, const char *name,
 				       NULL, "Of these, refused before any "
 				       "handler (host, origin, length, path).",
 				       &s->refused, s);
+		if (!err)
+			err = stat_add(st, STAT_COUNTER, "http_bad_total",
+				       NULL, "What came to the management "
+				       "address and was no HTTP request.",
+				       http_pool_bad(s->pool), s);
 	}
 	if (err) {
 		http_srv_free(s);
@@ -295,7 +239,7 @@ void http_srv_free(struct http_srv *s)
 		return;
 	if (s->st)
 		stat_del_owner(s->st, s);
-	mem_deref(s->sock);
+	http_pool_free(s->pool);
 	for (size_t i = 0; i < s->hosts; i++)
 		free(s->host[i]);
 	free(s);
@@ -303,10 +247,7 @@ void http_srv_free(struct http_srv *s)
 
 int http_srv_addr(const struct http_srv *s, struct addr *a)
 {
-	struct sa sa;
-	int err = tcp_sock_local_get(http_sock_tcp(s->sock), &sa);
-
-	return err ? err : net_from_sockaddr(a, &sa.u.sa);
+	return http_pool_addr(s->pool, a);
 }
 
 int http_srv_host(struct http_srv *s, const char *host)

@@ -1,6 +1,6 @@
 /**
- * @file http.h  Shell. The management HTTP server behind five functions, on
- * libre's. For a loopback or management address, never the outside.
+ * @file http.h  Shell. The management HTTP server behind five functions.
+ * For a loopback or management address, never the outside.
  */
 #ifndef WEB_HTTP_H
 #define WEB_HTTP_H

@@ -4,5 +4,9 @@ web_libweb_a_SOURCES = \
 	web/admin.h \
 	web/http.c \
 	web/http.h \
+	web/http_conn.c \
+	web/http_conn.h \
+	web/http_req.c \
+	web/http_req.h \
 	web/jsn.c \
 	web/jsn.h

@@ -259,6 +259,40 @@ Test(http, garbage_does_not_disturb_the_next_request)
 	starts(4, "HTTP/1.1 200 ");
 }
 
+Test(http, requests_on_one_connection_are_answered_in_order)
+{
+	want(&w, "GET /echo/1 HTTP/1.1\r\n" HOST
+	     "POST /body HTTP/1.1\r\nContent-Length: 7\r\n" HOST "{\"a\":1}"
+	     "GET /echo/3 HTTP/1.1\r\nConnection: close\r\n" HOST
+	     "GET /echo/4 HTTP/1.1\r\n" HOST);
+	run(&w);
+	starts(0, "HTTP/1.1 200 ");
+	holds(0, "\"path\":\"/echo/1\"");
+	holds(0, "HTTP/1.1 202 ");
+	holds(0, "\"path\":\"/echo/3\"");
+	holds(0, "Connection: close\r\n");
+	cr_expect_null(strstr(w.got[0], "/echo/4"), "after the close");
+	cr_expect(strstr(w.got[0], "/echo/1") < strstr(w.got[0], "202"));
+}
+
+Test(http, who_holds_connections_keeps_nobody_out)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = net_to_sockaddr(&ss, &w.addr);
+	int fd[100];
+
+	for (int i = 0; i < 100; i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+		cr_assert_eq(connect(fd[i], (void *)&ss, len), 0);
+		cr_assert_eq(send(fd[i], "GET /heal", 9, MSG_NOSIGNAL), 9);
+	}
+	want(&w, "GET /healthz HTTP/1.1\r\n" HOST);
+	run(&w);
+	starts(0, "HTTP/1.1 200 ");
+	for (int i = 0; i < 100; i++)
+		close(fd[i]);
+}
+
 Test(admin, endpoints, .init = setup, .fini = teardown, .timeout = 20)
 {
 	want(&w, "GET /healthz HTTP/1.1\r\n" HOST);
