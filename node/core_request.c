@@ -362,6 +362,10 @@ void core_request(struct core *c, const struct flow *f, uint64_t now,
 	struct ask a = { .c = c, .m = &c->msg, .f = f, .now = now,
 			 .wall = wall };
 
+	if (a.m->raw.n > c->cf->limits.max_message) {
+		core_reply(c, f, 513, "Message Too Large", SL_NONE);
+		return;
+	}
 	if (stxn_alloc(&a.s, c->txnl, a.m, f, NULL, now)) {
 		c->over_cap++;
 		core_reply(c, f, 503, "Overload",

@@ -237,7 +237,6 @@ static int open_files(struct node *n)
 static int open_sip(struct node *n, struct core_conf *cc)
 {
 	const struct transport_conf tc = {
-		.max_msg = n->cf.limits.max_message,
 		.max_conns = n->cf.limits.max_connections,
 		.idle = 0, .first_msg = 0, .whole_msg = 10,
 		.connect = 1000, .txq_max = TXQ_MAX,

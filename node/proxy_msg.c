@@ -116,7 +116,8 @@ static struct blob *finish(struct splice *s)
 	struct buf out;
 
 	buf_init(&out, REQUEST_MAX);
-	if (!splice_write(s, &out))
+	/* the edge's framer takes no more, and would end the connection */
+	if (!splice_write(s, &out) && out.n - s->m->body.n <= SIP_MAX_HEAD)
 		msg = blob_make(out.p, out.n);
 	buf_free(&out);
 	return msg;

@@ -390,12 +390,17 @@ static void commit(struct reg_plan *p)
 static void put_contacts(struct reg_plan *p, const struct loc_set *set)
 {
 	struct buf *b = &p->a->extra;
+	size_t room = SIP_MAX_HEAD - p->m->body_off;
 	uint64_t left;
 
+	/* what the answer repeats of the request is a part of the same limit */
+	room = room > 2 * BINDING_TEXT_MAX ? room - BINDING_TEXT_MAX : 0;
+	if (room > REG_EXTRA_MAX)
+		room = REG_EXTRA_MAX;
 	for (uint32_t i = 0; i < set->n; i++) {
 		const struct binding *c = &set->v[i].b;
 
-		if (b->n + c->uri.n + 2 * BINDING_TEXT_MAX > REG_EXTRA_MAX)
+		if (b->n + c->uri.n + 2 * BINDING_TEXT_MAX > room)
 			break;
 		left = c->expires > p->wall ? c->expires - p->wall : 0;
 		buf_lit(b, "Contact: ");

@@ -1,6 +1,14 @@
 /* admit.c - Pure. Policy on what comes in. */
 #include "sbc/admit.h"
 
+enum { ADMIT_ROOM = 4096 };     /* for what is added [bytes] */
+
+bool admit_fits(const struct sip_msg *m)
+{
+	return m->raw.n <= SIP_MAX_MSG - ADMIT_ROOM &&
+	       m->body_off <= SIP_MAX_HEAD - ADMIT_ROOM;
+}
+
 static enum admit_verdict refuse(struct admit *a, const struct sip_msg *m,
 				 uint16_t code, const char *why)
 {
@@ -58,7 +66,7 @@ enum admit_verdict admit_request(struct admit *a, const struct admit_conf *cf,
 
 	a->code = 0;
 	a->phrase = a->extra = SL_NONE;
-	if (m->raw.n > cf->max_message)
+	if (cf->outside && (m->raw.n > cf->max_message || !admit_fits(m)))
 		return refuse(a, m, 513, NULL);
 	code = judge_uri(m);
 	if (code)

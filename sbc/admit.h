@@ -24,8 +24,13 @@ struct admit {
 
 struct admit_conf {
 	uint32_t max_message;    /**< [bytes]                                 */
+	bool outside;            /**< from a client                           */
 };
 
+/** Is there room in m for what we and the node add on its way (Via, Path, Route,
+ *  Record-Route)? A message that outgrows the limits of the framer would end
+ *  the connection to a node, with all that runs on it. */
+bool admit_fits(const struct sip_msg *m);
 /** Judge a scanned request. *a is written always. */
 enum admit_verdict admit_request(struct admit *a, const struct admit_conf *cf,
 				 const struct sip_msg *m);

@@ -76,6 +76,12 @@ static void put_length(struct edge *e, const struct sip_msg *m, struct buf *b)
 	splice_end(&e->sp, buf_as_sl(b));
 }
 
+/** A node's framer takes no more, and would end the connection */
+static bool too_big(const struct edge *e, const struct blob *b)
+{
+	return b->n - e->sp.m->body.n > SIP_MAX_HEAD;
+}
+
 static struct blob *finish(struct edge *e)
 {
 	struct blob *b = NULL;
@@ -85,7 +91,11 @@ static struct blob *finish(struct edge *e)
 	buf_fixed(&len, room, sizeof(room));
 	put_length(e, e->sp.m, &len);
 	if (!e->top.err)
-		b = splice_blob(&e->sp, e->blobs, EDGE_MSG_MAX);
+		b = splice_blob(&e->sp, e->blobs, SIP_MAX_MSG);
+	if (b && too_big(e, b)) {
+		blob_unref(b);
+		b = NULL;
+	}
 	if (!b)
 		e->led.oom++;
 	return b;

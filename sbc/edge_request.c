@@ -249,7 +249,8 @@ static void cancelled(struct edge *e, struct stxn *s, uint64_t now)
 void edge_request(struct edge *e, const struct sip_msg *m,
 		  const struct flow *f, uint64_t now)
 {
-	const struct admit_conf ac = { .max_message = e->tune.max_message };
+	const struct admit_conf ac = { .max_message = e->tune.max_message,
+				       .outside = !edge_is_core(e, f) };
 	struct txn_event ev = { 0 };
 
 	switch (admit_request(&e->adm, &ac, m)) {

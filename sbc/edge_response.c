@@ -89,7 +89,7 @@ void edge_response(struct edge *e, const struct sip_msg *m,
 {
 	struct txn_event ev = { 0 };
 
-	if (!right_side(e, m, f)) {
+	if (!right_side(e, m, f) || (!edge_is_core(e, f) && !admit_fits(m))) {
 		e->led.dropped++;
 		return;
 	}

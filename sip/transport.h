@@ -12,7 +12,8 @@
 struct transport;
 
 struct transport_conf {
-	uint32_t max_msg;          /**< [bytes] largest SIP message               */
+	uint32_t max_msg;          /**< [bytes] largest SIP message of a client;
+				core side: SIP_MAX_MSG                    */
 	uint32_t max_conns;        /**< stream connections in all                 */
 	uint32_t max_conns_ip;     /**< from one client address, 0 = no limit     */
 	uint32_t idle;             /**< [s] close an idle client stream           */

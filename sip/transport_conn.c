@@ -172,7 +172,7 @@ struct conn *conn_new(struct lst *l, int fd, const struct addr *peer, bool out)
 	c->state = out ? CONN_DIALLING : CONN_OPEN;
 	c->peer = *peer;
 	c->made_at = c->rx_at = t->now;
-	frame_init(&c->frame, t->cf.max_msg);
+	frame_init(&c->frame, max_msg(l));
 
 	head = &t->by_id[c->id % TR_BUCKETS];
 	c->id_next = *head;

@@ -180,6 +180,12 @@ struct conn *conn_to(const struct lst *l, const struct addr *peer);
 void conn_alias(struct conn *c, const struct addr *a);
 void conn_dirty(struct conn *c);
 struct flow conn_flow(const struct conn *c);
+/** [bytes] A smaller limit than the far end's would end connections that all
+ *  its messages share */
+static inline uint32_t max_msg(const struct lst *l)
+{
+	return l->core ? (uint32_t)SIP_MAX_MSG : l->t->cf.max_msg;
+}
 bool conn_ip_full(const struct transport *t, const struct addr *ip);
 
 #endif

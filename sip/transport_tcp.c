@@ -279,7 +279,7 @@ static void shrink(struct conn *c)
 	    f->start != f->in.n)
 		return;
 	frame_free(f);
-	frame_init(f, c->t->cf.max_msg);
+	frame_init(f, max_msg(c->lst));
 }
 
 /** @return bytes, 0 = nothing more now; kills the connection at its end */

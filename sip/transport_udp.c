@@ -110,7 +110,7 @@ static void deliver(struct lst *l, struct mmsghdr *m, const uint8_t *p)
 
 	t->c.rx_msg[TP_UDP]++;
 	f = udp_flow(l, &peer);
-	if (n > t->cf.max_msg)
+	if (n > max_msg(l))
 		t->h.recv(&f, sl_mk(p, n), FRAME_BIG, "Message Too Large",
 			  t->h.arg);
 	else

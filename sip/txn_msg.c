@@ -49,7 +49,9 @@ static struct blob *hop_request(struct txnl *t, const struct blob *req,
 	buf_sl(b, extra);
 	buf_lit(b, "Content-Length: 0\r\n\r\n");
 
-	return b->err ? NULL : blobs_make(t->cf.blobs, b->p, b->n);
+	/* the peer's framer takes no more, and would end a connection */
+	return b->err || b->n > SIP_MAX_HEAD ? NULL :
+		blobs_make(t->cf.blobs, b->p, b->n);
 }
 
 /** `to`: To of the answer. NULL: no memory */

@@ -357,3 +357,41 @@ def t_log_injection(ctx):
         for ln in p.log().splitlines():
             check(ln.startswith('ts='), '%s: line %r', p.name, ln)
             check('\x07' not in ln and '\x01' not in ln, '%s: %r', p.name, ln)
+
+
+def bomb(size=0, head=0, transport='UDP', method='MESSAGE'):
+    """A request of `size` bytes, or with `head` bytes of headers."""
+    def text(n, pad):
+        x = 'X-Pad: %s\r\n' % ('p' * 1000)
+        t = token()
+        return ('%s sip:%s@example.com SIP/2.0\r\nVia: SIP/2.0/%s 127.0.0.1:9;'
+                'branch=z9hG4bK%s\r\nMax-Forwards: 70\r\nFrom: <sip:a@example'
+                '.com>;tag=1\r\nTo: <sip:a@example.com>\r\nCall-ID: %s\r\n'
+                'CSeq: 1 %s\r\n%sX: %s\r\nContent-Length: %d\r\n\r\n' % (
+                    method, t, transport, t, t, method, x * (pad // 1011),
+                    'x' * (pad % 1011), n)) + 'b' * n
+    if head:
+        return text(0, head - len(text(0, 0))).encode()[:65507]
+    return text(size + 10000 - len(text(10000, 0)), 0).encode()
+
+
+@test(name='size-bomb')
+def t_size_bomb(ctx):
+    """a request that just fits disturbs no connection between edge and nodes"""
+    a, b = phone(ctx, 'alice'), phone(ctx, 'bob', answer=None)
+    call = a.invite(b.aor)
+    got = b.wait_call()
+    got.ring()
+    call.wait_status(180)
+    host, port = ctx.shared.proxy
+    for i in range(6):          # enough AoRs to hit every node
+        for kw in ({'size': 65507}, {'size': 65400}, {'head': 16384},
+                   {'head': 16200}):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(3)
+                s.sendto(bomb(**kw), (host, port))
+                line = s.recv(65535).split(b'\r\n')[0]
+            check(b' 513 ' in line or b' 407 ' in line, '%s got %s', kw, line)
+    got.answer()
+    equal(call.wait_final().status, 200, 'the call that was ringing')
+    call.bye()

@@ -103,11 +103,37 @@ Test(admit, ack_is_dropped_instead_of_answered)
 
 Test(admit, longer_than_the_limit_is_513)
 {
-	const struct admit_conf cf = { .max_message = 50 };
+	struct admit_conf cf = { .max_message = 50, .outside = true };
 	struct admit a;
 
 	(void)admit_request(&a, &cf, msg("INVITE sip:b@x.org SIP/2.0", TO));
 	cr_expect_eq(a.code, 513);
+	/* what a node sends has grown on the way */
+	cf.outside = false;
+	(void)admit_request(&a, &cf, msg("INVITE sip:b@x.org SIP/2.0", TO));
+	cr_expect_eq(a.code, 0);
+}
+
+Test(admit, what_leaves_no_room_for_our_headers_is_513)
+{
+	static struct sip_msg big;
+	struct admit_conf cf = { .max_message = SIP_MAX_MSG, .outside = true };
+	struct admit a;
+
+	big.raw = sl_mk("", 0);
+	big.meth = SIP_INVITE;
+	big.maxfwd = 70;
+	big.ruri = SL("sip:b@x.org");
+	for (int over = 0; over < 2; over++) {
+		big.raw.n = SIP_MAX_MSG - 4096 + (size_t)over;
+		big.body_off = 1000;
+		(void)admit_request(&a, &cf, &big);
+		cr_expect_eq(a.code, over ? 513 : 0);
+		big.raw.n = 20000;
+		big.body_off = SIP_MAX_HEAD - 4096 + (uint32_t)over;
+		(void)admit_request(&a, &cf, &big);
+		cr_expect_eq(a.code, over ? 513 : 0);
+	}
 }
 
 /* --- route --- */
