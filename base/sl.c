@@ -89,7 +89,7 @@ int sl_u64(struct sl s, uint64_t max, uint64_t *vp)
 
 		if (d > 9)
 			return EBADMSG;
-		if (over || v > (UINT64_MAX - d) / 10) {
+		if (i >= 19 && (over || v > (UINT64_MAX - d) / 10)) {
 			over = true;
 			continue;
 		}

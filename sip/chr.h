@@ -188,6 +188,16 @@ static inline const char *chr_find(const char *p, const char *e, char c)
 /** Last c in [p, e), NULL = none */
 static inline const char *chr_last(const char *p, const char *e, char c)
 {
+#ifdef __SSE2__
+	for (; e - p >= 16; e -= 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(e - 16));
+		int m = _mm_movemask_epi8(
+			_mm_cmpeq_epi8(x, _mm_set1_epi8(c)));
+
+		if (m)
+			return e - 1 - (__builtin_clz((unsigned)m) - 16);
+	}
+#endif
 	while (e > p)
 		if (*--e == c)
 			return e;

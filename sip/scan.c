@@ -233,18 +233,32 @@ static inline const char *scan_quick_header(struct scan *s, const char *p,
 	return q + 2;
 }
 
+/* "Content-Length: 0" CRLF CRLF, where nothing may be read ahead any more: the
+ * end of most messages. NULL = not that */
+static inline const char *scan_quick_last(struct scan *s, const char *p,
+					  const char *e)
+{
+	if (!s->quick || e - p < 21 || s->m->count[SIP_CONTENT_LENGTH] ||
+	    memcmp(p, "Content-Length: 0\r\n\r\n", 21) != 0 ||
+	    s->m->hdrc == SIP_MAX_HDRS)
+		return NULL;
+	s->has_len = true;
+	s->len = 0;
+	scan_add(s, SIP_CONTENT_LENGTH, p, p + 14, p + 16, p + 17, p + 19);
+	return p + 19;
+}
+
 /* All headers up to the empty line; sets body_off. False = it is missing */
 static bool scan_hdrs(struct scan *s, const char *p, const char *e)
 {
 	const char *q;
 
 	while (p && p < e) {
-		if (p < s->stop) {
-			q = scan_quick_header(s, p, e);
-			if (q) {
-				p = q;
-				continue;
-			}
+		q = p < s->stop ? scan_quick_header(s, p, e) :
+				  scan_quick_last(s, p, e);
+		if (q) {
+			p = q;
+			continue;
 		}
 		if (*p == '\r' && p + 1 < e && p[1] == '\n') {
 			s->m->body_off = (uint32_t)(p + 2 - s->b);
@@ -324,7 +338,7 @@ int sip_scan(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 int scan_msg(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 	     bool quick, struct sip_fault *fault)
 {
-	struct scan s = {.m = m, .f = fault};
+	struct scan s = {.m = m, .f = fault, .quick = quick};
 	const char *p = mem, *e = p + n;
 	size_t head;
 
@@ -338,8 +352,8 @@ int scan_msg(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 		return ENODATA;
 	s.b = p;
 	s.lim = e;
-	if (quick && e - p > 2 * SCAN_AHEAD)
-		s.stop = chr_last(p, e - 2 * SCAN_AHEAD, '\r');
+	if (quick && e - p > SCAN_AHEAD)
+		s.stop = chr_last(p, e - SCAN_AHEAD, '\r');
 	m->raw = sl_mk(p, (size_t)(e - p));
 	head = m->raw.n < SIP_MAX_HEAD ? m->raw.n : SIP_MAX_HEAD;
 	if (m->raw.n > SIP_MAX_MSG)

@@ -12,6 +12,7 @@ struct scan {
 	struct sip_fault *f;
 	const char *b;           /**< first byte of the message               */
 	const char *lim;         /**< past the last byte that may be read     */
+	bool quick;              /**< take short cuts                         */
 	const char *stop;        /**< short cuts of scan_quick.h before this
 				      only: a CR, enough bytes behind it; NULL =
 				      never                                   */

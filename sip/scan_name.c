@@ -75,6 +75,8 @@ uint8_t scan_hdr_id(const char *p, size_t n)
 	nm = &names[name_hash(p, n)];
 	if (nm->n != n)
 		return SIP_H_OTHER;
+	if (memcmp(p, nm->txt, n) == 0)
+		return nm->id;
 	for (size_t i = 0; i < n; i++)
 		if (p[i] != nm->txt[i] && chr_low(p[i]) != chr_low(nm->txt[i]))
 			return SIP_H_OTHER;

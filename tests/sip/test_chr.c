@@ -82,3 +82,51 @@ Test(chr, quoted_strings_end_where_they_should)
 		free(p);
 	}
 }
+
+/* every length and place around the 16 bytes taken at once */
+Test(chr, characters_are_found_at_every_place)
+{
+	for (size_t n = 0; n < 50; n++) {
+		for (size_t at = 0; at <= n; at++) {
+			char *p = malloc(n ? n : 1);
+			const char *e = p + n, *hit = at < n ? p + at : e;
+
+			memset(p, 'x', n);
+			if (at < n)
+				p[at] = ';';
+			cr_assert_eq(chr_find(p, e, ';'), hit);
+			cr_assert_eq(chr_find3(p, e, 'a', 'b', ';'), hit);
+			cr_assert_eq(chr_find3(p, e, ';', 'a', 'b'), hit);
+			cr_assert_eq(chr_last(p, e, ';'), at < n ? hit : NULL);
+			cr_assert_eq(chr_span(p, e, e, CHR_TOKEN), hit);
+			free(p);
+		}
+	}
+}
+
+Test(chr, a_mask_has_a_bit_for_each)
+{
+	char text[64];
+
+	for (size_t i = 0; i < 64; i++) {
+		memset(text, '.', sizeof(text));
+		text[i] = text[63] = '\n';
+		cr_assert_eq(chr_mask64(text, 64, '\n'),
+			     1ull << i | 1ull << 63);
+		cr_assert_eq(chr_mask64(text, i + 1, '\n'), 1ull << i);
+	}
+}
+
+Test(chr, a_span_passes_what_its_classes_hold)
+{
+	static const char text[] =
+		"abcdefghijklm.nop-qrstuv_wxyz+ABC/DEF~GHIJKLMNOP;rest";
+	const char *e = text + sizeof(text) - 1;
+
+	cr_assert_eq(chr_span(text, e, e, CHR_TOKEN), strchr(text, '/'));
+	cr_assert_eq(chr_span(text, e, e, CHR_HOST), strchr(text, '+'));
+	cr_assert_eq(chr_span(text, e, e, CHR_USER), e);
+	/* reading ahead does not go on behind the end */
+	for (size_t n = 0; n < 30; n++)
+		cr_assert_eq(chr_span(text, text + n, e, CHR_USER), text + n);
+}
