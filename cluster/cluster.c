@@ -18,6 +18,7 @@ struct cluster {
 	struct stats *stats;
 	struct ntimer *timer;
 	struct stream *conn[MESH_LINKS];
+	uint8_t conns;             /* places in use are below this   */
 	uint64_t store_at;         /* next store_tick() [ms] */
 	bool pumping;
 	bool closed;               /* cluster_free() is under way */
@@ -59,7 +60,7 @@ static void carry_out(struct cluster *c, const struct mesh_out *o)
 
 static void send_all(struct cluster *c)
 {
-	for (uint8_t l = 0; l < MESH_LINKS; l++) {
+	for (uint8_t l = 0; l < c->conns; l++) {
 		struct stream *t = c->conn[l];
 
 		if (!t || !stream_ready(t) || !mesh_want(c->mesh, l))
@@ -78,7 +79,7 @@ static void arm(struct cluster *c)
 		at = next;
 	if (c->store_at < at)
 		at = c->store_at;
-	for (uint8_t l = 0; l < MESH_LINKS; l++)
+	for (uint8_t l = 0; l < c->conns; l++)
 		if (c->conn[l] && stream_ready(c->conn[l]) &&
 		    mesh_want(c->mesh, l))
 			at = 0;         /* more to give: next turn */
@@ -128,6 +129,8 @@ static int up(struct stream *t, int target, void *arg)
 	if (l == MESH_NONE)
 		return -1;
 	c->conn[l] = t;
+	if (l >= c->conns)
+		c->conns = l + 1;
 	return l;
 }
 

@@ -56,6 +56,7 @@ static void redial_later(struct mesh *m, uint8_t t, uint64_t now)
 	struct target *tg = &m->target[t];
 
 	tg->dialing = false;
+	m->due -= tg->due;
 	tg->due = false;
 	tg->next = now + tg->backoff / 2 +
 		   rng_below(&m->rng, tg->backoff / 2 + 1);
@@ -132,6 +133,7 @@ void mesh_close(struct mesh *m, uint8_t l, const char *why, uint8_t bye,
 		return;
 	detach(m, l, bye == WIRE_BYE_DUPLICATE, now);
 	k->state = LINK_CLOSING;
+	m->closing++;
 	k->want = 0;
 	k->why = why;
 	k->bye = bye;
@@ -161,8 +163,10 @@ static void fill_hello(const struct mesh *m, struct buf *b, uint64_t wall)
 		.role = WIRE_NODE, .node = m->cf.node,
 		.incarnation = m->cf.incarnation,
 		.max_expires = m->cf.max_expires, .canon = WIRE_CANON,
-		.wall = wall, .addr = m->cf.addr };
+		.wall = wall };
 
+	if (!addr_is_any(&m->cf.addr))
+		h.addr = m->cf.addr;
 	memcpy(h.cluster, m->cf.cluster, sizeof(h.cluster));
 	memcpy(h.name, m->cf.name, sizeof(h.name));
 	wire_hello_encode(b, &h);
@@ -285,6 +289,9 @@ static void tick_targets(struct mesh *m, uint64_t now)
 		if (!t->self && !t->dialing && now >= t->next &&
 		    !target_linked(m, t))
 			t->dialing = t->due = true;
+		else
+			continue;
+		m->due++;
 	}
 }
 
@@ -373,7 +380,7 @@ static void last_words(const struct link *k, struct mesh_out *out)
 
 bool mesh_poll(struct mesh *m, struct mesh_out *out)
 {
-	for (uint8_t l = 0; l < MESH_LINKS; l++) {
+	for (uint8_t l = 0; m->closing && l < MESH_LINKS; l++) {
 		struct link *k = &m->link[l];
 
 		if (k->state != LINK_CLOSING)
@@ -383,14 +390,16 @@ bool mesh_poll(struct mesh *m, struct mesh_out *out)
 		out->why = k->why;
 		last_words(k, out);
 		k->state = LINK_FREE;
+		m->closing--;
 		return true;
 	}
-	for (uint8_t i = 0; i < m->ntargets; i++) {
+	for (uint8_t i = 0; m->due && i < m->ntargets; i++) {
 		struct target *t = &m->target[i];
 
 		if (!t->due)
 			continue;
 		t->due = false;
+		m->due--;
 		out->kind = MESH_DIAL;
 		out->target = i;
 		out->addr = t->addr;

@@ -45,6 +45,7 @@ struct mesh {
 	struct link link[MESH_LINKS];
 	struct target target[CLUSTER_MAX];
 	uint32_t ntargets;
+	uint32_t closing, due;           /* effects not taken: links, dials */
 	uint8_t link_of[CLUSTER_MAX];    /* member -> link, MESH_NONE      */
 	bool skewed[CLUSTER_MAX];        /* clock warning given            */
 	bool differ[CLUSTER_MAX][2];     /* digest warning given           */

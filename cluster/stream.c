@@ -17,6 +17,7 @@
 
 #define READ_PIECE 16384
 #define READ_TURN 65536       /* from one peer in one turn [bytes] */
+#define IN_KEEP 65536          /* of the buffer of an idle link [bytes] */
 #define IN_MAX ((1u << 20) + 65536u)
 #define OUT_MAX (4u << 20)
 
@@ -221,9 +222,11 @@ static void take_frames(struct stream *c)
 
 	if (c->state != T_OPEN)
 		return;
-	if (used == c->in.n) {
-		buf_free(&c->in);       /* idle links hold no memory */
+	if (used == c->in.n && c->in.cap > IN_KEEP) {
+		buf_free(&c->in);
 		buf_init(&c->in, IN_MAX);
+	} else if (used == c->in.n) {
+		buf_reset(&c->in);
 	} else if (used) {
 		memmove(c->in.p, c->in.p + used, c->in.n - used);
 		c->in.n -= used;
