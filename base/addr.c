@@ -210,16 +210,30 @@ bool addr_is_private(const struct addr *a)
 	       (v[0] == 100 && (v[1] & 0xc0) == 64);          /* CGNAT      */
 }
 
+/** Several times per message, so not by way of general numbers */
+static void put_v4(struct buf *b, const uint8_t ip[4])
+{
+	char t[16], *p = t;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned v = ip[i];
+
+		if (v >= 100)
+			*p++ = (char)('0' + v / 100);
+		if (v >= 10)
+			*p++ = (char)('0' + v / 10 % 10);
+		*p++ = (char)('0' + v % 10);
+		*p++ = '.';
+	}
+	buf_put(b, t, (size_t)(p - t - 1));
+}
+
 void addr_put_ip(struct buf *b, const struct addr *a)
 {
 	char t[INET6_ADDRSTRLEN];
 
 	if (a->af == 4) {
-		for (int i = 0; i < 4; i++) {
-			if (i)
-				buf_chr(b, '.');
-			buf_u64(b, a->ip[i]);
-		}
+		put_v4(b, a->ip);
 		return;
 	}
 	if (a->af != 6) {

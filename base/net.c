@@ -217,15 +217,16 @@ static void expired(int flags, void *arg)
 	struct ntimer *t = arg;
 	uint64_t n;
 
+	/* arming takes the expiry away as well: no need to read it */
+	if (t->want != UINT64_MAX && t->want > clk_now()) {
+		arm(t, t->want);
+		return;
+	}
 	if (read(t->fd, &n, sizeof(n)) < 0)
 		return;
 	t->armed = UINT64_MAX;
 	if (t->want == UINT64_MAX)
 		return;
-	if (t->want > clk_now()) {
-		arm(t, t->want);
-		return;
-	}
 	t->want = UINT64_MAX;
 	t->h(t->arg);           /* last: h may free t */
 }
@@ -275,10 +276,11 @@ void ntimer_free(struct ntimer *t)
 
 socklen_t net_to_sockaddr(struct sockaddr_storage *ss, const struct addr *a)
 {
-	memset(ss, 0, sizeof(*ss));
+	/* zeroed as far as it is used: this is done for every datagram */
 	if (a->af == 4) {
 		struct sockaddr_in *in = (struct sockaddr_in *)ss;
 
+		*in = (struct sockaddr_in){ 0 };
 		in->sin_family = AF_INET;
 		in->sin_port = htons(a->port);
 		memcpy(&in->sin_addr, a->ip, 4);
@@ -287,6 +289,7 @@ socklen_t net_to_sockaddr(struct sockaddr_storage *ss, const struct addr *a)
 	if (a->af == 6) {
 		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
 
+		*in6 = (struct sockaddr_in6){ 0 };
 		in6->sin6_family = AF_INET6;
 		in6->sin6_port = htons(a->port);
 		memcpy(&in6->sin6_addr, a->ip, 16);

@@ -16,6 +16,7 @@ struct disp {
 	struct stats *stats;           /* borrowed, outlives us; or NULL  */
 	uint32_t probe;                /* last id given                   */
 	uint64_t now;                  /* latest time heard of [ms]       */
+	bool probes;                   /* a node may have want_probe      */
 	struct disp_out chg[CHANGES];  /* ring                            */
 	uint32_t chg_at, chg_n;
 	uint64_t chg_lost;
@@ -388,8 +389,10 @@ void disp_tick(struct disp *d, uint64_t now)
 		if (++d->probe == 0)
 			d->probe = 1;
 		n->want_probe = health_tick(&n->health, d->probe, now);
-		if (n->want_probe)
+		if (n->want_probe) {
 			n->stat.probes++;
+			d->probes = true;
+		}
 		if (was && was != n->health.probe) {     /* it timed out */
 			n->stat.probes_failed++;
 			n->probe_at = now;
@@ -428,7 +431,7 @@ bool disp_poll(struct disp *d, struct disp_out *out)
 		if (pool_get(&d->pool, out->node))
 			return true;
 	}
-	for (i = 0; i < d->pool.n; i++) {
+	for (i = 0; d->probes && i < d->pool.n; i++) {
 		n = d->pool.v[i];
 		if (!n || !n->want_probe)
 			continue;
@@ -440,6 +443,7 @@ bool disp_poll(struct disp *d, struct disp_out *out)
 		};
 		return true;
 	}
+	d->probes = false;
 	return false;
 }
 

@@ -66,11 +66,11 @@ static void del_all(struct splice *s, const struct sip_msg *m,
 static void del_edgewise(struct splice *s, const struct sip_msg *m,
 			 uint64_t *count)
 {
-	del_all(s, m, SIP_EDGEWISE_HEALTH, count);
-	for (uint16_t i = 0; i < m->hdrc; i++) {
-		const struct sip_hdr *h = &m->hdr[i];
+	const struct sip_hdr *h;
 
-		if (h->id != SIP_H_OTHER || h->nlen < 9 ||
+	del_all(s, m, SIP_EDGEWISE_HEALTH, count);
+	for (h = sip_hdr(m, SIP_H_OTHER); h; h = sip_hdr_next(m, h)) {
+		if (h->nlen < 9 ||
 		    (m->raw.p[h->off] | 0x20) != 'e' ||
 		    !sl_istarts(sl_mk(m->raw.p + h->off, h->nlen),
 				SL("edgewise-")))

@@ -35,7 +35,7 @@ static void recv_h(const struct flow *f, struct sl msg, enum frame_verdict v,
 {
 	struct sbc *s = arg;
 
-	edge_recv(s->edge, f, msg, v, why, clk_now());
+	edge_recv(s->edge, f, msg, v, why, transport_now(s->tp));
 }
 
 static void lost_h(const struct flow *f, int err, void *arg)

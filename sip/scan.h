@@ -108,15 +108,34 @@ int sip_scan(struct sip_msg *m, const void *p, size_t n, bool datagram,
 	     struct sip_fault *fault);
 
 /** First header with this id, NULL = none */
-const struct sip_hdr *sip_hdr(const struct sip_msg *m, enum sip_hid id);
-const struct sip_hdr *sip_hdr_next(const struct sip_msg *m,
-				   const struct sip_hdr *h);
+static inline const struct sip_hdr *sip_hdr(const struct sip_msg *m,
+					    enum sip_hid id)
+{
+	return m->first[id] ? &m->hdr[m->first[id] - 1] : NULL;
+}
+
+static inline const struct sip_hdr *sip_hdr_next(const struct sip_msg *m,
+						 const struct sip_hdr *h)
+{
+	return h->next ? &m->hdr[h->next] : NULL;
+}
+
 /** First header by name among SIP_H_OTHER (case-insensitive) */
 const struct sip_hdr *sip_hdr_name(const struct sip_msg *m, struct sl name);
 /** Value of h; empty but set when the header is empty */
-struct sl sip_val(const struct sip_msg *m, const struct sip_hdr *h);
+static inline struct sl sip_val(const struct sip_msg *m,
+				const struct sip_hdr *h)
+{
+	return sl_mk(m->raw.p + h->vs, h->ve - h->vs);
+}
+
 /** Value of the first header with this id; SL_NONE = no such header */
-struct sl sip_first(const struct sip_msg *m, enum sip_hid id);
+static inline struct sl sip_first(const struct sip_msg *m, enum sip_hid id)
+{
+	const struct sip_hdr *h = sip_hdr(m, id);
+
+	return h ? sip_val(m, h) : SL_NONE;
+}
 
 /**
  * Iterate the comma-separated elements over all headers of one id, in order,

@@ -1,17 +1,6 @@
 /* scan_iter.c - Pure. Looking at a scanned message. */
 #include "sip/scan_in.h"
 
-const struct sip_hdr *sip_hdr(const struct sip_msg *m, enum sip_hid id)
-{
-	return m->first[id] ? &m->hdr[m->first[id] - 1] : NULL;
-}
-
-const struct sip_hdr *sip_hdr_next(const struct sip_msg *m,
-				   const struct sip_hdr *h)
-{
-	return h->next ? &m->hdr[h->next] : NULL;
-}
-
 const struct sip_hdr *sip_hdr_name(const struct sip_msg *m, struct sl name)
 {
 	const struct sip_hdr *h;
@@ -20,18 +9,6 @@ const struct sip_hdr *sip_hdr_name(const struct sip_msg *m, struct sl name)
 		if (sl_ieq(sl_mk(m->raw.p + h->off, h->nlen), name))
 			return h;
 	return NULL;
-}
-
-struct sl sip_val(const struct sip_msg *m, const struct sip_hdr *h)
-{
-	return sl_mk(m->raw.p + h->vs, h->ve - h->vs);
-}
-
-struct sl sip_first(const struct sip_msg *m, enum sip_hid id)
-{
-	const struct sip_hdr *h = sip_hdr(m, id);
-
-	return h ? sip_val(m, h) : SL_NONE;
 }
 
 bool sl_elem(struct sl *rest, struct sl *elem)

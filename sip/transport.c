@@ -381,3 +381,8 @@ uint32_t transport_conns(const struct transport *t)
 {
 	return (uint32_t)t->c.conns;
 }
+
+uint64_t transport_now(const struct transport *t)
+{
+	return t->now;
+}

@@ -58,5 +58,7 @@ void transport_flush(struct transport *t);
 /** Is this stream connection still open? Datagram: true */
 bool transport_alive(const struct transport *t, const struct flow *f);
 uint32_t transport_conns(const struct transport *t);
+/** The clock as read at the begin of the running event [ms]; for handlers */
+uint64_t transport_now(const struct transport *t);
 
 #endif

@@ -74,12 +74,12 @@ const struct txn_stats *txnl_stats(const struct txnl *t)
 	return &t->st;
 }
 
-/** One more slab of TXN_SLAB zeroed objects in v[*n - 1] */
+/** One more slab of TXN_SLAB objects in v[*n - 1], not zeroed */
 int txn_slab(void ***v, uint32_t *n, size_t size)
 {
 	void **nv, *slab;
 
-	slab = calloc(TXN_SLAB, size);
+	slab = malloc(TXN_SLAB * size);
 	if (!slab)
 		return ENOMEM;
 

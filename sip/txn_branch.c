@@ -16,10 +16,17 @@ static uint64_t check_of(const struct txnl *t, uint32_t idx, uint32_t gen)
 	return secret_hash(t->cf.key, in, sizeof(in));
 }
 
+/** An even number of digits, as many as v has at least */
 static void put_hex(char **p, uint64_t v, unsigned digits)
 {
-	while (digits--)
-		*(*p)++ = "0123456789abcdef"[v >> (4 * digits) & 15];
+	static const char digit[] = "0123456789abcdef";
+	char *q = *p + digits;
+
+	for (; q > *p; v >>= 8) {
+		*--q = digit[v & 15];
+		*--q = digit[v >> 4 & 15];
+	}
+	*p += digits;
 }
 
 static void make_branch(struct ctxn *c)
@@ -65,7 +72,8 @@ enum br txn_by_branch(struct txnl *t, struct sl br, struct ctxn **cp)
 	uint64_t idx, gen, check;
 	struct ctxn *c = NULL;
 
-	if (br.n != TXN_BRANCH || !sl_istarts(br, SL(SIP_COOKIE)))
+	if (br.n != TXN_BRANCH || (memcmp(p, SIP_COOKIE, 7) &&
+				   !sl_istarts(br, SL(SIP_COOKIE))))
 		return BR_FOREIGN;
 	p += 7;
 	if (!get_hex(&p, 6, &idx))
@@ -117,7 +125,13 @@ static int more(struct txnl *t)
 
 	slab = t->cslab[t->cslabn - 1];
 	for (i = TXN_SLAB; i--;) {
+		slab[i].l = t;
 		slab[i].idx = base + i;
+		slab[i].gen = 0;
+		slab[i].check = 0;
+		slab[i].state = CS_FREE;
+		slab[i].req = slab[i].ack = NULL;
+		slab[i].cancel = slab[i].reason = NULL;
 		slab[i].next = t->cfree;
 		t->cfree = &slab[i];
 	}

@@ -81,6 +81,8 @@ static int get(struct stxn **sp, struct txnl *t)
 			return err;
 		slab = t->sslab[t->sslabn - 1];
 		for (i = TXN_SLAB; i--;) {
+			slab[i].state = SS_FREE;
+			slab[i].req = slab[i].last = NULL;
 			slab[i].next = t->sfree;
 			t->sfree = &slab[i];
 		}
