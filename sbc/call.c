@@ -384,6 +384,17 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 			     now - c->begin, now);
 }
 
+bool call_again(struct attempt *a, const struct sip_msg *m, bool copy,
+		uint64_t now)
+{
+	struct call *c = a->call;
+
+	if (m->meth != SIP_INVITE || !(copy || a->lost) || !c->stxn ||
+	    stxn_code(c->stxn) / 100 != 2)
+		return false;
+	return !edge_pass_up(c->e, c->stxn, m, 0, NULL, now);
+}
+
 bool call_refused(const struct attempt *a)
 {
 	const struct stxn *s = a->call->stxn;
@@ -473,14 +484,22 @@ void call_stxn_gone(struct call *c)
 	call_free(c);
 }
 
+/** Is there an attempt but `not` that may still bring an answer? */
+static bool waiting(const struct call *c, const struct attempt *not)
+{
+	for (const struct attempt *a = c->attempts; a; a = a->next)
+		if (a != not && (a->live || (a->lost && a->open)))
+			return true;
+	return false;
+}
+
 void call_ctxn_gone(struct attempt *a)
 {
 	struct call *c = a->call;
 	struct attempt **pp = &c->attempts;
 
 	attempt_end(a);
-	/* nobody is left who could answer */
-	if (c->stxn && !c->cur && !stxn_final(c->stxn))
+	if (c->stxn && !stxn_final(c->stxn) && !waiting(c, a))
 		call_reply(c, 408, c->e->now);
 	while (a->relays)
 		call_del_relay(a, a->relays);

@@ -93,6 +93,10 @@ void call_cancel(struct call *c, uint64_t now);
  *  reference is taken), NULL = it has none. A lost attempt passes it on. */
 void call_answered(struct attempt *a, uint16_t code, struct blob *msg,
 		   uint64_t now);
+/** A further 2xx to INVITE, or a copy, when the caller has one already: straight
+ *  to him, since its node may be dead. @return true when it is done */
+bool call_again(struct attempt *a, const struct sip_msg *m, bool copy,
+		uint64_t now);
 /** Has the caller been refused, and the node that would have to know of a 2xx
  *  been given up? */
 bool call_refused(const struct attempt *a);

@@ -180,6 +180,9 @@ static void pass_ack(struct edge *e, const struct sip_msg *m,
 	struct buf b;
 	uint64_t h;
 
+	/* by a path token: a node's ACK to a refusal of ours, hop by hop */
+	if (r->path)
+		return;
 	if (r->to != ROUTE_FLOW) {
 		e->led.ack_dropped++;
 		log_debug("event=ack_dropped call_id=%s", log_esc(m->callid));

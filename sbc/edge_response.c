@@ -30,10 +30,16 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 
 	if (m->status == 100)
 		return;
-	if (m->status / 100 == 2 && r->attempt && call_refused(r->attempt)) {
-		edge_ghost(e, m, &r->ghost, now);
-		edge_relay_fail(r, 487, now);
-		return;
+	if (m->status / 100 == 2 && r->attempt) {
+		if (call_refused(r->attempt)) {
+			edge_ghost(e, m, &r->ghost, now);
+			edge_relay_fail(r, 487, now);
+			return;
+		}
+		if (call_again(r->attempt, m, r->settled, now)) {
+			settle(r, m->status, NULL, now);
+			return;
+		}
 	}
 	if (!r->stxn)
 		return;

@@ -191,6 +191,8 @@ Test(edge, gate_keeps_a_thawed_node_from_ringing_the_phone_again)
 	cr_expect_eq(b->invc, 1);
 	cr_expect_eq(b->dup_invites, 0);
 	cr_expect_eq(world_stat(w, "sbc_gate_total", NULL), 1);
+	/* the node's ACK to that 487 is none of the phone's */
+	cr_expect_eq(b->acks, 0);
 	phone_answer(b, &b->inv[0], 200, NULL);
 	world_run(w, 100);
 	cr_expect_eq(r->final, 200);

@@ -9,7 +9,7 @@
  *  A7  nothing is left over in the edge
  *  A8  no inside address in any message to a phone
  *
- * SIM_SEEDS=N and SIM_FIRST=S run other seeds. With REAL_NODES the nodes are
+ * SIM_SEEDS=N and SIM_FIRST=S run other seeds, SIM_TRACE=CALL-ID shows a call. With REAL_NODES the nodes are
  * real ones (tests/sim). */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -186,6 +186,11 @@ static void run(uint64_t seed, struct totals *t)
 
 	w->net->delay_min = 1;
 	w->net->delay_max = 1 + rng_below(&w->net->rng, 20);
+	if (rng_below(&w->net->rng, 2)) {
+		/* between phones and edge; nodes are on TCP */
+		w->net->loss = rng_below(&w->net->rng, 200);
+		w->net->twice = rng_below(&w->net->rng, 100);
+	}
 	for (int i = 0; i < PHONES; i++) {
 		struct vphone *p = world_phone(w, users[i],
 			rng_below(&w->net->rng, 2) ? SIM_STREAM :
@@ -225,7 +230,8 @@ static void seeds(uint64_t first, uint64_t n)
 {
 	struct totals t = { 0 };
 
-	log_init("sim", LOG_TO_NONE, LOG_LV_ERROR);
+	log_init("sim", getenv("SIM_TRACE") ? LOG_TO_STDERR : LOG_TO_NONE,
+		 LOG_LV_INFO);
 	for (uint64_t s = first; s < first + n; s++)
 		run(s, &t);
 	printf("sim: seeds %llu..%llu requests=%llu calls=%llu answered=%llu "

@@ -1,5 +1,6 @@
 /* world.c - Test support. Edge, nodes and phones on virtual time: the edge's
  * side and the helpers. Nodes: world_node.c, phones: world_phone.c. */
+#define _GNU_SOURCE             /* memmem */
 #include "world_i.h"
 
 #include <stdarg.h>
@@ -121,11 +122,30 @@ static void edge_gone(struct sim_host *h, uint32_t conn,
 	edge_out(w);
 }
 
+/** SIM_TRACE=TEXT: the first line of every message that holds it */
+static void trace(const struct world *w, const struct sim_pkt *p)
+{
+	static const char *want;
+	static bool known;
+	char from[ADDR_TXT], to[ADDR_TXT];
+
+	if (!known) {
+		known = true;
+		want = getenv("SIM_TRACE");
+	}
+	if (!want || !memmem(p->data.p, p->data.n, want, strlen(want)))
+		return;
+	printf("%llu %s > %s %.*s\n", (unsigned long long)w->net->now,
+	       addr_txt(&p->from, from), addr_txt(&p->to, to),
+	       (int)sl_chr(p->data, '\r'), p->data.p);
+}
+
 /** A8: no inside address in anything a client gets */
 static void tap(const struct sim_pkt *p, void *arg)
 {
 	struct world *w = arg;
 
+	trace(w, p);
 	if (!addr_eq(&p->from, &w->client.addr))
 		return;
 	for (size_t i = 0; i + 5 < p->data.n; i++) {

@@ -64,6 +64,8 @@ struct vreq {
 	char tag[4][48];
 	unsigned tagc;
 	uint64_t sent, ended;        /**< [ms]                                 */
+	uint32_t wait;               /**< [ms] until the next copy             */
+	uint32_t cancel_wait;        /**< the same, of a CANCEL                */
 	char *req;                   /**< as sent                              */
 	char *okmsg;                 /**< first 2xx                            */
 	bool retry_after;
@@ -73,6 +75,10 @@ struct vreq {
 struct vinv {
 	char callid[64], branch[64];
 	uint32_t cseq;
+	uint16_t code;               /**< last answer                          */
+	char tag[24];                /**< of it, "" = the phone's own          */
+	uint32_t wait;               /**< [ms] until its next copy             */
+	uint64_t ended;              /**< [ms] of the final                    */
 	bool over, cancelled, acked, reinvite, answered, bye;
 	char *req;
 };

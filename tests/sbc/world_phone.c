@@ -60,6 +60,31 @@ static char *contact_of(const struct vphone *p)
 		   p->kind == SIM_STREAM ? ";transport=tcp" : "");
 }
 
+enum { T1 = 500, T2 = 4000, T64 = 64 * T1 };
+
+/** Over UDP: again until there is an answer, RFC 3261 17.1 */
+static void again(void *arg, uint64_t v)
+{
+	struct vphone *p = arg;
+	struct vreq *r = &p->req[v];
+
+	if (r->final || (r->meth == SIP_INVITE && r->provc) ||
+	    p->w->net->now - r->sent >= T64)
+		return;
+	send(p, r->req);
+	r->wait = 2 * r->wait > T2 && r->meth != SIP_INVITE ? T2 : 2 * r->wait;
+	sim_at(p->w->net, p->w->net->now + r->wait, again, p, v);
+}
+
+static void send_first(struct vphone *p, struct vreq *r)
+{
+	send(p, r->req);
+	r->wait = T1;
+	if (p->kind == SIM_DATAGRAM && r->meth != SIP_ACK)
+		sim_at(p->w->net, p->w->net->now + T1, again, p,
+		       (uint64_t)(r - p->req));
+}
+
 struct vreq *phone_send(struct vphone *p, enum sip_method meth, const char *to,
 			const char *callid)
 {
@@ -79,7 +104,7 @@ struct vreq *phone_send(struct vphone *p, enum sip_method meth, const char *to,
 		addr_txt(&p->host.addr, txt), p->user, p->seq, p->user, p->seq,
 		to, r->callid, r->cseq, sip_method_name(meth), c);
 	free(c);
-	send(p, r->req);
+	send_first(p, r);
 	return r;
 }
 
@@ -108,9 +133,26 @@ static void send_like(struct vphone *p, const struct vreq *r,
 	free(t);
 }
 
+static void cancel_again(void *arg, uint64_t v)
+{
+	struct vphone *p = arg;
+	struct vreq *r = &p->req[v];
+
+	if (r->final || r->cancel_wait > T64)
+		return;
+	send_like(p, r, "CANCEL", SL_NONE);
+	r->cancel_wait *= 2;
+	sim_at(p->w->net, p->w->net->now + r->cancel_wait, cancel_again, p,
+	       v);
+}
+
 void phone_cancel(struct vphone *p, struct vreq *r)
 {
 	send_like(p, r, "CANCEL", SL_NONE);
+	r->cancel_wait = T1;
+	if (p->kind == SIM_DATAGRAM)
+		sim_at(p->w->net, p->w->net->now + T1, cancel_again, p,
+		       (uint64_t)(r - p->req));
 }
 
 /** Request in a dialog. ours, other: From and To values */
@@ -133,7 +175,7 @@ static struct vreq *dialog_send(struct vphone *p, const char *callid,
 		sip_method_name(meth), c);
 	free(c);
 	free(route);
-	send(p, r->req);
+	send_first(p, r);
 	if (meth == SIP_ACK) {
 		free(r->req);
 		p->reqc--;
@@ -224,6 +266,22 @@ static void respond(struct vphone *p, const struct sip_msg *m, uint16_t code,
 	buf_free(&b);
 }
 
+/** A final answer is repeated until the ACK, RFC 3261 13.3.1.4, 17.2.1 */
+static void answer_again(void *arg, uint64_t v)
+{
+	struct vphone *p = arg;
+	struct vinv *i = &p->inv[v];
+	static struct sip_msg m;
+
+	if (i->acked || p->w->net->now - i->ended >= T64)
+		return;
+	if (!scan(&m, sl_cstr(i->req)))
+		abort();
+	respond(p, &m, i->code, *i->tag ? i->tag : NULL);
+	i->wait = 2 * i->wait > T2 ? T2 : 2 * i->wait;
+	sim_at(p->w->net, p->w->net->now + i->wait, answer_again, p, v);
+}
+
 void phone_answer(struct vphone *p, struct vinv *i, uint16_t code,
 		  const char *tag)
 {
@@ -231,6 +289,16 @@ void phone_answer(struct vphone *p, struct vinv *i, uint16_t code,
 
 	if (!scan(&m, sl_cstr(i->req)))
 		abort();
+	i->code = code;
+	set(i->tag, sizeof(i->tag), sl_cstr(tag));
+	/* a 2xx over TCP as well: the other end may be on UDP */
+	if (code >= 200 && !i->over &&
+	    (p->kind == SIM_DATAGRAM || code < 300)) {
+		i->wait = T1;
+		i->ended = p->w->net->now;
+		sim_at(p->w->net, i->ended + T1, answer_again, p,
+		       (uint64_t)(i - p->inv));
+	}
 	if (code >= 200)
 		i->over = true;
 	i->answered = i->answered || code / 100 == 2;
@@ -241,8 +309,13 @@ static void ring(void *arg, uint64_t v)
 {
 	struct vphone *p = arg;
 
-	if (!p->inv[v].over)
-		phone_answer(p, &p->inv[v], 180, NULL);
+	if (p->inv[v].over)
+		return;
+	phone_answer(p, &p->inv[v], 180, NULL);
+	/* repeated, as RFC 3261 13.3.1.1 has it, so that a lost one does no
+	 * harm: who was never heard cannot be CANCELled. Slower than Timer C
+	 * of these runs, which each copy restarts */
+	sim_at(p->w->net, p->w->net->now + 24000, ring, p, v);
 }
 
 static void final(void *arg, uint64_t v)
@@ -263,8 +336,12 @@ static void got_invite(struct vphone *p, const struct sip_msg *m)
 		abort();
 	for (unsigned k = 0; k < p->invc; k++) {
 		i = &p->inv[k];
-		if (sl_eq(sl_cstr(i->branch), v.branch))
+		if (sl_eq(sl_cstr(i->branch), v.branch)) {
+			if (i->code && !i->acked)
+				respond(p, m, i->code,
+					*i->tag ? i->tag : NULL);
 			return;                 /* retransmission */
+		}
 		if (sl_eq(sl_cstr(i->callid), m->callid) &&
 		    i->cseq == m->cseq)
 			p->dup_invites++;
@@ -318,7 +395,8 @@ static void got_request(struct vphone *p, const struct sip_msg *m)
 	case SIP_ACK:
 		p->acks++;
 		for (unsigned k = 0; k < p->invc; k++)
-			if (sl_eq(sl_cstr(p->inv[k].callid), m->callid))
+			if (sl_eq(sl_cstr(p->inv[k].callid), m->callid) &&
+			    p->inv[k].cseq == m->cseq)
 				p->inv[k].acked = true;
 		return;
 	default:

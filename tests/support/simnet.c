@@ -155,8 +155,14 @@ static void send_pkt(struct simnet *s, struct sim_pkt p, uint64_t at)
 void sim_datagram(struct simnet *s, const struct addr *from,
 		  const struct addr *to, struct sl data)
 {
-	send_pkt(s, (struct sim_pkt){ .kind = SIM_DATAGRAM, .from = *from,
-				      .to = *to, .data = data }, later(s));
+	struct sim_pkt p = { .kind = SIM_DATAGRAM, .from = *from, .to = *to,
+			     .data = data };
+
+	if (s->loss && rng_below(&s->rng, 1000) < s->loss)
+		return;
+	send_pkt(s, p, later(s));
+	if (s->twice && rng_below(&s->rng, 1000) < s->twice)
+		send_pkt(s, p, later(s));
 }
 
 static void tell_lost(struct simnet *s, const struct addr *who, uint32_t conn,

@@ -39,6 +39,7 @@ struct simnet {
 	uint64_t now;              /**< [ms]                                  */
 	struct rng rng;
 	uint32_t delay_min, delay_max;      /**< [ms] of a packet             */
+	uint32_t loss, twice;      /**< datagrams lost, doubled [per 1000]    */
 	/** Sees every packet at delivery. May be NULL */
 	void (*tap)(const struct sim_pkt *p, void *arg);
 	void *tap_arg;
