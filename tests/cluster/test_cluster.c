@@ -55,6 +55,11 @@ static bool was_acked(const void *arg)
 	return n[0].acked >= *(const uint64_t *)arg;
 }
 
+static bool time_is(const void *arg)
+{
+	return clk_now() >= *(const uint64_t *)arg;
+}
+
 static void start3(void)
 {
 	uint8_t key[32];
@@ -118,15 +123,15 @@ Test(cluster, the_view_names_members_and_differences, .init = up)
 {
 	struct cluster_view *v = calloc(1, sizeof(*v));
 	uint32_t differ = 0;
-	uint64_t seq = 1;
+	uint64_t seq = 1, until;
 
 	start3();
 	cluster_set_digests(n[0].c, 11, 22);
 	cluster_set_digests(n[1].c, 11, 23);
 	put(&n[0], "sip:a@x", 1);
 	cr_assert(live_until(was_acked, &seq, 1000));
-	for (uint64_t until = clk_now() + 300; clk_now() < until;)
-		(void)live_until(was_acked, &(uint64_t){ 1 }, 50);
+	until = clk_now() + 300;
+	cr_assert(live_until(time_is, &until, 2000));
 	cluster_view(n[0].c, v);
 	cr_assert_eq(v->n, 3);
 	cr_assert_eq(v->members, 3);
@@ -166,5 +171,54 @@ Test(cluster, a_joiner_is_fed_in_one_go, .init = up)
 	cr_assert_eq(v->links_made, 1);
 	cr_assert_eq(v->links_lost, 0);
 	free(v);
+	stop3();
+}
+
+Test(cluster, two_nodes_with_one_id_do_not_link, .init = up)
+{
+	uint64_t until = clk_now() + 400, links = 9;
+	uint8_t key[32];
+
+	live_key(key, 9);
+	live_start(&n[0], 7, key, n, 0);
+	live_start(&n[1], 7, key, n, 1);
+	cr_assert(live_until(time_is, &until, 2000));
+	cr_assert(stat_get(n[1].st, "cluster_links_made_total", NULL,
+			   &links));
+	cr_assert_eq(links, 0);
+	cr_assert_eq(cluster_alive(n[0].c), 0);
+	cr_assert_eq(cluster_alive(n[1].c), 0);
+	stop3();
+}
+
+/* A node alone is ready at once, and nobody can acknowledge */
+Test(cluster, a_node_alone_is_synced_and_a_majority, .init = up)
+{
+	uint8_t key[32];
+
+	live_key(key, 9);
+	live_start(&n[0], 1, key, n, 0);
+	cr_assert(live_until(all_synced, NULL, 1000));
+	cr_assert(cluster_majority(n[0].c));
+	cr_assert_eq(cluster_alive(n[0].c), 0);
+	put(&n[0], "sip:a@x", 1);
+	cr_assert_eq(cluster_acked(n[0].c), 0);
+	stop3();
+}
+
+/* Peers that never answer hold a start up for `dead` ms, not longer */
+Test(cluster, absent_peers_delay_the_start_only_for_a_while, .init = up)
+{
+	uint64_t from = clk_now();
+	uint8_t key[32];
+	struct live gone;
+
+	live_key(key, 9);
+	live_start(&gone, 2, key, n, 0);
+	live_start(&n[0], 1, key, &gone, 1);
+	live_stop(&gone);
+	cr_assert(live_until(all_synced, NULL, 3000));
+	cr_assert_geq(clk_now() - from, 600);
+	cr_assert_not(cluster_majority(n[0].c));
 	stop3();
 }

@@ -326,6 +326,8 @@ static void check_links(struct world *w)
 			     "seed %llu: node %d hears %u",
 			     (unsigned long long)w->seed, i,
 			     mesh_alive(w->s.node[i].mesh));
+		cr_assert_eq(mesh_stats(w->s.node[i].mesh)->links_now,
+			     (uint64_t)w->s.n - 1, "one link per pair");
 		cr_assert(mesh_majority(w->s.node[i].mesh));
 		cr_assert(mesh_synced(w->s.node[i].mesh));
 		cr_assert_eq(mesh_stats(w->s.node[i].mesh)->bad_frames, 0,
