@@ -62,6 +62,23 @@ static void del_all(struct splice *s, const struct sip_msg *m,
 	splice_del_all(s, id);
 }
 
+/** Older than P-Asserted-Identity and believed by phones all the same */
+static void del_remote_party(struct splice *s, const struct sip_msg *m,
+			     uint64_t *count)
+{
+	for (uint16_t i = 0; i < m->hdrc; i++) {
+		const struct sip_hdr *h = &m->hdr[i];
+
+		if (h->id != SIP_H_OTHER || h->nlen != 15 ||
+		    (m->raw.p[h->off] | 0x20) != 'r' ||
+		    !sl_ieq(sl_mk(m->raw.p + h->off, h->nlen),
+			    SL("Remote-Party-ID")))
+			continue;
+		splice_del(s, h);
+		++*count;
+	}
+}
+
 /** Private headers between our own programs */
 static void del_edgewise(struct splice *s, const struct sip_msg *m,
 			 uint64_t *count)
@@ -86,6 +103,7 @@ void hide_from_client(struct splice *s, const struct sip_msg *m,
 	del_all(s, m, SIP_PATH, &st->injected);
 	del_all(s, m, SIP_SERVICE_ROUTE, &st->injected);
 	del_all(s, m, SIP_P_ASSERTED_ID, &st->injected);
+	del_remote_party(s, m, &st->injected);
 	del_edgewise(s, m, &st->injected);
 }
 

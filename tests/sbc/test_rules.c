@@ -497,6 +497,7 @@ Test(hide, what_clients_must_not_send_is_taken_away)
 	(void)msg("INVITE sip:b@x.org SIP/2.0", TO
 		"Path: <sip:evil.org;lr>\nService-Route: <sip:evil.org;lr>\n"
 		"P-Asserted-Identity: <sip:boss@x.org>\n"
+		"remote-party-id: <sip:boss@x.org>\n"
 		"EDGEWISE-Secret: 1\nP-Preferred-Identity: <sip:a@x.org>\n");
 	splice_init(&s, &m);
 	hide_from_client(&s, &m, &hst);
@@ -507,5 +508,5 @@ Test(hide, what_clients_must_not_send_is_taken_away)
 	cr_expect_not(strstr(made, "boss"));
 	cr_expect_not(strstr(made, "EDGEWISE"));
 	cr_expect(strstr(made, "P-Preferred-Identity"));
-	cr_expect_eq(hst.injected, 4);
+	cr_expect_eq(hst.injected, 5);
 }
