@@ -190,6 +190,13 @@ static void heard(struct attempt *a, const struct sip_msg *m, uint64_t now)
 			    now);
 }
 
+/** A callee's 503 must not make the phone think that the edge is out of order:
+ *  RFC 3261 16.7 step 6; 430 is between proxies: RFC 5626 11.1. 0 = as it is */
+static uint16_t code_for(uint16_t code)
+{
+	return code == 503 ? 500 : code == 430 ? 480 : 0;
+}
+
 static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 {
 	struct call *c = a->call;
@@ -201,9 +208,7 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	attempt_end(a);
 	blob_unref(a->answer);
 	a->answer = NULL;
-	/* a callee's 503 must not make the phone think that the edge is out
-	 * of order: RFC 3261 16.7 step 6 */
-	if (edge_pass_up(e, c->stxn, m, m->status == 503 ? 500 : 0, NULL, now)) {
+	if (edge_pass_up(e, c->stxn, m, code_for(m->status), NULL, now)) {
 		edge_ghost(e, m, &a->ghost, now);
 		/* an answer that cannot be passed on is an answer still */
 		stxn_reply(c->stxn, 500, SL_NONE, SL_NONE, now);
@@ -315,8 +320,7 @@ static bool salvage(struct attempt *a, uint64_t now)
 	if (!a->answer || (a->code >= 300 && a->open))
 		return false;
 	if (sip_scan(&e->msg2, a->answer->p, a->answer->n, true, &fault) ||
-	    edge_pass_up(e, c->stxn, &e->msg2, a->code == 503 ? 500 : 0,
-			 NULL, now))
+	    edge_pass_up(e, c->stxn, &e->msg2, code_for(a->code), NULL, now))
 		return false;
 	e->led.rescued++;
 	call_settle(c);

@@ -4,6 +4,8 @@
 
 /** How far down the Vias our own branch is looked for */
 enum { VIA_LOOK = 8 };
+/** How many passes back a loop is looked for */
+enum { LOOP_LOOK = 24 };
 
 static void count_route(struct edge *e, const struct route *r)
 {
@@ -32,12 +34,13 @@ static enum gate find_attempt(struct edge *e, const struct sip_msg *m,
 	for (unsigned n = 1; n < VIA_LOOK && !via_nth(m, n, &v); n++) {
 		struct eobj *o;
 		struct ctxn *c;
-		bool forged;
+		bool foreign;
 
 		if (!sl_isset(v.branch))
 			continue;
-		c = ctxn_by_branch(e->txnl, v.branch, &forged);
-		if (!c && forged)
+		c = ctxn_by_branch(e->txnl, v.branch, &foreign);
+		/* another proxy's, in a pool of several hops */
+		if (!c && foreign)
 			continue;
 		if (!c)
 			return GATE_CLOSED;
@@ -114,33 +117,57 @@ static void from_core(struct edge *e, const struct sip_msg *m,
 
 /* --- from a client --- */
 
-/**
- * The same request was sent out by us to a client and is back unchanged.
- * A call passes here twice anyway, so only our own branch of the client's side in
- * its Vias tells, with the Request-URI and Call-ID it had then: RFC 3261 16.3
- * step 4, 16.6 step 8.
- */
-static bool is_loop(struct edge *e, const struct sip_msg *m)
+/** The newest branch towards a client among the Vias of m */
+static struct relay *find_relay(struct edge *e, const struct sip_msg *m)
 {
 	struct via v;
 
-	for (unsigned n = 1; n < VIA_LOOK && !via_nth(m, n, &v); n++) {
-		struct sip_fault fault;
-		const struct blob *b;
-		struct eobj *o;
-		struct ctxn *c;
-		bool forged;
+	/* from 0 on: a phone may send back what it got to the letter */
+	for (unsigned n = 0; n < VIA_LOOK && !via_nth(m, n, &v); n++) {
+		struct ctxn *c = sl_isset(v.branch) ?
+			ctxn_by_branch(e->txnl, v.branch, NULL) : NULL;
+		struct eobj *o = c ? ctxn_user(c) : NULL;
 
-		c = sl_isset(v.branch) ?
-			ctxn_by_branch(e->txnl, v.branch, &forged) : NULL;
-		o = c ? ctxn_user(c) : NULL;
-		b = c ? ctxn_request(c) : NULL;
-		if (!o || o->kind != EO_RELAY || !b ||
-		    sip_scan(&e->msg2, b->p, b->n, true, &fault))
-			continue;
-		if (sl_eq(e->msg2.ruri, m->ruri) &&
-		    sl_eq(e->msg2.callid, m->callid))
+		if (o && o->kind == EO_RELAY)
+			return (struct relay *)(void *)o;
+	}
+	return NULL;
+}
+
+/** Scans b into e->msg2: does it ask for the same as m? */
+static bool same_request(struct edge *e, const struct blob *b,
+			 const struct sip_msg *m)
+{
+	struct sip_fault fault;
+
+	e->msg2.req = false;
+	return b && !sip_scan(&e->msg2, b->p, b->n, true, &fault) &&
+	       sl_eq(e->msg2.ruri, m->ruri) &&
+	       sl_eq(e->msg2.callid, m->callid);
+}
+
+/**
+ * The same request was here before, on its way to a client, and is back with
+ * the Request-URI that it had when it left, or when it came: RFC 3261 16.3
+ * step 4, RFC 5393 4. With hidden Vias each pass shows the branch of the one
+ * before only, so they are followed backwards. A call passes here twice anyway
+ * and other Request-URIs are a spiral.
+ */
+static bool is_loop(struct edge *e, const struct sip_msg *m)
+{
+	struct relay *r = find_relay(e, m);
+
+	for (int pass = 0; r && pass < LOOP_LOOK; pass++) {
+		const struct stxn *s = r->attempt ? r->attempt->call->stxn :
+						    NULL;
+
+		if (r->ctxn && same_request(e, ctxn_request(r->ctxn), m))
 			return true;
+		if (!s)
+			return false;
+		if (same_request(e, stxn_request(s), m))
+			return true;
+		r = e->msg2.req ? find_relay(e, &e->msg2) : NULL;
 	}
 	return false;
 }
@@ -221,8 +248,12 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 		return;
 	case ROUTE_REFUSE:
 		e->led.flow_failed += r.code == 430;
-		edge_refuse(e, m, f, r.code,
-			    r.why ? sl_cstr(r.why) : SL_NONE, SL_NONE);
+		/* 430 is between proxies: RFC 5626 11.1 */
+		if (r.code == 430 && !core)
+			edge_refuse(e, m, f, 480, SL_NONE, SL_NONE);
+		else
+			edge_refuse(e, m, f, r.code,
+				    r.why ? sl_cstr(r.why) : SL_NONE, SL_NONE);
 		return;
 	case ROUTE_POOL:
 	case ROUTE_FLOW:

@@ -15,9 +15,10 @@ static void settle(struct relay *r, uint16_t code, struct blob *msg,
 
 void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now)
 {
+	/* 430 is between proxies: RFC 5626 11.1 */
 	if (r->stxn)
-		stxn_reply(r->stxn, code,
-			   code == 430 ? SL("Flow Failed") : SL_NONE, SL_NONE,
+		stxn_reply(r->stxn, code == 430 && !edge_is_core(r->e,
+			   stxn_flow(r->stxn)) ? 480 : code, SL_NONE, SL_NONE,
 			   now);
 	settle(r, code, NULL, now);
 }
@@ -73,21 +74,24 @@ static void got_response(struct edge *e, const struct txn_event *ev,
 	}
 }
 
-/** A response must come from the side the request went to */
+/** A response must come from where the request went: from the core side, or
+ *  from the same host. The port may differ, a phone may have several. */
 static bool right_side(struct edge *e, const struct sip_msg *m,
 		       const struct flow *f)
 {
 	struct ctxn *c;
 	struct via v;
-	bool forged;
 
 	/* hidden, no client ever sees a branch of the core side */
 	if (e->hc.core && edge_is_core(e, f))
 		return true;
 	if (via_top(m, &v) || !sl_isset(v.branch))
 		return true;        /* matches nothing anyway */
-	c = ctxn_by_branch(e->txnl, v.branch, &forged);
-	return !c || e->lst[ctxn_flow(c)->lst].core == edge_is_core(e, f);
+	c = ctxn_by_branch(e->txnl, v.branch, NULL);
+	if (!c || e->lst[ctxn_flow(c)->lst].core != edge_is_core(e, f))
+		return !c;
+	return edge_is_core(e, f) ||
+	       addr_ip_eq(&ctxn_flow(c)->peer, &f->peer);
 }
 
 void edge_response(struct edge *e, const struct sip_msg *m,

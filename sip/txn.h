@@ -146,9 +146,9 @@ void ctxn_cancel(struct ctxn *c, struct sl reason, uint64_t now);
  */
 void ctxn_abandon(struct ctxn *c, uint64_t now);
 /** The branch whose token this is (a Via branch that came back to us, e.g. in a
- *  request that passed a node), NULL = not ours, forged, or over. *forged (may be
- *  NULL) is true for one in our form that we did not make, false for foreign ones. */
-struct ctxn *ctxn_by_branch(struct txnl *t, struct sl branch, bool *forged);
+ *  request that passed a node), NULL = not ours, or over. *foreign (may be NULL) is
+ *  true for one that we never made, whether in our form or in another. */
+struct ctxn *ctxn_by_branch(struct txnl *t, struct sl branch, bool *foreign);
 void *ctxn_user(const struct ctxn *c);
 void ctxn_set_user(struct ctxn *c, void *user);
 const struct flow *ctxn_flow(const struct ctxn *c);

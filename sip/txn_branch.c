@@ -100,13 +100,13 @@ enum br txn_by_branch(struct txnl *t, struct sl br, struct ctxn **cp)
 	return BR_LIVE;
 }
 
-struct ctxn *ctxn_by_branch(struct txnl *t, struct sl branch, bool *forged)
+struct ctxn *ctxn_by_branch(struct txnl *t, struct sl branch, bool *foreign)
 {
 	struct ctxn *c = NULL;
 	enum br b = txn_by_branch(t, branch, &c);
 
-	if (forged)
-		*forged = b == BR_FORGED;
+	if (foreign)
+		*foreign = b == BR_FORGED || b == BR_FOREIGN;
 	return c;
 }
 

@@ -419,7 +419,7 @@ Test(edge, tcp_phones_call_each_other)
 	cr_expect_eq(c->got[SIP_BYE], 1);
 }
 
-Test(edge, closed_connection_of_the_callee_gives_430_to_the_node)
+Test(edge, closed_connection_of_the_callee_is_480_to_the_caller)
 {
 	struct vphone *c = world_phone(w, "carol", SIM_STREAM);
 	struct vreq *r;
@@ -430,7 +430,7 @@ Test(edge, closed_connection_of_the_callee_gives_430_to_the_node)
 	world_run(w, 50);
 	r = phone_invite(a, "carol");
 	world_run(w, 500);
-	cr_expect_eq(r->final, 430);
+	cr_expect_eq(r->final, 480);
 	cr_expect_geq(world_stat(w, "sbc_flow_failed_total", NULL), 1);
 }
 

@@ -248,6 +248,92 @@ Test(guard, spiral_is_no_loop_but_an_unchanged_return_is)
 	cr_expect_eq(refused("482"), 1);
 }
 
+Test(guard, a_phone_that_sends_all_back_to_the_letter_gets_482)
+{
+	(void)phone_invite(a, "bob");
+	world_run(w, 50);
+	cr_assert_eq(b->invc, 1);
+	sim_datagram(w->net, &b->host.addr, &w->client.addr,
+		     sl_cstr(b->inv[0].req));
+	world_run(w, 50);
+	cr_expect_eq(world_stat(w, "sbc_loops_total", NULL), 1);
+	cr_expect_eq(to_nodes(SIP_INVITE), 1);
+}
+
+/** p forwards the last INVITE it got to another number, as a proxy does */
+static void forward(struct vphone *p, const char *uri)
+{
+	const char *req = p->inv[p->invc - 1].req, *rest;
+	static unsigned n;
+	char t[8000];
+
+	rest = strstr(req, "\r\n") + 2;
+	(void)snprintf(t, sizeof(t), "INVITE %s SIP/2.0\r\nVia: SIP/2.0/UDP "
+		       "%s;branch=z9hG4bKfwd%u\r\n%s", uri,
+		       addr_txt(&p->host.addr, (char[ADDR_TXT]){ 0 }), n++,
+		       rest);
+	sim_datagram(w->net, &p->host.addr, &w->client.addr, sl_cstr(t));
+	world_run(w, 50);
+}
+
+Test(guard, two_numbers_forwarded_to_each_other_are_a_loop)
+{
+	(void)phone_invite(a, "bob");
+	world_run(w, 50);
+	cr_assert_eq(b->invc, 1);
+	forward(b, "sip:alice@example.com");
+	cr_assert_eq(a->invc, 1, "a spiral");
+	forward(a, "sip:bob@example.com");
+	cr_expect_eq(b->invc, 1);
+	cr_expect_eq(world_stat(w, "sbc_loops_total", NULL), 1);
+	cr_expect_eq(refused("482"), 1);
+}
+
+Test(guard, a_pool_of_several_hops_reaches_phones)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	char t[2000];
+
+	n->fork_delay = 200;
+	(void)phone_invite(a, "bob");
+	world_run(w, 50);
+	(void)snprintf(t, sizeof(t), "INVITE sip:bob@198.51.100.2:6001 SIP/2.0"
+		"\nVia: SIP/2.0/TCP 10.0.0.11;branch=z9hG4bKe\n"
+		"Via: SIP/2.0/TCP 10.0.9.9;branch=z9hG4bKother\n"
+		"Via: SIP/2.0/TCP 10.0.0.1:5070;branch=%s\n"
+		"Route: %s\nMax-Forwards: 60\nFrom: <sip:a@e>;tag=1\n"
+		"To: <sip:bob@example.com>\nCall-ID: e1\nCSeq: 1 INVITE\n"
+		TAIL, n->call[0].up_branch, w->loc[1].path);
+	node_raw(n, t);
+	world_run(w, 50);
+	cr_expect_eq(b->invc, 1);
+	cr_expect_eq(world_stat(w, "sbc_untied_total", NULL), 0);
+	world_run(w, 300);
+}
+
+Test(guard, a_phone_does_not_answer_for_another)
+{
+	struct vphone *c = world_phone(w, "carol", SIM_DATAGRAM);
+	struct vreq *r = phone_invite(a, "bob");
+	char *via, t[3000];
+
+	world_run(w, 50);
+	cr_assert_eq(b->invc, 1);
+	via = strstr(b->inv[0].req, "Via: ");
+	(void)snprintf(t, sizeof(t), "SIP/2.0 603 No\r\n%.*s\r\n"
+		"From: <sip:alice@example.com>;tag=f%u\r\nTo: <sip:b@e>;tag=1"
+		"\r\nCall-ID: %s\r\nCSeq: %u INVITE\r\nContent-Length: 0\r\n"
+		"\r\n", (int)(strstr(via, "\r\n") - via), via, r->cseq,
+		r->callid, r->cseq);
+	sim_datagram(w->net, &c->host.addr, &w->client.addr, sl_cstr(t));
+	world_run(w, 50);
+	cr_expect_eq(r->final, 0);
+	/* the same from him whom it was sent to */
+	sim_datagram(w->net, &b->host.addr, &w->client.addr, sl_cstr(t));
+	world_run(w, 50);
+	cr_expect_eq(r->final, 603);
+}
+
 Test(guard, junk_does_not_disturb_the_next_message)
 {
 	static const char *const junk[] = {
