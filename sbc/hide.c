@@ -107,6 +107,21 @@ void hide_from_client(struct splice *s, const struct sip_msg *m,
 	del_edgewise(s, m, &st->injected);
 }
 
+/** Nothing in the Record-Route headers but what we wrote: the usual case */
+static bool rr_all_ours(const struct route_conf *rc, const struct sip_msg *m)
+{
+	const struct sip_hdr *h = sip_hdr(m, SIP_RECORD_ROUTE);
+	struct sl rest, elem, user;
+
+	for (; h; h = sip_hdr_next(m, h)) {
+		rest = sip_val(m, h);
+		while (sl_elem(&rest, &elem))
+			if (!route_own_text(rc, elem, &user))
+				return false;
+	}
+	return true;
+}
+
 /** Element of a Record-Route that names us */
 static bool rr_ours(const struct route_conf *rc, struct sl elem)
 {
@@ -166,7 +181,7 @@ static void rr_filter(struct splice *s, const struct sip_msg *m,
 	struct sip_iter it = { 0 };
 	unsigned n = 0, first = RR_MAX, last = 0, ours = 0;
 
-	if (!m->count[SIP_RECORD_ROUTE])
+	if (!m->count[SIP_RECORD_ROUTE] || rr_all_ours(hc->rc, m))
 		return;
 	while (sip_iter(m, SIP_RECORD_ROUTE, &it)) {
 		if (n == RR_MAX) {

@@ -84,8 +84,8 @@ void route_tail_add(struct route_conf *rc, const struct listener *l)
 }
 
 /** "<sip:TOKEN@" and a tail of ours, to the letter; ";ob" is in Path only */
-static bool is_own_text(const struct route_conf *rc, struct sl elem,
-			struct sl *user)
+bool route_own_text(const struct route_conf *rc, struct sl elem,
+		    struct sl *user)
 {
 	static const struct sl head = { "<sip:", 5 };
 	const char *at, *p, *end = elem.p + elem.n;
@@ -116,7 +116,7 @@ bool route_elem_ours(const struct route_conf *rc, struct sl elem,
 	struct uri u;
 	bool lr;
 
-	if (is_own_text(rc, elem, user))
+	if (route_own_text(rc, elem, user))
 		return true;
 	if (hop_route_parse(elem, &u, &lr) || !route_is_ours(rc, &u))
 		return false;

@@ -67,6 +67,9 @@ void route_tail_add(struct route_conf *rc, const struct listener *l);
 /** "SENTBY;transport=x;lr" of our own URIs */
 void route_tail_put(struct buf *b, const struct listener *l);
 bool route_is_ours(const struct route_conf *rc, const struct uri *u);
+/** Is it to the letter what we write there? *user: its user part */
+bool route_own_text(const struct route_conf *rc, struct sl elem,
+		    struct sl *user);
 /** Does a Route or Record-Route element name us? *user: its user part, which
  *  may be unset */
 bool route_elem_ours(const struct route_conf *rc, struct sl elem,

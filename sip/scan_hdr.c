@@ -10,6 +10,14 @@ enum { CSEQ_MAX = 0x7fffffff };   /* RFC 3261 8.1.1.5 */
 /* the ',' that ends the element at p, e = none does */
 static const char *elem_end(const char *p, const char *e)
 {
+	/* most are an address in <> and nothing else */
+	if (p < e && *p == ' ')
+		p++;
+	if (p < e && *p == '<') {
+		p = memchr(p, '>', (size_t)(e - p));
+		if (!p || ++p == e)
+			return e;
+	}
 	for (;;) {
 		p = chr_find3(p, e, ',', '<', '"');
 		if (p == e || *p == ',')
@@ -31,7 +39,9 @@ bool scan_elem(struct sl *rest, struct sl *elem)
 		return false;
 	e = rest->p + rest->n;
 	q = elem_end(rest->p, e);
-	*elem = sl_trim(sl_mk(rest->p, (size_t)(q - rest->p)));
+	*elem = sl_mk(rest->p, (size_t)(q - rest->p));
+	if (elem->n && (*elem->p <= ' ' || q[-1] <= ' '))
+		*elem = sl_trim(*elem);
 	*rest = q < e ? sl_mk(q + 1, (size_t)(e - q - 1)) : SL_NONE;
 	return true;
 }
