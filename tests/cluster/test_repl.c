@@ -389,12 +389,12 @@ static void seeds(uint64_t from, uint64_t dflt, bool crashes)
 		one_seed(from + i, crashes);
 }
 
-Test(repl, cuts_and_lost_links_lose_nothing, .timeout = 600)
+Test(repl, cuts_and_lost_links_lose_nothing, .timeout = 1700)
 {
 	seeds(1000000, 150, false);
 }
 
-Test(repl, crashes_lose_only_what_nobody_else_had, .timeout = 600)
+Test(repl, crashes_lose_only_what_nobody_else_had, .timeout = 1700)
 {
 	seeds(2000000, 150, true);
 }
