@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "sip/chr.h"
+#include "sip/hop.h"
 #include "sip/scan_in.h"
 #include "sip/scan_quick.h"
 #include "sip/uri_in.h"
@@ -181,6 +182,130 @@ static const char *scan_header(struct scan *s, const char *p, const char *e)
 	if (why)
 		scan_fault(s, 400, why);
 	return end;
+}
+
+static inline const char *quick_via(struct scan *s, const char *p)
+{
+	struct via low, *v = s->vias ? &low : &s->m->top;
+	uint32_t n = s->vias;
+
+	for (;; v = &low) {
+		p = via_quick(v, p);
+		if (p && !n++ && v->branch.n == 7)
+			p = NULL;   /* the cookie alone? */
+		if (!p || *p != ',')
+			break;
+		p += 1 + (p[1] == ' ');
+	}
+	if (p && n <= SIP_MAX_VIAS && quick_ends(p)) {
+		s->vias = n;
+		return p;
+	}
+	if (!s->vias)
+		s->m->top = (struct via){0};
+	return NULL;
+}
+
+static inline const char *quick_addrs(const char *p)
+{
+	for (;;) {
+		p = quick_addr(p);
+		if (!p || *p != ',')
+			return p;
+		p += 1 + (p[1] == ' ');
+	}
+}
+
+static inline const char *quick_party(struct sl *val, struct sl *tag, const char *v,
+			       const char *e)
+{
+	const char *p = quick_addr(v), *t;
+
+	if (!p)
+		return NULL;
+	t = p;
+	if (memcmp(p, ";tag=", 5) == 0) {
+		t = p + 5;
+		p = quick_span(t, CHR_TOKEN);
+		if (p == t)
+			return NULL;
+	}
+	if (!quick_ends(p) || e - p < 3)
+		return NULL;
+	if (p > t)
+		*tag = sl_mk(t, (size_t)(p - t));
+	*val = sl_mk(v, (size_t)(p - v));
+	return p;
+}
+
+static inline const char *quick_cseq(struct sip_msg *m, const char *v)
+{
+	uint32_t n;
+	const char *p = quick_num(v, &n), *t = p + 1;
+	struct sl method;
+
+	if (p == v || *p != ' ')
+		return NULL;
+	p = quick_span(t, CHR_TOKEN);
+	method = sl_mk(t, (size_t)(p - t));
+	if (p == t || !quick_ends(p) ||
+	    (m->req && !sl_eq(method, m->method)))
+		return NULL;
+	m->cseq = n;
+	if (!m->req) {
+		m->method = method;
+		m->meth = sip_method(method);
+	}
+	return p;
+}
+
+/* The value of a known header at v in its usual spelling. Result: its end, the
+ * CR of the CRLF, with all of the message's fields set; NULL = other, nothing
+ * was set that the full way does not set again */
+static inline const char *scan_quick_val(struct scan *s, uint8_t id, const char *v,
+			   const char *e)
+{
+	struct sip_msg *m = s->m;
+	const char *p = NULL;
+	uint32_t n;
+
+	switch (id) {
+	case SIP_VIA:
+		return quick_via(s, v);
+	case SIP_ROUTE: case SIP_RECORD_ROUTE: case SIP_CONTACT:
+		p = quick_addrs(v);
+		break;
+	case SIP_FROM:
+		return m->count[id] ? NULL :
+		       quick_party(&m->from, &m->from_tag, v, e);
+	case SIP_TO:
+		return m->count[id] ? NULL :
+		       quick_party(&m->to, &m->to_tag, v, e);
+	case SIP_CSEQ:
+		return m->count[id] ? NULL : quick_cseq(m, v);
+	case SIP_CALL_ID:
+		p = m->count[id] ? v : quick_span(v, CHR_VIS);
+		if (p == v || !quick_ends(p))
+			return NULL;
+		m->callid = sl_mk(v, (size_t)(p - v));
+		return p;
+	case SIP_MAX_FORWARDS:
+		p = m->count[id] ? v : quick_num(v, &n);
+		if (p == v || n > 255 || !quick_ends(p))
+			return NULL;
+		m->maxfwd = (int32_t)n;
+		return p;
+	case SIP_CONTENT_LENGTH:
+		p = m->count[id] ? v : quick_num(v, &n);
+		if (p == v || !quick_ends(p))
+			return NULL;
+		s->len = n;
+		s->has_len = true;
+		return p;
+	default:
+		return NULL;
+	}
+	return p && quick_ends(p) ? p : NULL;
 }
 
 /* A header no short cut is known for: its end, when it is one line */

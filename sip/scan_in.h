@@ -84,11 +84,6 @@ const char *via_scan(struct via *v, const char *p, const char *e,
 /** The same in its usual spelling, up to the CR or ',' behind it; a CR must be
  *  ahead as scan_quick.h says. NULL = other */
 const char *via_quick(struct via *v, const char *p);
-/** The value of a known header at v in its usual spelling. @return its end,
- *  the CR of the CRLF, with all of the message's fields set; NULL = other,
- *  nothing was set that the full way does not set again */
-const char *scan_quick_val(struct scan *s, uint8_t id, const char *v,
-			   const char *e);
 
 /** Cut the first element off a comma list; quotes and <> respected. *elem is
  *  trimmed and may be empty. @return false = nothing left */
