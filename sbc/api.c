@@ -88,6 +88,7 @@ static json_t *calls_json(const struct sbc *s)
 	} v[] = {
 		{ "saved", "sbc_saved_total", NULL },
 		{ "rescued", "sbc_rescued_total", NULL },
+		{ "adopted", "sbc_adopted_total", NULL },
 		{ "gate", "sbc_gate_total", NULL },
 		{ "lost_ringing", "sbc_lost_total", "why=\"ringing\"" },
 		{ "lost_silent", "sbc_lost_total", "why=\"silent\"" },

@@ -3,7 +3,7 @@
 
 #include "sbc/edge_priv.h"
 
-static void call_settle(struct call *c)
+void call_settle(struct call *c)
 {
 	if (c->settled || !c->stxn || !stxn_final(c->stxn))
 		return;
@@ -17,7 +17,7 @@ static struct sl call_id(struct call *c)
 }
 
 /** Scan the kept request into e->msg2 */
-static const struct sip_msg *request_of(struct call *c)
+const struct sip_msg *call_request(struct call *c)
 {
 	const struct blob *b = stxn_request(c->stxn);
 	struct sip_fault fault;
@@ -33,7 +33,7 @@ static const char *node_name(const struct edge *e, uint16_t node)
 	return e->node[node].name;
 }
 
-static const char *method_name(const struct call *c)
+const char *call_method(const struct call *c)
 {
 	enum sip_method m = stxn_method(c->stxn);
 
@@ -53,7 +53,7 @@ static void attempt_end(struct attempt *a)
 }
 
 /** Answer here and end the request */
-static void call_reply(struct call *c, uint16_t code, uint64_t now)
+void call_reply(struct call *c, uint16_t code, uint64_t now)
 {
 	char room[32];
 
@@ -71,9 +71,9 @@ static void call_give_up(struct call *c, uint64_t now)
 	uint64_t *count = c->silent ? &e->led.lost_silent :
 				      &e->led.lost_no_node;
 
-	(void)request_of(c);
+	(void)call_request(c);
 	ledger_lost(&e->led, count, c->silent ? "silent" : "no_node",
-		    call_id(c), method_name(c),
+		    call_id(c), call_method(c),
 		    c->attempts ? node_name(e, c->attempts->node) : "-",
 		    c->attemptc, now - c->begin, now);
 	call_reply(c, silent ? 408 : 503, now);
@@ -140,7 +140,7 @@ static void call_try(struct call *c, const struct sip_msg *m, uint64_t now)
 		return;
 	}
 	disp_set_add(&c->tried, node);
-	m = m ? m : request_of(c);
+	m = m ? m : call_request(c);
 	if (!m || attempt_open(c, m, node, now)) {
 		e->led.overload++;
 		call_reply(c, 503, now);
@@ -171,7 +171,7 @@ void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
 	call_try(c, m, now);
 	if (c->cur)
 		log_debug("event=request method=%s node=%s call_id=%s",
-			  method_name(c), node_name(e, c->cur->node),
+			  call_method(c), node_name(e, c->cur->node),
 			  log_esc(m->callid));
 }
 
@@ -192,7 +192,7 @@ static void heard(struct attempt *a, const struct sip_msg *m, uint64_t now)
 
 /** A callee's 503 must not make the phone think that the edge is out of order:
  *  RFC 3261 16.7 step 6; 430 is between proxies: RFC 5626 11.1. 0 = as it is */
-static uint16_t code_for(uint16_t code)
+uint16_t call_code(uint16_t code)
 {
 	return code == 503 ? 500 : code == 430 ? 480 : 0;
 }
@@ -203,18 +203,19 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	struct edge *e = c->e;
 
 	log_debug("event=answer code=%u method=%s node=%s ms=%llu call_id=%s",
-		  m->status, method_name(c), node_name(e, a->node),
+		  m->status, call_method(c), node_name(e, a->node),
 		  (unsigned long long)(now - c->begin), log_esc(m->callid));
 	attempt_end(a);
 	blob_unref(a->answer);
-	a->answer = NULL;
-	if (edge_pass_up(e, c->stxn, m, code_for(m->status), NULL, now)) {
+	blob_unref(a->ringing);
+	a->answer = a->ringing = NULL;
+	if (edge_pass_up(e, c->stxn, m, call_code(m->status), NULL, now)) {
 		edge_ghost(e, m, &a->ghost, now);
 		/* an answer that cannot be passed on is an answer still */
 		stxn_reply(c->stxn, 500, SL_NONE, SL_NONE, now);
 	}
 	if (!c->settled && c->attemptc > 1)
-		ledger_saved(&e->led, m->callid, method_name(c),
+		ledger_saved(&e->led, m->callid, call_method(c),
 			     node_name(e, a->node), c->attemptc,
 			     now - c->begin, now);
 	call_settle(c);
@@ -271,9 +272,7 @@ void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now)
 	/* the branch has ended without an answer; Timer C is not a node's
 	 * fault, RFC 3261 16.8 */
 	attempt_end(a);
-	for (struct relay *r = a->relays; r; r = r->next)
-		if (r->ctxn)
-			ctxn_cancel(r->ctxn, SL_NONE, now);
+	call_cancel_relays(a, SL_NONE, now);
 	if (a->call->stxn)
 		call_reply(a->call, a->call->cancelled ? 487 : 408, now);
 }
@@ -296,63 +295,6 @@ static enum disp_report report_of(enum fail_why why)
 	return DISP_SILENT;
 }
 
-/** Which of two final answers the caller should get: RFC 3261 16.7 step 6 */
-static bool better(uint16_t code, uint16_t than)
-{
-	if (!than || than / 100 == 2)
-		return !than;
-	if (code / 100 == 2 || code / 100 == 6)
-		return than / 100 != 6 || code / 100 == 2;
-	return than / 100 != 6 && code / 100 < than / 100;
-}
-
-/**
- * The node of a lost attempt had been given answers of phones, or gets them
- * now: pass the caller a 2xx at once, a failure when no branch is open.
- * @return true when the caller has his final answer
- */
-static bool salvage(struct attempt *a, uint64_t now)
-{
-	struct call *c = a->call;
-	struct edge *e = c->e;
-	struct sip_fault fault;
-
-	if (!a->answer || (a->code >= 300 && a->open))
-		return false;
-	if (sip_scan(&e->msg2, a->answer->p, a->answer->n, true, &fault) ||
-	    edge_pass_up(e, c->stxn, &e->msg2, code_for(a->code), NULL, now))
-		return false;
-	e->led.rescued++;
-	call_settle(c);
-	return true;
-}
-
-/** Ringing at phones when the node died. Other methods than INVITE wait for the
- *  phone's answer, see call_answered(); an INVITE is given up. */
-static void lost_ringing(struct attempt *a, enum fail_why why, uint64_t now)
-{
-	static const struct sl reason = {
-		"Reason: SIP;cause=503;text=\"Node lost\"\r\n", 40
-	};
-	struct call *c = a->call;
-	struct edge *e = c->e;
-
-	if (stxn_method(c->stxn) != SIP_INVITE && a->open)
-		return;
-	for (struct relay *r = a->relays; r; r = r->next)
-		if (r->ctxn)
-			ctxn_cancel(r->ctxn, reason, now);
-	if (c->cancelled) {
-		call_reply(c, 487, now);
-		return;
-	}
-	(void)request_of(c);
-	ledger_lost(&e->led, &e->led.lost_ringing, fail_why_name(why),
-		    call_id(c), method_name(c), node_name(e, a->node),
-		    c->attemptc, now - c->begin, now);
-	call_reply(c, 503, now);
-}
-
 void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 {
 	struct call *c = a->call;
@@ -370,8 +312,7 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 	if (!c->stxn || stxn_final(c->stxn))
 		return;
 	if (a->egress) {
-		if (!salvage(a, now))
-			lost_ringing(a, why, now);
+		call_adopt(a, why, now);
 		return;
 	}
 	if (c->cancelled) {
@@ -383,47 +324,9 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 	if (c->cur)
 		to = c->cur->node;
 	if (to != a->node)
-		ledger_moved(&e->led, why, e->msg2.callid, method_name(c),
+		ledger_moved(&e->led, why, e->msg2.callid, call_method(c),
 			     node_name(e, a->node), node_name(e, to),
 			     now - c->begin, now);
-}
-
-bool call_again(struct attempt *a, const struct sip_msg *m, bool copy,
-		uint64_t now)
-{
-	struct call *c = a->call;
-
-	if (m->meth != SIP_INVITE || !(copy || a->lost) || !c->stxn ||
-	    stxn_code(c->stxn) / 100 != 2)
-		return false;
-	return !edge_pass_up(c->e, c->stxn, m, 0, NULL, now);
-}
-
-bool call_refused(const struct attempt *a)
-{
-	const struct stxn *s = a->call->stxn;
-
-	return a->lost && (!s || (stxn_final(s) && stxn_code(s) >= 300));
-}
-
-void call_answered(struct attempt *a, uint16_t code, struct blob *msg,
-		   uint64_t now)
-{
-	struct call *c = a->call;
-
-	if (a->open)
-		a->open--;
-	if (msg && better(code, a->code)) {
-		blob_unref(a->answer);
-		a->answer = blob_ref(msg);
-		a->code = code;
-	}
-	if (!a->lost || !c->stxn || stxn_final(c->stxn))
-		return;
-	/* 430 is between proxies: RFC 5626 11.1 */
-	if (!salvage(a, now) && !a->open)
-		call_reply(c, code == 430 ? 480 : code < 300 ? 500 : code,
-			   now);
 }
 
 void call_cancel(struct call *c, uint64_t now)
@@ -432,9 +335,13 @@ void call_cancel(struct call *c, uint64_t now)
 		return;
 	c->cancelled = true;
 	c->e->led.cancelled++;
-	if (c->cur)
+	if (c->cur) {
 		ctxn_cancel(c->cur->ctxn, SL_NONE, now);
-	else if (c->stxn && !stxn_final(c->stxn))
+		return;
+	}
+	for (struct attempt *a = c->attempts; a; a = a->next)
+		call_cancel_relays(a, SL_NONE, now);
+	if (c->stxn && !stxn_final(c->stxn))
 		call_reply(c, 487, now);
 }
 
@@ -456,6 +363,44 @@ void call_add_relay(struct attempt *a, struct relay *r)
 	a->open++;
 }
 
+/* --- the end --- */
+
+static void call_free(struct call *c)
+{
+	if (c->stxn || c->attempts)
+		return;
+	eobj_free(c);
+}
+
+/** Is there an attempt but `not` that may still bring an answer? */
+static bool waiting(const struct call *c, const struct attempt *not)
+{
+	for (const struct attempt *a = c->attempts; a; a = a->next)
+		if (a != not && (a->live || (a->lost && a->open)))
+			return true;
+	return false;
+}
+
+/** An attempt ends with its branch to the node and all of its relays: an
+ *  adopted call rings on long after the node's branch has ended */
+static void attempt_release(struct attempt *a)
+{
+	struct call *c = a->call;
+	struct attempt **pp = &c->attempts;
+
+	if (a->ctxn || a->relays)
+		return;
+	/* nobody is left who could answer */
+	if (c->stxn && !stxn_final(c->stxn) && !waiting(c, a))
+		call_reply(c, 408, c->e->now);
+	while (*pp && *pp != a)
+		pp = &(*pp)->next;
+	if (*pp)
+		*pp = a->next;
+	eobj_free(a);
+	call_free(c);
+}
+
 void call_del_relay(struct attempt *a, struct relay *r)
 {
 	struct relay **pp = &a->relays;
@@ -465,15 +410,7 @@ void call_del_relay(struct attempt *a, struct relay *r)
 	if (*pp)
 		*pp = r->next;
 	r->attempt = NULL;
-}
-
-/* --- the end --- */
-
-static void call_free(struct call *c)
-{
-	if (c->stxn || c->attempts)
-		return;
-	eobj_free(c);
+	attempt_release(a);
 }
 
 void call_stxn_gone(struct call *c)
@@ -488,29 +425,9 @@ void call_stxn_gone(struct call *c)
 	call_free(c);
 }
 
-/** Is there an attempt but `not` that may still bring an answer? */
-static bool waiting(const struct call *c, const struct attempt *not)
-{
-	for (const struct attempt *a = c->attempts; a; a = a->next)
-		if (a != not && (a->live || (a->lost && a->open)))
-			return true;
-	return false;
-}
-
 void call_ctxn_gone(struct attempt *a)
 {
-	struct call *c = a->call;
-	struct attempt **pp = &c->attempts;
-
 	attempt_end(a);
-	if (c->stxn && !stxn_final(c->stxn) && !waiting(c, a))
-		call_reply(c, 408, c->e->now);
-	while (a->relays)
-		call_del_relay(a, a->relays);
-	while (*pp && *pp != a)
-		pp = &(*pp)->next;
-	if (*pp)
-		*pp = a->next;
-	eobj_free(a);
-	call_free(c);
+	a->ctxn = NULL;
+	attempt_release(a);
 }

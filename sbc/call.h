@@ -54,6 +54,8 @@ struct attempt {
 	struct relay *relays;      /**< egress branches, not owned            */
 	struct blob *answer;       /**< best final answer of a branch, as
 					given to the node; NULL = none yet   */
+	struct blob *ringing;      /**< last 101-199 of a branch that the caller
+					may not have heard, or NULL          */
 	uint16_t code;             /**< of answer                             */
 	uint16_t node;
 	uint16_t egress;           /**< branches ever opened                  */
@@ -89,6 +91,21 @@ void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now);
 void call_fail(struct attempt *a, enum fail_why why, uint64_t now);
 /** The client cancelled */
 void call_cancel(struct call *c, uint64_t now);
+/** The node has failed while branches are or were open: take the call over */
+void call_adopt(struct attempt *a, enum fail_why why, uint64_t now);
+/** A branch of a got 101-199 to its INVITE; msg: as built for the node, may be
+ *  NULL (a reference is taken) */
+void call_rang(struct attempt *a, const struct sip_msg *m, struct blob *msg,
+	       uint64_t now);
+void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now);
+/* for call_adopt.c */
+/** Status to pass up instead of this one, 0 = as it is */
+uint16_t call_code(uint16_t code);
+void call_settle(struct call *c);
+void call_reply(struct call *c, uint16_t code, uint64_t now);
+/** Its request, scanned into e->msg2 */
+const struct sip_msg *call_request(struct call *c);
+const char *call_method(const struct call *c);
 /** A branch of a ended with this answer; msg: as built for the node (a
  *  reference is taken), NULL = it has none. A lost attempt passes it on. */
 void call_answered(struct attempt *a, uint16_t code, struct blob *msg,

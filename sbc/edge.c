@@ -171,8 +171,10 @@ void eobj_free(void *obj)
 	*o->pprev = o->next;
 	if (o->next)
 		o->next->pprev = o->pprev;
-	if (o->kind == EO_ATTEMPT)
+	if (o->kind == EO_ATTEMPT) {
 		blob_unref(((struct attempt *)(void *)o)->answer);
+		blob_unref(((struct attempt *)(void *)o)->ringing);
+	}
 	slab_put(&o->e->obj[o->kind], o);
 }
 

@@ -271,13 +271,21 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 static void cancelled(struct edge *e, struct stxn *s, uint64_t now)
 {
 	struct eobj *o = s ? stxn_user(s) : NULL;
+	struct relay *r;
 
 	if (!o)
 		return;
 	if (o->kind == EO_CALL)
 		call_cancel((struct call *)(void *)o, now);
-	else if (o->kind == EO_RELAY && ((struct relay *)(void *)o)->ctxn)
-		ctxn_cancel(((struct relay *)(void *)o)->ctxn, SL_NONE, now);
+	if (o->kind != EO_RELAY)
+		return;
+	r = (struct relay *)(void *)o;
+	/* a node that wakes up finds our CANCEL and cancels its branches: but
+	 * they are the edge's now */
+	if (r->attempt && r->attempt->lost)
+		stxn_reply(s, 487, SL_NONE, SL_NONE, now);
+	else if (r->ctxn)
+		ctxn_cancel(r->ctxn, SL_NONE, now);
 }
 
 void edge_request(struct edge *e, const struct sip_msg *m,

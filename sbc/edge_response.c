@@ -38,16 +38,25 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 			return;
 		}
 		if (call_again(r->attempt, m, r->settled, now)) {
-			settle(r, m->status, NULL, now);
+			if (!r->settled)        /* the node's side of it */
+				edge_relay_fail(r, 487, now);
 			return;
 		}
 	}
-	if (!r->stxn)
-		return;
-	if (edge_pass_up(e, r->stxn, m, 0, &msg, now) && m->status >= 200)
+	if (!r->stxn) {
+		/* its node is done with it, an adopted call is not */
+		if (!r->attempt || !r->attempt->lost || !r->attempt->call->stxn)
+			return;
+		msg = edge_build_reply(e, m, r->attempt->call->stxn, 0);
+	}
+	else if (edge_pass_up(e, r->stxn, m, 0, &msg, now) &&
+		 m->status >= 200) {
 		stxn_reply(r->stxn, 500, SL_NONE, SL_NONE, now);
+	}
 	if (m->status >= 200)
 		settle(r, m->status, msg, now);
+	else if (r->attempt && m->meth == SIP_INVITE)
+		call_rang(r->attempt, m, msg, now);
 	blob_unref(msg);
 }
 

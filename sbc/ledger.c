@@ -33,6 +33,8 @@ static const struct row rows[] = {
 	    "Requests lost because of a node"),
 	ROW(lost_silent, "sbc_lost_total", "why=\"silent\"", NULL),
 	ROW(lost_no_node, "sbc_lost_total", "why=\"no_node\"", NULL),
+	ROW(adopted, "sbc_adopted_total", NULL,
+	    "Requests open at clients when their node failed, taken over"),
 	ROW(saved, "sbc_saved_total", NULL,
 	    "Requests answered after a failover"),
 	ROW(rescued, "sbc_rescued_total", NULL,
@@ -197,4 +199,16 @@ void ledger_lost(struct ledger *l, uint64_t *count, const char *why,
 		log_warn("event=lost why=%s method=%s node=%s attempts=%u "
 			 "age=%llums call_id=%s", why, method, node, attempts,
 			 (unsigned long long)age, log_esc(callid));
+}
+
+void ledger_adopted(struct ledger *l, enum fail_why why, struct sl callid,
+		    const char *method, const char *node, unsigned branches,
+		    uint64_t age, uint64_t now)
+{
+	l->adopted++;
+	if (log_allow(&l->lim_saved, 20, now))
+		log_info("event=adopted why=%s call_id=%s method=%s node=%s "
+			 "branches=%u after=%llums", fail_why_name(why),
+			 log_esc(callid), method, node, branches,
+			 (unsigned long long)age);
 }

@@ -29,7 +29,9 @@ struct ledger {
 	uint64_t core_requests;        /**< from nodes, new ones              */
 	uint64_t responses[7];         /**< to clients, by class; [0] unused  */
 	uint64_t failover[FAIL_WHY_N]; /**< requests moved to another node    */
-	uint64_t lost_ringing;         /**< ringing when the node died        */
+	uint64_t lost_ringing;         /**< its branches were over when the
+					    node died, without an answer      */
+	uint64_t adopted;              /**< taken over from a failed node     */
 	uint64_t lost_silent;          /**< no node answered                  */
 	uint64_t lost_no_node;         /**< no node to be had                 */
 	uint64_t saved;                /**< answered after a failover         */
@@ -73,6 +75,10 @@ void ledger_moved(struct ledger *l, enum fail_why why, struct sl callid,
 void ledger_saved(struct ledger *l, struct sl callid, const char *method,
 		  const char *node, unsigned attempts, uint64_t age,
 		  uint64_t now);
+/** The edge goes on with the open branches of a failed node */
+void ledger_adopted(struct ledger *l, enum fail_why why, struct sl callid,
+		    const char *method, const char *node, unsigned branches,
+		    uint64_t age, uint64_t now);
 /** One request lost; count is the field that counts this kind */
 void ledger_lost(struct ledger *l, uint64_t *count, const char *why,
 		 struct sl callid, const char *method, const char *node,

@@ -2,7 +2,7 @@ noinst_LIBRARIES += sbc/libsbc.a
 sbc_libsbc_a_SOURCES = \
 	sbc/admit.c \
 	sbc/admit.h \
-	sbc/call.c \
+	sbc/call.c sbc/call_adopt.c \
 	sbc/call.h \
 	sbc/config.c \
 	sbc/config.h \

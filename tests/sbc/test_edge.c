@@ -199,35 +199,186 @@ Test(edge, gate_keeps_a_thawed_node_from_ringing_the_phone_again)
 	cr_expect(vreq_whole(r));
 }
 
-Test(edge, ringing_call_of_a_dead_node_ends_with_503_and_cancel)
+Test(edge, ringing_call_of_a_dead_node_is_answered_all_the_same)
 {
 	struct vnode *n = world_node_of(w, "bob");
-	struct vreq *r = phone_invite(a, "bob");
+	struct vreq *r = phone_invite(a, "bob"), *bye;
 
 	world_run(w, 200);
 	cr_assert_eq(r->provc, 2);
 	node_kill(n);
+	/* longer than the branch to the dead node is remembered */
+	world_run(w, 60000);
+	cr_expect_eq(r->final, 0);
+	phone_answer(b, &b->inv[0], 200, NULL);
 	world_run(w, 300);
-	cr_expect_eq(r->final, 503);
+	cr_expect_eq(r->final, 200);
 	cr_expect(vreq_whole(r));
-	cr_expect(b->inv[0].cancelled);
+	cr_expect_eq(b->acks, 1);
 	cr_expect_eq(b->invc, 1);
-	cr_expect_eq(world_stat(w, "sbc_lost_total", "why=\"ringing\""), 1);
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 1);
+	cr_expect_eq(world_stat(w, "sbc_rescued_total", NULL), 1);
+	cr_expect_eq(world_stat(w, "sbc_lost_total", "why=\"ringing\""), 0);
+	bye = phone_in_dialog(a, r, SIP_BYE);
+	world_run(w, 100);
+	cr_expect_eq(bye->final, 200);
 }
 
-Test(edge, callee_who_answers_just_after_the_503_is_hung_up_on)
+Test(edge, ringing_that_died_with_the_node_is_heard_by_the_caller)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r;
+
+	b->ring = UINT32_MAX;
+	r = phone_invite(a, "bob");
+	world_run(w, 100);
+	cr_assert_eq(b->invc, 1);
+	sim_freeze(w->net, &n->host);
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->provc, 1);
+	node_kill(n);
+	world_run(w, 50);
+	cr_assert_eq(r->provc, 2);
+	cr_expect_eq(r->prov[1], 180);
+	/* and what the phone says from now on */
+	phone_answer(b, &b->inv[0], 183, NULL);
+	world_run(w, 50);
+	cr_assert_eq(r->provc, 3);
+	cr_expect_eq(r->prov[2], 183);
+	phone_answer(b, &b->inv[0], 486, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 486);
+	cr_expect(vreq_whole(r));
+}
+
+Test(edge, adopted_call_is_cancelled_by_its_caller)
 {
 	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r = phone_invite(a, "bob");
 
 	world_run(w, 200);
 	node_kill(n);
-	world_run(w, 1);
+	world_run(w, 100);
+	phone_cancel(a, r);
+	world_run(w, 200);
+	cr_expect_eq(r->final, 487);
+	cr_expect(vreq_whole(r));
+	cr_expect(b->inv[0].cancelled);
+}
+
+Test(edge, adopted_fork_has_one_winner)
+{
+	struct vphone *c = world_phone(w, "bob", SIM_STREAM);
+	struct vnode *n;
+	struct vreq *r;
+
+	(void)phone_register(c);
+	world_run(w, 50);
+	n = world_node_of(w, "bob");
+	r = phone_invite(a, "bob");
+	world_run(w, 200);
+	cr_assert_eq(b->invc + c->invc, 2);
+	node_kill(n);
+	world_run(w, 50);
+	phone_answer(c, &c->inv[0], 200, NULL);
+	world_run(w, 200);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(r->ok, 1);
+	cr_expect(b->inv[0].cancelled);
+	cr_expect_eq(c->acks, 1);
+}
+
+Test(edge, adopted_fork_fails_with_the_best_answer_when_all_have_failed)
+{
+	struct vphone *c = world_phone(w, "bob", SIM_STREAM);
+	struct vreq *r;
+
+	(void)phone_register(c);
+	world_run(w, 50);
+	r = phone_invite(a, "bob");
+	world_run(w, 200);
+	cr_assert_eq(b->invc + c->invc, 2);
+	node_kill(world_node_of(w, "bob"));
+	world_run(w, 50);
+	phone_answer(c, &c->inv[0], 500, NULL);
+	world_run(w, 100);
+	cr_expect_eq(r->final, 0);
+	phone_answer(b, &b->inv[0], 486, NULL);
+	world_run(w, 100);
+	cr_expect_eq(r->final, 486);
+	cr_expect(vreq_whole(r));
+}
+
+Test(edge, everywhere_busy_stops_an_adopted_fork)
+{
+	struct vphone *c = world_phone(w, "bob", SIM_STREAM);
+	struct vreq *r;
+
+	(void)phone_register(c);
+	world_run(w, 50);
+	r = phone_invite(a, "bob");
+	world_run(w, 200);
+	node_kill(world_node_of(w, "bob"));
+	world_run(w, 50);
+	phone_answer(c, &c->inv[0], 603, NULL);
+	world_run(w, 200);
+	cr_expect(b->inv[0].cancelled);
+	cr_expect_eq(r->final, 603);
+}
+
+Test(edge, node_that_wakes_up_cannot_take_an_adopted_call_away)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = phone_invite(a, "bob");
+
+	world_run(w, 200);
+	sim_freeze(w->net, &n->host);
+	world_run(w, 20000);         /* its probes have failed by now */
+	cr_assert_eq(world_stat(w, "sbc_adopted_total", NULL), 1);
+	sim_thaw(w->net, &n->host);
+	world_run(w, 5000);
+	cr_expect_not(b->inv[0].cancelled);
+	cr_expect_eq(r->final, 0);
 	phone_answer(b, &b->inv[0], 200, NULL);
-	world_run(w, 500);
-	cr_expect_eq(r->final, 503);
+	world_run(w, 200);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(b->acks, 1);
+	cr_expect_eq(b->invc, 1);
+}
+
+Test(edge, answer_that_met_a_frozen_node_counts_more_than_a_later_cancel)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = phone_invite(a, "bob");
+
+	world_run(w, 200);
+	sim_freeze(w->net, &n->host);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 50);
+	phone_cancel(a, r);
+	world_run(w, 50);
+	node_kill(n);
+	world_run(w, 200);
+	cr_expect_eq(r->final, 200);
 	cr_expect(vreq_whole(r));
 	cr_expect_eq(b->acks, 1);
+}
+
+Test(edge, callee_who_answers_just_after_the_cancel_is_hung_up_on)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = phone_invite(a, "bob");
+
+	world_run(w, 200);
+	node_kill(n);
+	world_run(w, 50);
+	phone_cancel(a, r);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 500);
+	cr_expect(vreq_whole(r));
+	if (r->final == 200)
+		return;
 	cr_expect_eq(b->got[SIP_BYE], 1);
 	cr_expect_eq(world_stat(w, "sbc_ghost_total", "end=\"bye\""), 1);
 	/* its 200 is repeated until the ACK is there: one BYE all the same */
