@@ -19,4 +19,15 @@ tests_sbc_test_sbc_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_sbc_test_sbc_LDADD = sbc/libsbc.a dispatcher/libdispatcher.a \
 	sip/libsip.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
 	$(RE_LIBS) $(CRITERION_LIBS)
+
+# Memory runs out at every place, once: an own program, as malloc is wrapped.
+check_PROGRAMS += tests/sbc/test_oom
+TESTS += tests/sbc/test_oom
+tests_sbc_test_oom_SOURCES = tests/sbc/test_oom.c tests/sbc/world.c \
+	tests/sbc/world.h tests/sbc/world_i.h tests/sbc/world_node.c \
+	tests/sbc/world_phone.c tests/support/simnet.c tests/support/simnet.h
+tests_sbc_test_oom_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+tests_sbc_test_oom_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc \
+	-Wl,--wrap=calloc -Wl,--wrap=realloc
+tests_sbc_test_oom_LDADD = $(tests_sbc_test_sbc_LDADD)
 endif

@@ -5,6 +5,8 @@
 
 #include <stdarg.h>
 
+int world_in_edge;
+
 char *xdup(struct sl s)
 {
 	char *p = malloc(s.n + 1);
@@ -107,7 +109,9 @@ static void edge_got(struct sim_host *h, const struct sim_pkt *p)
 	struct flow f;
 
 	flow_of(&f, p, h == &w->core);
+	world_in_edge++;
 	edge_recv(w->edge, &f, p->data, FRAME_MSG, NULL, w->net->now);
+	world_in_edge--;
 	edge_out(w);
 }
 
@@ -118,7 +122,9 @@ static void edge_gone(struct sim_host *h, uint32_t conn,
 	struct flow f = { .tp = TP_TCP, .lst = h == &w->core ? 2 : 1,
 			  .conn = conn, .peer = *peer };
 
+	world_in_edge++;
 	edge_lost(w->edge, &f, err, w->net->now);
+	world_in_edge--;
 	edge_out(w);
 }
 
@@ -335,7 +341,9 @@ void world_run(struct world *w, uint64_t ms)
 			w->ops->tick(n);
 			continue;
 		}
+		world_in_edge++;
 		edge_tick(w->edge, w->net->now);
+		world_in_edge--;
 		edge_out(w);
 	}
 	w->net->now = end;

@@ -137,6 +137,9 @@ struct world {
 	bool udp_core, v6;
 };
 
+/** Above 0 while the edge works: memory taken then is the edge's */
+extern int world_in_edge;
+
 /** Starts with all nodes up and probed. tune may be NULL */
 struct world *world_new(uint64_t seed, void (*tune)(struct edge_conf *ec));
 /** The same with nodes over UDP, and with IPv6 phones */
