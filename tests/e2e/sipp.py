@@ -4,6 +4,7 @@ A scenario file is sipp's own XML; {{name key=value|key=value}} stands for a
 block of blocks.txt with @key@ replaced (a line that is nothing but an unset
 @key@ goes away). What sipp really gets is written into the test's folder.
 """
+import datetime
 import os
 import re
 import subprocess
@@ -135,14 +136,14 @@ class Sipp:
             return ''
 
     def time_of(self, start):
-        """When the first message with that start was sent or received, as
-        the text of its time stamp."""
-        stamp = ''
+        """When the first message with that start was sent or received [s]."""
+        stamp = None
         for ln in self.messages().splitlines():
-            m = re.match(r'-+ (\d{4}-\d\d-\d\d\S*\s*\S*)', ln)
-            stamp = m.group(1) if m else stamp
-            if ln.startswith(start):
-                return stamp
+            m = re.match(r'-+ (\d{4}-\d\d-\d\d)\s(\S+)', ln)
+            if m:
+                stamp = datetime.datetime.fromisoformat(' '.join(m.groups()))
+            if stamp and ln.startswith(start):
+                return stamp.timestamp()
         raise SippFailed('%s: no %s in its log' % (self.name, start))
 
     def tail(self):
