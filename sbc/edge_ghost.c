@@ -2,6 +2,10 @@
  * refused: nobody would ever hang up. The edge ACKs and ends that dialog. */
 #include "sbc/edge_priv.h"
 
+/** Dialogs ended per branch: a callee who makes up To tags must not fill our
+ *  tables. Counted in the low bits of *seen */
+enum { GHOSTS = 15 };
+
 /** What is needed from the 2xx */
 struct ghost {
 	struct flow flow;        /**< of the callee                           */
@@ -135,10 +139,11 @@ void edge_ghost(struct edge *e, const struct sip_msg *m, uint64_t *seen,
 	}
 	/* each copy of the 2xx is ACKed, each dialog ended once */
 	send_ack(e, &g, m);
-	h = secret_hash(e->branch_key, m->to_tag.p, m->to_tag.n) | 1;
-	if (h == *seen)
+	h = secret_hash(e->branch_key, m->to_tag.p, m->to_tag.n) |
+		(uint64_t)GHOSTS;
+	if (h == (*seen | GHOSTS) || (*seen & GHOSTS) == GHOSTS)
 		return;
-	*seen = h;
+	*seen = (h & ~(uint64_t)GHOSTS) | ((*seen & GHOSTS) + 1);
 	e->led.ghost++;
 	if (log_allow(&e->led.lim_lost, 20, now))
 		log_info("event=ghost_ended call_id=%s", log_esc(m->callid));

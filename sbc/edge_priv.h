@@ -126,7 +126,7 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now);
 /* edge_ghost.c */
 /** A 2xx to INVITE that cannot go to the caller any more: end that dialog.
- *  *seen: which one was ended last, 0 at first */
+ *  *seen: which one was ended last and how many, 0 at first */
 void edge_ghost(struct edge *e, const struct sip_msg *m, uint64_t *seen,
 		uint64_t now);
 /* edge_probe.c */

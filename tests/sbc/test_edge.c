@@ -1,5 +1,6 @@
 /* The edge with virtual nodes and phones: calls, failover, gate, CANCEL. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "world.h"
 
@@ -386,6 +387,23 @@ Test(edge, callee_who_answers_just_after_the_cancel_is_hung_up_on)
 	world_run(w, 100);
 	cr_expect_eq(b->acks, 2);
 	cr_expect_eq(b->got[SIP_BYE], 1);
+}
+
+Test(edge, callee_who_makes_up_tags_does_not_fill_the_tables)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	char tag[32];
+
+	(void)phone_invite(a, "bob");
+	world_run(w, 200);
+	node_kill(n);
+	world_run(w, 1);
+	for (int i = 0; i < 40; i++) {
+		(void)snprintf(tag, sizeof(tag), "made-up-%d", i);
+		phone_answer(b, &b->inv[0], 200, tag);
+		world_run(w, 5);
+	}
+	cr_expect_eq(world_stat(w, "sbc_ghost_total", "end=\"bye\""), 15);
 }
 
 Test(edge, answer_a_node_dies_with_reaches_the_caller)
