@@ -332,8 +332,10 @@ void core_lost(struct core *c, const struct flow *f, int err, uint64_t now,
 	struct alias *al = alias_of(c, f->conn);
 	char txt[ADDR_TXT];
 
-	log_info("event=lost tp=%s peer=%s err=%d", tp_name(f->tp),
-		 addr_txt(&f->peer, txt), err);
+	/* over UDP each datagram to an edge that is gone comes back as one */
+	if (log_allow(&c->lim_lost, 10, now))
+		log_info("event=lost tp=%s peer=%s err=%d", tp_name(f->tp),
+			 addr_txt(&f->peer, txt), err);
 	to.conn = 0;
 	proxy_lost(&c->proxy, &to, now, now, wall);
 	if (f->conn && al->conn == f->conn) {

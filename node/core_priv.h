@@ -41,7 +41,7 @@ struct core {
 	char health[256];
 	struct alias alias[ALIASES];      /* by conn modulo ALIASES           */
 	struct sip_msg msg;               /* the message in hand              */
-	struct log_limit lim_source, lim_bad, lim_refused;
+	struct log_limit lim_source, lim_bad, lim_refused, lim_lost;
 	uint64_t requests, responses, dropped_source, malformed, strays;
 	uint64_t over_cap, refused, pings;
 	uint32_t others;                  /* other nodes alive                */
