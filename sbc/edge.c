@@ -223,7 +223,8 @@ void edge_refuse(struct edge *e, const struct sip_msg *m, const struct flow *f,
 		e->led.dropped++;
 		return;
 	}
-	ledger_refused(&e->led, code);
+	if (code >= 300)
+		ledger_refused(&e->led, code);
 	/* the same for each copy of the request */
 	h = secret_hash(e->branch_key, m->callid.p, m->callid.n);
 	buf_fixed(&t, tag, sizeof(tag));
