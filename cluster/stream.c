@@ -236,12 +236,12 @@ static void take_frames(struct stream *c)
 static void read_some(struct stream *c)
 {
 	size_t turn = 0;
-	uint8_t *p;
 	int r, e;
 
 	c->again = false;
 	while (c->state == T_OPEN) {
-		p = buf_room(&c->in, READ_PIECE);
+		uint8_t *p = buf_room(&c->in, READ_PIECE);
+
 		if (!p) {
 			lose(c, "no_memory");
 			return;
@@ -471,7 +471,6 @@ void stream_close(struct stream *c, const char *why)
 	if (c->state == T_DEAD)
 		return;
 	log_debug("event=cluster_close reason=%s", why);
-	/* Not told of the end any more: what it was is known to the caller */
 	if (c->state == T_OPEN && !c->blocked && c->out.n && !c->out.err) {
 		ERR_clear_error();
 		(void)SSL_write(c->ssl, c->out.p, (int)c->out.n);
@@ -479,11 +478,6 @@ void stream_close(struct stream *c, const char *why)
 		ERR_clear_error();
 	}
 	stop(c);
-}
-
-const struct addr *stream_peer(const struct stream *c)
-{
-	return &c->peer;
 }
 
 uint32_t stream_rtt(const struct stream *c)

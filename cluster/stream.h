@@ -67,7 +67,6 @@ bool stream_ready(const struct stream *c);
 void stream_flush(struct stream *c);
 /** Close after one try to send what is in its buffer; no down() follows */
 void stream_close(struct stream *c, const char *why);
-const struct addr *stream_peer(const struct stream *c);
 /** Round trip as TCP measures it [us], 0 = not known */
 uint32_t stream_rtt(const struct stream *c);
 

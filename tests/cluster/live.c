@@ -23,8 +23,8 @@ void live_start(struct live *x, uint64_t id, const uint8_t key[32],
 {
 	struct store_conf sc = { .node = id, .max_records = 1000000,
 		.max_per_aor = 20, .max_expires = 3600, .guard = 10000 };
-	struct cluster_conf cc = { .node = id, .heartbeat = 100,
-		.dead = 600, .max_expires = 3600, .ackedh = on_acked,
+	struct cluster_conf cc = { .node = id, .heartbeat = 200,
+		.dead = LIVE_DEAD, .max_expires = 3600, .ackedh = on_acked,
 		.arg = x };
 	char name[16];
 

@@ -6,6 +6,9 @@
 
 #include "cluster/cluster.h"
 
+/** Long enough for a machine that is busy with other tests [ms] */
+#define LIVE_DEAD 2000
+
 struct live {
 	struct cluster *c;
 	struct store *s;

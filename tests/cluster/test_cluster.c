@@ -68,7 +68,7 @@ static void start3(void)
 	live_key(key, 9);
 	for (uint32_t i = 0; i < 3; i++)
 		live_start(&n[i], i + 1, key, n, i);
-	cr_assert(live_until(all_linked, &two, 3000));
+	cr_assert(live_until(all_linked, &two, 10000));
 }
 
 static void stop3(void)
@@ -86,10 +86,10 @@ Test(cluster, a_change_is_on_every_node_and_acknowledged, .init = up)
 	start3();
 	put(&n[0], "sip:a@x", 1);
 	seq = store_seq(n[0].s);
-	cr_assert(live_until(everywhere, "sip:a@x", 1000));
-	cr_assert(live_until(was_acked, &seq, 1000));
+	cr_assert(live_until(everywhere, "sip:a@x", 10000));
+	cr_assert(live_until(was_acked, &seq, 10000));
 	cr_assert_eq(cluster_acked(n[0].c), seq);
-	cr_assert(live_until(all_synced, NULL, 1000));
+	cr_assert(live_until(all_synced, NULL, 10000));
 	cr_assert(cluster_majority(n[2].c));
 	stop3();
 }
@@ -105,16 +105,16 @@ Test(cluster, a_restarted_node_gets_everything_back, .init = up)
 		(void)snprintf(aor, sizeof(aor), "sip:u%d@x", i);
 		put(&n[i % 3], aor, 1);
 	}
-	cr_assert(live_until(everywhere, "sip:u1999@x", 2000));
+	cr_assert(live_until(everywhere, "sip:u1999@x", 10000));
 	live_stop(&n[2]);
-	cr_assert(live_until(all_linked, &one, 2000));
+	cr_assert(live_until(all_linked, &one, 10000));
 	put(&n[0], "sip:meanwhile@x", 1);
 	live_key(key, 9);
 	live_start(&n[2], 3, key, n, 2);
-	cr_assert(live_until(all_linked, &two, 3000));
-	cr_assert(live_until(everywhere, "sip:meanwhile@x", 3000));
-	cr_assert(live_until(everywhere, "sip:u0@x", 3000));
-	cr_assert(live_until(all_synced, NULL, 3000));
+	cr_assert(live_until(all_linked, &two, 10000));
+	cr_assert(live_until(everywhere, "sip:meanwhile@x", 10000));
+	cr_assert(live_until(everywhere, "sip:u0@x", 10000));
+	cr_assert(live_until(all_synced, NULL, 10000));
 	cr_assert_eq(store_stats(n[2].s)->contacts, 2001);
 	stop3();
 }
@@ -129,7 +129,7 @@ Test(cluster, the_view_names_members_and_differences, .init = up)
 	cluster_set_digests(n[0].c, 11, 22);
 	cluster_set_digests(n[1].c, 11, 23);
 	put(&n[0], "sip:a@x", 1);
-	cr_assert(live_until(was_acked, &seq, 1000));
+	cr_assert(live_until(was_acked, &seq, 10000));
 	until = clk_now() + 300;
 	cr_assert(live_until(time_is, &until, 2000));
 	cluster_view(n[0].c, v);
@@ -198,7 +198,7 @@ Test(cluster, a_node_alone_is_synced_and_a_majority, .init = up)
 
 	live_key(key, 9);
 	live_start(&n[0], 1, key, n, 0);
-	cr_assert(live_until(all_synced, NULL, 1000));
+	cr_assert(live_until(all_synced, NULL, 10000));
 	cr_assert(cluster_majority(n[0].c));
 	cr_assert_eq(cluster_alive(n[0].c), 0);
 	put(&n[0], "sip:a@x", 1);
@@ -217,8 +217,8 @@ Test(cluster, absent_peers_delay_the_start_only_for_a_while, .init = up)
 	live_start(&gone, 2, key, n, 0);
 	live_start(&n[0], 1, key, &gone, 1);
 	live_stop(&gone);
-	cr_assert(live_until(all_synced, NULL, 3000));
-	cr_assert_geq(clk_now() - from, 600);
+	cr_assert(live_until(all_synced, NULL, 10000));
+	cr_assert_geq(clk_now() - from, LIVE_DEAD);
 	cr_assert_not(cluster_majority(n[0].c));
 	stop3();
 }

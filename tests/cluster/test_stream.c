@@ -124,12 +124,12 @@ Test(stream, both_with_the_key_get_through, .init = init)
 	start(&a, 1, 0);
 	start(&b, 1, 0);
 	dial(&a, streams_port(b.t));
-	cr_assert(live_until(both_up, NULL, 3000));
+	cr_assert(live_until(both_up, NULL, 10000));
 	o = stream_out(a.c);
 	for (int i = 0; i < 200000; i++)
 		buf_put(o, "abcdefgh", 8);
 	stream_flush(a.c);
-	for (uint64_t t = clk_now() + 5000;
+	for (uint64_t t = clk_now() + 15000;
 	     b.got < 1600000 && clk_now() < t;)
 		(void)live_until(both_up, NULL, 1);
 	cr_assert_eq(b.got, 1600000);
@@ -143,7 +143,7 @@ Test(stream, another_key_is_refused_on_both_sides, .init = init)
 	start(&a, 1, 0);
 	start(&b, 2, 0);
 	dial(&a, streams_port(b.t));
-	cr_assert(live_until(one_failed, NULL, 3000));
+	cr_assert(live_until(one_failed, NULL, 10000));
 	cr_assert_eq(a.ups + b.ups, 0);
 	cr_assert_eq(a.fails, 1);
 	stop(&a);
@@ -179,7 +179,7 @@ Test(stream, plain_text_is_closed_at_once, .init = init)
 
 	start(&b, 1, 0);
 	fd = raw(streams_port(b.t), "GET / HTTP/1.1\r\n\r\n", 18);
-	cr_assert(live_until(nobody_left, NULL, 2000));
+	cr_assert(live_until(nobody_left, NULL, 10000));
 	cr_assert_eq(streams_stats(b.t)->auth_failed, 1);
 	close(fd);
 	stop(&b);
@@ -192,7 +192,7 @@ Test(stream, silence_is_closed_after_the_time_out, .init = init)
 
 	start(&b, 1, 200);
 	fd = raw(streams_port(b.t), "\x16\x03\x01", 3);
-	cr_assert(live_until(nobody_left, NULL, 3000));
+	cr_assert(live_until(nobody_left, NULL, 10000));
 	cr_assert_geq(clk_now() - from, 150);
 	cr_assert_eq(streams_stats(b.t)->auth_failed, 1);
 	close(fd);
@@ -208,7 +208,7 @@ Test(stream, much_before_authentication_is_closed, .init = init)
 
 	start(&b, 1, 4000);
 	fd = raw(streams_port(b.t), p, sizeof(p));
-	cr_assert(live_until(nobody_left, NULL, 2000));
+	cr_assert(live_until(nobody_left, NULL, 10000));
 	close(fd);
 	stop(&b);
 }
@@ -225,12 +225,12 @@ Test(stream, silent_strangers_cannot_keep_a_peer_out, .init = init)
 	start(&b, 1, 60000);
 	for (int i = 0; i < 40; i++)
 		fd[i] = raw(streams_port(b.t), NULL, 0);
-	cr_assert(live_until(half_full, NULL, 2000));
+	cr_assert(live_until(half_full, NULL, 10000));
 	cr_assert_eq(streams_stats(b.t)->conns, STREAM_HALF);
 	cr_assert_eq(streams_stats(b.t)->half_full, 40 - STREAM_HALF);
 	start(&a, 1, 0);
 	dial(&a, streams_port(b.t));
-	cr_assert(live_until(both_up, NULL, 2000));
+	cr_assert(live_until(both_up, NULL, 10000));
 	for (int i = 0; i < 40; i++)
 		close(fd[i]);
 	stop(&a);
@@ -247,7 +247,7 @@ Test(stream, a_refused_connection_is_reported, .init = init)
 	memset(&b, 0, sizeof(b));
 	start(&a, 1, 0);
 	dial(&a, port);
-	cr_assert(live_until(one_failed, NULL, 2000));
+	cr_assert(live_until(one_failed, NULL, 10000));
 	cr_assert_eq(a.fails, 1);
 	stop(&a);
 }
@@ -317,7 +317,7 @@ Test(stream, a_server_with_a_certificate_but_no_key_is_refused, .init = init)
 	cr_assert_eq(net_from_sockaddr(&at, (struct sockaddr *)&ss), 0);
 	start(&a, 1, 0);
 	dial(&a, at.port);
-	cr_assert(live_until(serve_falsely, NULL, 3000));
+	cr_assert(live_until(serve_falsely, NULL, 10000));
 	cr_assert_eq(a.ups, 0);
 	cr_assert_eq(a.fails, 1);
 	SSL_free(fs.ssl);
@@ -350,10 +350,10 @@ static void misbehave(const void *bytes, size_t n, uint64_t want_bad)
 	live_start(&x, 1, key, NULL, 0);
 	start(&a, 1, 0);
 	dial(&a, cluster_port(x.c));
-	cr_assert(live_until(a_up, NULL, 3000));
+	cr_assert(live_until(a_up, NULL, 10000));
 	buf_put(stream_out(a.c), bytes, n);
 	stream_flush(a.c);
-	cr_assert(live_until(a_down, NULL, 3000));
+	cr_assert(live_until(a_down, NULL, 10000));
 	cluster_view(x.c, v);
 	cr_assert_eq(v->bad_frames, want_bad);
 	cr_assert_eq(v->links_now, 0);
