@@ -243,6 +243,27 @@ Test(registrar, too_many_contacts_are_refused_whole)
 	rig_free(r);
 }
 
+Test(registrar, a_long_list_leaves_room_for_what_the_answer_repeats)
+{
+	struct rig *r = rig_new(OPEN, "");
+	static char line[1200], callid[9000];
+
+	for (unsigned i = 0; i < 10; i++) {
+		(void)snprintf(line, sizeof(line), "Contact: <sip:a@1;n=%u;x="
+			       "%0900u>\r\n", i, i);
+		cr_assert(reg(r, "c", i + 1, line) == 200);
+	}
+	/* an edge's framer takes 16 KiB of headers, else it would end the
+	 * connection that everything else runs on */
+	memset(callid, 'c', 7000);
+	cr_assert(reg(r, callid, 1, "") == 200);
+	cr_expect_leq(r->out.m.body_off, SIP_MAX_HEAD);
+	cr_expect_geq(rig_count(r, "Contact"), 6);
+	cr_expect(reg(r, "c2", 1, "") == 200);
+	cr_expect_eq(rig_count(r, "Contact"), 10);
+	rig_free(r);
+}
+
 Test(registrar, full_store_answers_503_and_still_refreshes)
 {
 	struct rig *r = rig_new(OPEN "registrar = { max_bindings = 1; };\n",
