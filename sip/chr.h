@@ -148,19 +148,22 @@ static inline uint64_t chr_mask64(const char *p, size_t n, char c)
 {
 	uint64_t m = 0;
 
-#ifdef __SSE2__
-	if (n == 64) {
-		const __m128i k = _mm_set1_epi8(c);
-		const __m128i *v = (const __m128i *)p;
-#define CHR_16(i) ((uint64_t)(unsigned)_mm_movemask_epi8( \
-		_mm_cmpeq_epi8(_mm_loadu_si128(v + (i)), k)) << 16 * (i))
+	size_t i = 0;
 
-		m = CHR_16(0) | CHR_16(1) | CHR_16(2) | CHR_16(3);
+#ifdef __SSE2__
+	const __m128i k = _mm_set1_epi8(c);
+	const __m128i *v = (const __m128i *)p;
+#define CHR_16(j) ((uint64_t)(unsigned)_mm_movemask_epi8( \
+		_mm_cmpeq_epi8(_mm_loadu_si128(v + (j)), k)))
+
+	if (n == 64)
+		return CHR_16(0) | CHR_16(1) << 16 | CHR_16(2) << 32 |
+		       CHR_16(3) << 48;
+	for (; i + 16 <= n; i += 16)
+		m |= CHR_16(i / 16) << i;
 #undef CHR_16
-		return m;
-	}
 #endif
-	for (size_t i = 0; i < n; i++)
+	for (; i < n; i++)
 		m |= (uint64_t)(p[i] == c) << i;
 	return m;
 }

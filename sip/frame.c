@@ -82,9 +82,6 @@ static const char *frame_len_name(const char *p, const char *e)
 
 	if (e - p > 15 && memcmp(p, "Content-Length:", 15) == 0)
 		return p + 15;
-	/* most of them are none: Call-ID, CSeq, Contact, Content-Type */
-	if ((*p | 0x20) == 'c' && e - p > 8 && (p[4] == ':' || p[7] == ':'))
-		return NULL;
 	q = chr_run(p, e, CHR_TOKEN);
 	if ((q - p != 1 || (*p | 0x20) != 'l') && q - p != 14)
 		return NULL;
@@ -105,8 +102,9 @@ static inline int frame_line(struct frame *f, const char *b, const char *l,
 	if (l == p - 1)
 		return 0;
 	/* not the start line */
-	if (((*l | 0x20) == 'c' || (*l | 0x20) == 'l') && l > b &&
-	    frame_len_name(l, p)) {
+	if (((*l | 0x20) == 'l' ||
+	     ((*l | 0x20) == 'c' && p - l > 14 && (l[8] | 0x20) == 'l')) &&
+	    l > b && frame_len_name(l, p)) {
 		f->len_at = (uint32_t)(l - b);
 		f->lens++;
 	}
@@ -144,6 +142,21 @@ static int frame_head(struct frame *f)
 	return err;
 }
 
+/* a number with blanks around it */
+static bool frame_num(const char *p, const char *e, uint32_t *vp)
+{
+	const char *q = p + (*p == ' ');
+	uint32_t n = 0;
+
+	while (q < e && (uint8_t)(*q - '0') <= 9 && n < 100000000)
+		n = n * 10 + (uint32_t)(*q++ - '0');
+	if (q + 1 == e && *q == '\r' && (uint8_t)(q[-1] - '0') <= 9) {
+		*vp = n;
+		return true;
+	}
+	return !sl_u32(sl_trim(sl_mk(p, (size_t)(e - p))), UINT32_MAX, vp);
+}
+
 /* Content-Length out of the header section; a folded one is read too.
  * @return 0, or EBADMSG with *why */
 static int frame_len(const struct frame *f, uint32_t *lenp, const char **why)
@@ -167,8 +180,7 @@ static int frame_len(const struct frame *f, uint32_t *lenp, const char **why)
 		if (!v || v > q)
 			continue;
 		*why = "Bad Content-Length";
-		if (sl_u32(sl_trim(sl_mk(v, (size_t)(q - v))), UINT32_MAX,
-			   &len))
+		if (!frame_num(v, q, &len))
 			return EBADMSG;
 		*why = "Several Content-Length";
 		if (have && len != *lenp)
