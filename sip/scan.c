@@ -118,15 +118,16 @@ static void scan_request_line(struct scan *s, const char *p, const char *e)
 static void scan_status_line(struct scan *s, const char *p, const char *e)
 {
 	struct sip_msg *m = s->m;
-	uint32_t code;
 
 	if (e - p < 11 || scan_version(sl_mk(p, 7)) || p[7] != ' ' ||
-	    sl_u32(sl_mk(p + 8, 3), 699, &code) || code < 100 ||
+	    p[8] < '1' || p[8] > '6' || !chr_is(p[9], CHR_DIGIT) ||
+	    !chr_is(p[10], CHR_DIGIT) ||
 	    (e - p > 11 && p[11] != ' ')) {
 		scan_fault(s, 400, "Bad Status Line");
 		return;
 	}
-	m->status = (uint16_t)code;
+	m->status = (uint16_t)((p[8] - '0') * 100 + (p[9] - '0') * 10 +
+			       (p[10] - '0'));
 	m->reason = e - p > 12 ? sl_mk(p + 12, (size_t)(e - p - 12)) : SL("");
 }
 
@@ -407,7 +408,8 @@ static bool scan_head(struct scan *s, const char *e)
 	const char *p = s->b, *ve;
 
 	m->req = !(e - p >= 4 && (*p | 0x20) == 's' &&
-		   sl_istarts(sl_mk(p, 4), SL("SIP/")));
+		   (memcmp(p, "SIP/", 4) == 0 ||
+		    sl_istarts(sl_mk(p, 4), SL("SIP/"))));
 	p = scan_line(s, p, e, false, &ve);
 	if (!p) {
 		scan_fault(s, 400, "Bad Start Line");
