@@ -94,7 +94,7 @@ static void request(struct sim *s, unsigned side, struct ctxn *c, unsigned i,
 	const char *meth = sip_method_name(s->call[i].meth);
 	struct ctxn_timers tm = { .ring = 60000 };
 	struct flow f = flow_to(s, side + 1);
-	char start[64], via[1024];
+	char start[64], via[1200];
 	struct blob *b;
 
 	snprintf(start, sizeof(start), "%s sip:b@x SIP/2.0", meth);
