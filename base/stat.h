@@ -7,7 +7,11 @@
 
 #include "base/buf.h"
 
-enum stat_type { STAT_COUNTER, STAT_GAUGE, STAT_HIST };
+enum stat_type {
+	STAT_COUNTER, STAT_GAUGE,
+	STAT_GAUGE_US,      /**< kept in us, exported in seconds */
+	STAT_HIST
+};
 
 /** Latency histogram with fixed bounds [us] */
 #define STAT_HIST_N 16

@@ -172,7 +172,8 @@ Test(dispatcher, figures_follow_what_happens)
 	static const struct { const char *name; uint64_t want; } tab[] = {
 		{ "node_state", 0 }, { "node_admin", 0 },
 		{ "node_weight", 50 }, { "node_inflight", 1 },
-		{ "node_rtt_us", 800 }, { "node_probe_rtt_us", 300 },
+		{ "node_rtt_seconds", 800 },              /* kept in us */
+		{ "node_probe_rtt_seconds", 300 },
 		{ "node_picked_total", 1 }, { "node_ok_total", 1 },
 		{ "node_silent_total", 1 }, { "node_reset_total", 1 },
 		{ "node_refused_total", 1 }, { "node_moved_from_total", 1 },
