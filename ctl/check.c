@@ -6,10 +6,11 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const char usage[] =
 	"usage: edgewise check [--type sbc|node] FILE\n"
-	"exit: 0 right, 1 mistakes, 2 cannot tell whose file it is\n";
+	"exit: 0 right, 1 mistakes, 2 not readable or nobody's\n";
 
 static int read_sbc(const char *path, struct cfg_errs *e)
 {
@@ -106,6 +107,11 @@ int ctl_check(int argc, char **argv)
 	}
 	if (optind + 1 != argc || (type && !k)) {
 		fputs(usage, stderr);
+		return CTL_FAIL;
+	}
+	if (!k && access(argv[optind], R_OK)) {
+		fprintf(stderr, "edgewise: %s: cannot be read: %s\n",
+			argv[optind], strerror(errno));
 		return CTL_FAIL;
 	}
 	if (!k)

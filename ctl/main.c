@@ -45,6 +45,8 @@ int main(int argc, char **argv)
 		fputs(usage, stdout);
 		return CTL_OK;
 	}
+	if (*name)
+		fprintf(stderr, "edgewise: %s: no such command\n", name);
 	fputs(usage, stderr);
 	return CTL_FAIL;
 }
