@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/cfg_text.h"
 #include "base/log.h"
 #include "sip/flow.h"
 
@@ -147,6 +148,16 @@ const struct cfg_key sbc_keys[] = {
 	{ .name = NULL }
 };
 
+/** Either of the two may be the one that the file does not name */
+static void same_as_core(const char *file, const char *key,
+			 struct cfg_errs *errs)
+{
+	if (cfg_text_line(file, "core"))
+		cfg_err(errs, file, 0, "core", "the same as %s", key);
+	else
+		cfg_err(errs, file, 0, key, "the same as core");
+}
+
 static void check_listen(const struct sbc_config *c, const char *file,
 			 struct cfg_errs *errs)
 {
@@ -173,7 +184,7 @@ static void check_listen(const struct sbc_config *c, const char *file,
 		if (l->port && c->core.port == l->port &&
 		    c->core.transport == l->transport &&
 		    addr_ip_eq(&c->core.address, &l->address))
-			cfg_err(errs, file, 0, key, "the same as core");
+			same_as_core(file, key, errs);
 	}
 }
 

@@ -92,6 +92,7 @@ Test(config, mistakes_are_named)
 		  "the same as listen[0]" },
 		{ "listen = ( { transport=\"tcp\"; address=\"127.0.0.1\"; "
 		  "port=5070; } );", "the same as core" },
+		{ "core = { port=5060; };", "the same as core" },
 		{ "listen = ( );", "listen" },
 		{ "listen = ( { transport=\"sctp\"; address=\"::1\"; } );",
 		  "transport" },
