@@ -1,5 +1,6 @@
 /* cfg.c - Shell. libconfig text into a struct, driven by a table. */
 #include "base/cfg_text.h"
+#include "base/log.h"
 #include "base/cfg_value.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -409,6 +410,27 @@ void cfg_err(struct cfg_errs *errs, const char *file, uint32_t line,
 		t[0] = 0;
 	va_end(ap);
 	add_err(errs, file, line, key, t);
+}
+
+void cfg_log(const struct cfg_errs *errs, const char *event)
+{
+	uint32_t n = errs->n < CFG_ERRS ? errs->n : CFG_ERRS;
+
+	for (uint32_t i = 0; i < n; i++) {
+		char t[2 * sizeof(errs->txt[i])], *o = t;
+
+		/* log_esc() would cut off what is allowed */
+		for (const char *p = errs->txt[i]; *p; p++) {
+			if (*p == '"' || *p == '\\')
+				*o++ = '\\';
+			*o++ = *p;
+		}
+		*o = 0;
+		log_error("event=%s problem=\"%s\"", event, t);
+	}
+	if (errs->n > n)
+		log_error("event=%s problem=\"and %u more\"", event,
+			  errs->n - n);
 }
 
 void cfg_clear(void *target, const struct cfg_key *keys)

@@ -56,6 +56,8 @@ int  cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
 void cfg_err(struct cfg_errs *errs, const char *file, uint32_t line,
 	     const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+/** One line of the log for each: event=EVENT problem="TEXT", quotes escaped */
+void cfg_log(const struct cfg_errs *errs, const char *event);
 /** Free lists inside target */
 void cfg_clear(void *target, const struct cfg_key *keys);
 /** Name of the first non-reloadable key that differs, or NULL */

@@ -112,7 +112,8 @@ static void lose(struct stream *c, const char *why)
 		if (log_allow(&t->log, 5, clk_now())) {
 			char txt[ADDR_TXT];
 
-			log_warn("event=cluster_auth_failed peer=%s reason=%s",
+			log_warn("event=cluster_auth_failed peer=%s reason=%s"
+				 " hint=\"no node, or another cluster key\"",
 				 addr_txt(&c->peer, txt), why);
 		}
 		if (c->target >= 0)

@@ -69,16 +69,20 @@ static int unhex(uint8_t *out, size_t n, struct sl s)
 	return 0;
 }
 
-int files_key(uint8_t key[32], const char *path)
+int files_key(uint8_t key[32], const char *path, struct cfg_errs *errs)
 {
 	struct buf b;
 	int err;
 
 	err = files_read(&b, path, 1024);
+	if (!err) {
+		err = unhex(key, 32, sl_trim(buf_as_sl(&b)));
+		buf_free(&b);
+	}
 	if (err)
-		return err;
-	err = unhex(key, 32, sl_trim(buf_as_sl(&b)));
-	buf_free(&b);
+		cfg_err(errs, path, 0, "cluster.key_file", "%s, allowed: 64 "
+			"hex digits as `edgewise key FILE` writes them",
+			err == EBADMSG ? "not a key" : strerror(err));
 	return err;
 }
 

@@ -10,9 +10,9 @@
 
 /** Whole file, at most max bytes. @return 0, errno, EFBIG */
 int  files_read(struct buf *b, const char *path, size_t max);
-/** 32 bytes as 64 hex digits, blanks around them allowed.
+/** 32 bytes as 64 hex digits, blanks around them allowed; errors go to errs.
  *  @return 0, errno, EBADMSG */
-int  files_key(uint8_t key[32], const char *path);
+int  files_key(uint8_t key[32], const char *path, struct cfg_errs *errs);
 /** The node's number in dir/id, drawn and written at the first start (makes
  *  dir, mode 0700). @return 0, errno, EBADMSG (file damaged) */
 int  files_id(uint64_t *id, const char *dir);

@@ -43,9 +43,13 @@ static int check(const char *path)
 	static struct cfg_errs errs;
 	struct node_config cf;
 	struct users *u = NULL;
+	uint8_t key[32];
 	int err;
 
 	err = node_config_read(&cf, path, &errs);
+	if (!err)
+		err = files_key(key, cf.cluster.key_file, &errs);
+	explicit_bzero(key, sizeof(key));
 	if (!err && cf.auth == NODE_AUTH_ON)
 		err = files_users(&u, cf.users_file, &errs);
 	if (err) {

@@ -154,16 +154,6 @@ static void on_acked(uint64_t seq, void *arg)
 
 /* --- start -------------------------------------------------------------------- */
 
-static void say(const struct cfg_errs *errs)
-{
-	uint32_t n = errs->n < CFG_ERRS ? errs->n : CFG_ERRS;
-
-	for (uint32_t i = 0; i < n; i++)
-		log_error("event=settings %s", errs->txt[i]);
-	if (errs->n > n)
-		log_error("event=settings %u more errors", errs->n - n);
-}
-
 static int read_settings(struct node_config *cf, struct users **up,
 			 const char *path)
 {
@@ -179,7 +169,7 @@ static int read_settings(struct node_config *cf, struct users **up,
 	if (!err && cf->auth == NODE_AUTH_ON)
 		err = files_users(up, cf->users_file, errs);
 	if (err) {
-		say(errs);
+		cfg_log(errs, "settings");
 		node_config_clear(cf);
 	}
 	free(errs);
@@ -215,22 +205,23 @@ static void store_settings(const struct node *n, struct store_conf *sc)
 
 static int open_files(struct node *n)
 {
+	struct cfg_errs *errs = calloc(1, sizeof(*errs));
 	int err;
 
-	err = files_key(n->cluster_key, n->cf.cluster.key_file);
-	if (err) {
-		log_error("event=settings file=%s text=\"cluster key: %s, "
-			  "allowed: 64 hex digits as `edgewise key FILE` "
-			  "writes them\"", n->cf.cluster.key_file,
-			  err == EBADMSG ? "not a key" : strerror(err));
+	if (!errs)
+		return ENOMEM;
+	err = files_key(n->cluster_key, n->cf.cluster.key_file, errs);
+	cfg_log(errs, "settings");
+	free(errs);
+	if (err)
 		return err;
-	}
 	err = files_id(&n->id, n->cf.state_dir);
 	if (err)
-		log_error("event=settings file=%s/id text=\"%s\"",
-			  n->cf.state_dir, err == EBADMSG
-			  ? "not an identity, remove it to draw a new one"
-			  : strerror(err));
+		log_error("event=settings problem=\"state_dir %s: %s/id: %s\" "
+			  "hint=\"%s\"", n->cf.state_dir, n->cf.state_dir,
+			  err == EBADMSG ? "not an identity" : strerror(err),
+			  err == EBADMSG ? "remove it to draw a new one" :
+			  "make the folder, writable for us, or set state_dir");
 	return err;
 }
 
@@ -398,14 +389,15 @@ static void reload(struct node *n)
 
 	if (read_settings(&cf, &users, n->path)) {
 		n->reloads_failed++;
-		log_error("event=reload text=\"nothing was changed\"");
+		log_error("event=reload result=\"nothing changed\"");
 		return;
 	}
 	frozen = cfg_frozen_diff(&n->cf, &cf, node_config_keys);
 	if (frozen) {
 		n->reloads_failed++;
-		log_error("event=reload key=%s text=\"this cannot change "
-			  "without a restart; nothing was changed\"", frozen);
+		log_error("event=reload problem=\"%s: %s: cannot change while "
+			  "running: restart\"", n->path, frozen);
+		log_error("event=reload result=\"nothing changed\"");
 		users_free(users);
 		node_config_clear(&cf);
 		return;

@@ -210,8 +210,7 @@ void sbc_free(struct sbc *s)
 static void reload_failed(struct sbc *s, const struct cfg_errs *errs)
 {
 	s->reload_errors++;
-	for (uint32_t i = 0; i < errs->n && i < CFG_ERRS; i++)
-		log_error("event=reload problem=\"%s\"", errs->txt[i]);
+	cfg_log(errs, "reload");
 	log_error("event=reload result=\"nothing changed\" problems=%u",
 		  errs->n);
 }

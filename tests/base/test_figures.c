@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/aead.h"
+#include "base/cfg.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/stat.h"
@@ -28,6 +29,24 @@ static char *captured(void (*f)(void), char *out, size_t size)
 	close(old);
 	unlink(path);
 	return out;
+}
+
+static void settings_lines(void)
+{
+	static struct cfg_errs e;
+
+	cfg_err(&e, "x.conf", 3, "prot", "unknown key, did you mean \"port\"?");
+	log_init("prog", LOG_TO_STDERR, LOG_LV_INFO);
+	cfg_log(&e, "reload");
+}
+
+Test(log, a_wrong_setting_is_one_line_whose_quotes_are_escaped)
+{
+	char out[1000];
+
+	cr_assert_not_null(strstr(captured(settings_lines, out, sizeof(out)),
+		" event=reload problem=\"x.conf:3: prot: unknown key, did you "
+		"mean \\\"port\\\"?\"\n"), "%s", out);
 }
 
 static void hostile_lines(void)
@@ -126,6 +145,16 @@ Test(stat, prometheus_text_is_sorted_grouped_and_complete)
 	stat_del_owner(s, &b);
 	cr_assert_not(stat_get(s, "m_total", "node=\"n2\"", &v));
 	cr_assert(stat_get(s, "z", NULL, &v));
+
+	v = 1250;
+	cr_assert_eq(stat_add(s, STAT_GAUGE_US, "g_seconds", NULL, "Gee.", &v,
+			      &h), 0);
+	buf_reset(&o);
+	stats_prometheus(s, &o);
+	buf_chr(&o, 0);
+	cr_assert_not_null(strstr((char *)o.p,
+		"# TYPE edgewise_g_seconds gauge\n"
+		"edgewise_g_seconds 0.00125\n"), "%s", (char *)o.p);
 
 	stat_hist_add(&h, 100);
 	stat_hist_add(&h, 101);

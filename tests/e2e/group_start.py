@@ -172,6 +172,10 @@ def t_users(ctx):
     rc, out, err = run(find_program('edgewise-node'), '-c',
                        conf_path(lab.nodes[0]))
     check(rc not in (0, 2) and '/nowhere/key' in err, '%d %r', rc, err)
+    rc, out, err = run(find_program('edgewise-node'), '-t', '-c',
+                       conf_path(lab.nodes[0]))
+    check(rc == 1 and '/nowhere/key: cluster.key_file: ' in err,
+          '-t: %d %r', rc, err)
 
 
 def reload(lab, proc, conf, name):
