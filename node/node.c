@@ -379,6 +379,17 @@ void node_free(struct node *n)
 
 /* --- signals -------------------------------------------------------------------- */
 
+static void say_frozen(const char *path, const char *key)
+{
+	struct cfg_errs *errs = calloc(1, sizeof(*errs));
+
+	if (!errs)
+		return;
+	cfg_err(errs, path, 0, key, "cannot change while running: restart");
+	cfg_log(errs, "reload");
+	free(errs);
+}
+
 /* All or nothing: whatever is wrong, the old settings stay */
 static void reload(struct node *n)
 {
@@ -395,8 +406,7 @@ static void reload(struct node *n)
 	frozen = cfg_frozen_diff(&n->cf, &cf, node_config_keys);
 	if (frozen) {
 		n->reloads_failed++;
-		log_error("event=reload problem=\"%s: %s: cannot change while "
-			  "running: restart\"", n->path, frozen);
+		say_frozen(n->path, frozen);
 		log_error("event=reload result=\"nothing changed\"");
 		users_free(users);
 		node_config_clear(&cf);

@@ -133,7 +133,7 @@ def t_reload_refused(ctx):
              'max_contacts'),
             ({'registrar': {'min_expires': 200}, 'nonsense': 1}, 'nonsense'),
             ({'registrar': {'min_expires': 200},
-              'timers': {'t1': 400}}, 'key=timers.t1'),
+              'timers': {'t1': 400}}, ': timers.t1: cannot change'),
             ({'registrar': {'min_expires': 200},
               'users_file': lab.path('nobody')}, 'nobody')):
         rewrite(lab, 'n1', change)
