@@ -112,6 +112,10 @@ static json_t *warnings_json(const struct node *n)
 	for (uint32_t i = 0; v && i < v->n; i++) {
 		const struct cluster_member_view *m = &v->m[i];
 
+		if (!m->self && m->health == CLUSTER_ALIVE &&
+		    !strcmp(m->name, n->cf.name))
+			(void)json_array_append_new(list, json_string(
+				"another node has our name"));
 		if (!m->self && m->settings_differ) {
 			(void)snprintf(txt, sizeof(txt),
 				       "settings differ from %s", m->name);

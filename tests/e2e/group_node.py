@@ -165,6 +165,18 @@ def t_differences(ctx):
         name='warnings')
 
 
+@test(name='twin-name')
+def t_twin_name(ctx):
+    """a second node of the same name is a warning in the status of both"""
+    lab = ctx.lab(users=USERS, nodes=2)
+    rewrite(lab, 'n2', {'name': 'n1'})
+    lab.node('n2').end()
+    lab.node('n2').start().wait_ready()
+    for n in ('n1', 'n2'):
+        eventually(lambda: lab.node(n).status()['warnings'] == [
+            'another node has our name'], name='warning')
+
+
 @test(name='open')
 def t_open(ctx):
     """auth off and any domain are warned of at start and in the status"""
