@@ -32,7 +32,8 @@ cluster_libcluster_a_SOURCES = \
 	cluster/stream_sock.c \
 	cluster/stream_sock.h \
 	cluster/wire.c \
-	cluster/wire.h
+	cluster/wire.h \
+	cluster/wire_sync.c
 
 # cost of the store: `make bench/store`, then bench/store [contacts [bytes]]
 EXTRA_PROGRAMS += bench/store

@@ -15,12 +15,14 @@ int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 
 	(void)wall;
 	if (!cf->node || !cf->incarnation || !cf->heartbeat || !cf->dead ||
-	    cf->npeers > CLUSTER_MAX)
+	    cf->npeers > CLUSTER_MAX || cf->max_version > WIRE_VERSION)
 		return EINVAL;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return ENOMEM;
 	m->cf = *cf;
+	if (!m->cf.max_version)
+		m->cf.max_version = WIRE_VERSION;
 	m->store = store;
 	m->started = now;
 	m->beat_at = now;
@@ -159,8 +161,8 @@ bool mesh_want(struct mesh *m, uint8_t l)
 
 static void fill_hello(const struct mesh *m, struct buf *b, uint64_t wall)
 {
-	struct wire_hello h = { .min = WIRE_VERSION, .max = WIRE_VERSION,
-		.role = WIRE_NODE, .node = m->cf.node,
+	struct wire_hello h = { .min = WIRE_VERSION_MIN,
+		.max = m->cf.max_version, .role = WIRE_NODE, .node = m->cf.node,
 		.incarnation = m->cf.incarnation,
 		.max_expires = m->cf.max_expires, .canon = WIRE_CANON,
 		.wall = wall };
@@ -175,7 +177,7 @@ static void fill_hello(const struct mesh *m, struct buf *b, uint64_t wall)
 static void fill_hello_ack(const struct mesh *m, const struct link *k,
 			   struct buf *b)
 {
-	struct wire_hello_ack a = { .version = WIRE_VERSION,
+	struct wire_hello_ack a = { .version = k->version,
 		.incarnation = m->ms.m[k->member].incarnation,
 		.have = m->repl.p[k->member].have,
 		.seq = store_seq(m->store) };

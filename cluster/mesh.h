@@ -26,6 +26,7 @@ struct mesh_conf {
 	uint32_t npeers;
 	uint32_t heartbeat, dead;     /**< [ms]                                 */
 	uint32_t max_expires;         /**< [s]                                  */
+	uint8_t max_version;          /**< of messages; 0 = WIRE_VERSION        */
 };
 
 enum mesh_kind {

@@ -22,6 +22,7 @@ struct link {
 	uint8_t want;              /* frames to send                      */
 	uint8_t target;            /* dialed, or MESH_NONE                */
 	uint8_t member;            /* from LINK_ACK on                    */
+	uint8_t version;           /* of its messages, from LINK_ACK on   */
 	uint64_t since;            /* [ms] of the stream                  */
 	const char *why;           /* CLOSING                             */
 	uint8_t bye;               /* CLOSING: reason, or 0               */

@@ -32,7 +32,7 @@ static const char *hello_wrong(const struct mesh *m,
 			       const struct wire_hello *h, uint16_t *code)
 {
 	*code = WIRE_E_VERSION;
-	if (h->min > WIRE_VERSION || h->max < WIRE_VERSION)
+	if (h->min > m->cf.max_version || h->max < WIRE_VERSION_MIN)
 		return "version";
 	*code = WIRE_E_CLUSTER;
 	if (memcmp(h->cluster, m->cf.cluster, sizeof(h->cluster)))
@@ -142,6 +142,8 @@ static void recv_hello(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 	learn(m, l, i, &h);
 	m->link_of[i] = l;
 	m->link[l].member = i;
+	m->link[l].version = h.max < m->cf.max_version ? h.max :
+		m->cf.max_version;
 	m->link[l].state = LINK_ACK;
 	m->link[l].want |= WANT_HELLO_ACK;
 }
@@ -152,7 +154,7 @@ static void recv_hello_ack(struct mesh *m, uint8_t l, struct sl p,
 	struct link *k = &m->link[l];
 	struct wire_hello_ack a;
 
-	if (wire_hello_ack_decode(&a, p) || a.version != WIRE_VERSION ||
+	if (wire_hello_ack_decode(&a, p) || a.version != k->version ||
 	    a.incarnation != m->cf.incarnation ||
 	    a.have > store_seq(m->store)) {
 		malformed(m, l, now);
@@ -345,7 +347,7 @@ void mesh_recv(struct mesh *m, uint8_t l, const struct wire_head *h,
 	if (k->state == LINK_FREE || k->state == LINK_CLOSING)
 		return;
 	m->st.frames_in++;
-	if (h->version != WIRE_VERSION) {
+	if (h->version != WIRE_FRAME) {
 		refuse(m, l, "frame_version", WIRE_E_VERSION, now);
 		return;
 	}
@@ -378,6 +380,12 @@ void mesh_recv(struct mesh *m, uint8_t l, const struct wire_head *h,
 	case WIRE_ACK:
 		recv_ack(m, l, p, now);
 		return;
+	case WIRE_ASK:
+	case WIRE_DIGEST:
+	case WIRE_WANT:
+	case WIRE_DATA:
+	case WIRE_DONE:
+		break;
 	}
 	malformed(m, l, now);       /* a type that this version hasn't */
 }

@@ -15,6 +15,11 @@ const char *wire_type_name(uint8_t type)
 	case WIRE_ERROR:     return "ERROR";
 	case WIRE_PUSH:      return "PUSH";
 	case WIRE_ACK:       return "ACK";
+	case WIRE_ASK:       return "ASK";
+	case WIRE_DIGEST:    return "DIGEST";
+	case WIRE_WANT:      return "WANT";
+	case WIRE_DATA:      return "DATA";
+	case WIRE_DONE:       return "DONE";
 	}
 	return "?";
 }
@@ -51,7 +56,8 @@ int wire_frame(struct sl in, size_t max, struct wire_head *h, size_t *total)
 	h->channel = cur_u16(&c);
 	h->n = cur_u32(&c);
 	crc = cur_u32(&c);
-	if (h->type != WIRE_PUSH && max > WIRE_CONTROL_MAX)
+	if (h->type != WIRE_PUSH && h->type != WIRE_DATA &&
+	    max > WIRE_CONTROL_MAX)
 		max = WIRE_CONTROL_MAX;
 	if (h->n > max || h->n > WIRE_MAX)
 		return ENOSPC;
@@ -68,7 +74,7 @@ size_t wire_begin(struct buf *b, uint8_t type, uint16_t channel)
 	size_t at = b->n;
 
 	put_u16(b, WIRE_MAGIC);
-	put_u8(b, WIRE_VERSION);
+	put_u8(b, WIRE_FRAME);
 	put_u8(b, type);
 	put_u16(b, 0);
 	put_u16(b, channel);
@@ -136,7 +142,7 @@ static int get_name(char *name, struct sl v)
 }
 
 /* The rest of a message: unknown optional fields are skipped */
-static int tlvs_end(struct cur *c)
+int wire_tail(struct cur *c)
 {
 	return c->err ? EBADMSG :
 		tlv_check(sl_mk(c->p + c->pos, cur_left(c)));
@@ -231,7 +237,7 @@ int wire_hello_ack_decode(struct wire_hello_ack *a, struct sl p)
 	a->incarnation = cur_u64(&c);
 	a->have = cur_u64(&c);
 	a->seq = cur_u64(&c);
-	return tlvs_end(&c);
+	return wire_tail(&c);
 }
 
 enum { HB_F_MAJORITY = 1, HB_F_SYNCED = 2 };
@@ -286,7 +292,7 @@ int wire_heartbeat_decode(struct wire_heartbeat *h, struct sl p)
 		h->row[i].node = cur_u64(&c);
 		h->row[i].hears = cur_u8(&c) & 1;
 	}
-	return tlvs_end(&c);
+	return wire_tail(&c);
 }
 
 void wire_bye_encode(struct buf *b, const struct wire_bye *y)
@@ -303,7 +309,7 @@ int wire_bye_decode(struct wire_bye *y, struct sl p)
 
 	cur_init(&c, p.p, p.n);
 	y->reason = cur_u8(&c);
-	return tlvs_end(&c);
+	return wire_tail(&c);
 }
 
 void wire_error_encode(struct buf *b, const struct wire_error *e)
@@ -322,7 +328,7 @@ int wire_error_decode(struct wire_error *e, struct sl p)
 	cur_init(&c, p.p, p.n);
 	e->code = cur_u16(&c);
 	e->text = cur_sl16(&c, WIRE_TEXT_MAX);
-	return tlvs_end(&c);
+	return wire_tail(&c);
 }
 
 void wire_ack_encode(struct buf *b, const struct wire_ack *a)
@@ -339,7 +345,7 @@ int wire_ack_decode(struct wire_ack *a, struct sl p)
 
 	cur_init(&c, p.p, p.n);
 	a->seq = cur_u64(&c);
-	return tlvs_end(&c);
+	return wire_tail(&c);
 }
 
 /* --- PUSH ---------------------------------------------------------------------------- */
@@ -376,7 +382,6 @@ void wire_push_end(struct buf *b, size_t at, uint64_t last, uint16_t n)
 int wire_push_decode(struct wire_push *u, struct sl p)
 {
 	struct cur c;
-	size_t from;
 
 	cur_init(&c, p.p, p.n);
 	u->prev = cur_u64(&c);
@@ -384,22 +389,11 @@ int wire_push_decode(struct wire_push *u, struct sl p)
 	u->n = cur_u16(&c);
 	if (c.err || u->last < u->prev || u->n > WIRE_PUSH_RECORDS)
 		return EBADMSG;
-	from = c.pos;
-	for (uint16_t i = 0; i < u->n; i++)
-		(void)cur_sl16(&c, REC_SIZE_MAX);
-	u->records = sl_sub(p, from, c.pos);
-	return tlvs_end(&c);
+	u->records = wire_records(&c, u->n);
+	return wire_tail(&c);
 }
 
 bool wire_push_next(struct wire_push *u, struct sl *packed)
 {
-	struct cur c;
-
-	if (u->n == 0)
-		return false;
-	cur_init(&c, u->records.p, u->records.n);
-	*packed = cur_sl16(&c, REC_SIZE_MAX);
-	u->records = sl_sub(u->records, c.pos, u->records.n);
-	u->n--;
-	return true;
+	return wire_record_next(&u->records, &u->n, packed);
 }

@@ -12,7 +12,9 @@
 #include "cluster/cluster.h"
 
 #define WIRE_MAGIC 0x4557          /* "EW" */
-#define WIRE_VERSION 1
+#define WIRE_FRAME 1               /**< layout of the frame header            */
+#define WIRE_VERSION_MIN 1         /**< of the messages: PUSH alone feeds      */
+#define WIRE_VERSION 2             /**< digests and ranges                     */
 #define WIRE_HEAD 16               /**< frame header [bytes]                  */
 #define WIRE_MAX (1u << 20)        /**< longest payload [bytes]               */
 #define WIRE_CONTROL_MAX 65536u    /**< of all types but PUSH [bytes]         */
@@ -30,10 +32,15 @@ enum wire_type {
 	WIRE_ERROR = 0x05,
 	WIRE_PUSH = 0x11,
 	WIRE_ACK = 0x12,
+	WIRE_ASK = 0x21,           /* version 2, as all that follow */
+	WIRE_DIGEST = 0x22,
+	WIRE_WANT = 0x23,
+	WIRE_DATA = 0x24,
+	WIRE_DONE = 0x25,
 };
 const char *wire_type_name(uint8_t type);
 
-enum wire_channel { WIRE_CONTROL = 0, WIRE_LIVE = 1 };
+enum wire_channel { WIRE_CONTROL = 0, WIRE_LIVE = 1, WIRE_BULK = 2 };
 
 struct wire_head {
 	uint8_t version, type;
@@ -105,6 +112,47 @@ struct wire_push {
 
 struct wire_ack { uint64_t seq; };
 
+/* --- version 2: digests and ranges. Who asks numbers his round ------------ */
+
+#define WIRE_DIGESTS 256           /**< in one DIGEST                         */
+#define WIRE_KNOWN 4096            /**< digests in a WANT                     */
+
+/** Give me the digests of all groups, or of the buckets of one group */
+struct wire_ask {
+	uint32_t round;
+	uint8_t level;             /**< 0: groups, 1: buckets of `group`      */
+	uint8_t group;
+};
+
+struct wire_digest {
+	struct wire_ask of;
+	uint64_t records;          /**< that the sender holds in all          */
+	uint64_t d[WIRE_DIGESTS];
+};
+
+/** Give me your records of the buckets first..last but those that I know */
+struct wire_want {
+	uint32_t round;
+	uint16_t first, last;      /**< in one group                          */
+	uint16_t n;                /**< <= WIRE_KNOWN                         */
+	struct sl known;           /**< n x digest u64                        */
+};
+
+struct wire_data {
+	uint32_t round;
+	uint16_t n;
+	struct sl records;         /**< n x (length u16, packed record)       */
+};
+
+/** That was all of first..last; of the digests in the WANT the sender hasn't
+ *  these */
+struct wire_done {
+	uint32_t round;
+	uint16_t first, last;
+	uint16_t n;
+	struct sl unknown;         /**< n x place in the WANT, u16            */
+};
+
 /**
  * Look for a whole frame at the start of `in`.
  *
@@ -141,5 +189,32 @@ void wire_push_end(struct buf *b, size_t at, uint64_t last, uint16_t n);
 int  wire_push_decode(struct wire_push *u, struct sl p);
 /** Next record of a decoded push: @return false at the end */
 bool wire_push_next(struct wire_push *u, struct sl *packed);
+
+/* wire_sync.c */
+void wire_ask_encode(struct buf *b, const struct wire_ask *a);
+int  wire_ask_decode(struct wire_ask *a, struct sl p);
+void wire_digest_encode(struct buf *b, const struct wire_digest *d);
+int  wire_digest_decode(struct wire_digest *d, struct sl p);
+void wire_want_encode(struct buf *b, const struct wire_want *w,
+		      const uint64_t *known);
+int  wire_want_decode(struct wire_want *w, struct sl p);
+uint64_t wire_want_known(const struct wire_want *w, uint16_t i);
+/** DATA is written in pieces: begin, any number of records, end */
+size_t wire_data_begin(struct buf *b, uint32_t round);
+void wire_data_end(struct buf *b, size_t at, uint16_t n);
+int  wire_data_decode(struct wire_data *d, struct sl p);
+bool wire_data_next(struct wire_data *d, struct sl *packed);
+void wire_done_encode(struct buf *b, const struct wire_done *e,
+			const uint16_t *unknown);
+int  wire_done_decode(struct wire_done *e, struct sl p);
+uint16_t wire_done_unknown(const struct wire_done *e, uint16_t i);
+
+/* for wire_sync.c */
+/** What is left of a message: optional fields that nobody knows */
+int  wire_tail(struct cur *c);
+/** @return false at the end of a list of (length u16, record) */
+bool wire_record_next(struct sl *records, uint16_t *n, struct sl *packed);
+/** Checks n of them. The slice is what they fill. */
+struct sl wire_records(struct cur *c, uint16_t n);
 
 #endif

@@ -40,7 +40,8 @@ void sim_start(struct sim *s, int i)
 	struct mesh_conf mc = { .node = (uint64_t)i + 1,
 		.incarnation = ++x->life, .addr = addr_of(i),
 		.heartbeat = 500, .dead = 3000,
-		.max_expires = s->max_expires, .npeers = (uint32_t)s->n };
+		.max_expires = s->max_expires, .npeers = (uint32_t)s->n,
+		.max_version = x->version };
 
 	memset(sc.key, 5, sizeof(sc.key));
 	mc.name[0] = (char)('a' + i);

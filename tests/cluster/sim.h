@@ -15,6 +15,7 @@ struct sim_node {
 	struct mesh *mesh;             /**< NULL = crashed                    */
 	struct store *store;
 	uint64_t life;                 /**< incarnations so far               */
+	uint8_t version;               /**< largest it speaks, 0 = newest     */
 	int64_t clock;                 /**< wall clock minus the true one [ms] */
 	uint64_t frozen;               /**< until then [ms]                   */
 	uint64_t acked;                /**< as told by MESH_ACKED             */

@@ -607,6 +607,36 @@ Test(repl, a_removed_contact_stays_away_after_a_long_cut)
 	done(s);
 }
 
+/* A node of the previous version, which knows PUSH alone: it gets all and gives
+ * all, before and after it is replaced by a new one */
+Test(repl, a_node_of_version_1_is_a_full_member)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+
+	cr_assert_not_null(s);
+	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
+	sim_init(s, 3, 21);
+	s->node[2].version = 1;
+	for (int i = 0; i < 3; i++)
+		sim_start(s, i);
+	sim_run(s, 5000);
+	put_x(s, 2);
+	sim_run(s, 100);
+	cr_assert(has_x(s, 0) && has_x(s, 1));
+	sim_crash(s, 2, true);
+	sim_run(s, 1000);
+	sim_start(s, 2);
+	sim_run(s, 1000);
+	cr_assert(has_x(s, 2));
+	cr_assert(mesh_synced(s->node[2].mesh));
+	sim_crash(s, 2, true);
+	s->node[2].version = 0;
+	sim_start(s, 2);
+	sim_run(s, 1000);
+	cr_assert(has_x(s, 2));
+	done(s);
+}
+
 /* Nodes with other settings or another cluster's id are told so and no data
  * passes */
 Test(repl, other_settings_are_refused)

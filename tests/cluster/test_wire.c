@@ -159,6 +159,120 @@ Test(wire, push_gives_its_records_back_in_order)
 	buf_free(&b);
 }
 
+static void put_digest(struct buf *b)
+{
+	struct wire_digest d = { .of = { 7, 1, 200 }, .records = 9 };
+
+	for (int i = 0; i < WIRE_DIGESTS; i++)
+		d.d[i] = (uint64_t)i << 40 | 5;
+	wire_digest_encode(b, &d);
+}
+
+static void put_want(struct buf *b)
+{
+	const uint64_t known[2] = { 0x0102030405060708, 9 };
+	struct wire_want w = { .round = 7, .first = 0x0301, .last = 0x03ff,
+			       .n = 2 };
+
+	wire_want_encode(b, &w, known);
+}
+
+static void put_data(struct buf *b)
+{
+	size_t at = wire_data_begin(b, 7);
+
+	put_sl16(b, SL("first"));
+	put_sl16(b, SL("second"));
+	wire_data_end(b, at, 2);
+}
+
+static void put_done(struct buf *b)
+{
+	const uint16_t unknown[2] = { 0, 4000 };
+	struct wire_done d = { .round = 7, .first = 3, .last = 4, .n = 2 };
+
+	wire_done_encode(b, &d, unknown);
+}
+
+/* docs/cluster-protocol.md 5.10, payload only */
+Test(wire, a_want_has_the_bytes_of_the_document)
+{
+	static const uint8_t want[] = {
+		0, 0, 0, 7, 3, 1, 3, 0xff, 0, 2,
+		1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9,
+	};
+	struct wire_want w;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	put_want(&b);
+	cr_assert_eq(b.n, WIRE_HEAD + sizeof(want));
+	cr_assert_arr_eq(b.p + WIRE_HEAD, want, sizeof(want));
+	cr_assert_eq(wire_want_decode(&w, payload(&b)), 0);
+	cr_assert_eq(w.first, 0x0301);
+	cr_assert_eq(w.last, 0x03ff);
+	cr_assert_eq(wire_want_known(&w, 0), 0x0102030405060708);
+	cr_assert_eq(wire_want_known(&w, 1), 9);
+	buf_free(&b);
+}
+
+Test(wire, messages_of_version_2_round_trip)
+{
+	struct wire_digest d;
+	struct wire_data t;
+	struct wire_done e;
+	struct sl r;
+	struct buf b;
+
+	buf_init(&b, 8192);
+	put_digest(&b);
+	cr_assert_eq(wire_digest_decode(&d, payload(&b)), 0);
+	cr_assert(d.of.round == 7 && d.of.level == 1 && d.of.group == 200);
+	cr_assert_eq(d.records, 9);
+	cr_assert_eq(d.d[255], 255ull << 40 | 5);
+	buf_reset(&b);
+	put_data(&b);
+	cr_assert_eq(wire_data_decode(&t, payload(&b)), 0);
+	cr_assert_eq(t.round, 7);
+	cr_assert(wire_data_next(&t, &r) && sl_eq(r, SL("first")));
+	cr_assert(wire_data_next(&t, &r) && sl_eq(r, SL("second")));
+	cr_assert_not(wire_data_next(&t, &r));
+	buf_reset(&b);
+	put_done(&b);
+	cr_assert_eq(wire_done_decode(&e, payload(&b)), 0);
+	cr_assert(e.round == 7 && e.first == 3 && e.last == 4 && e.n == 2);
+	cr_assert_eq(wire_done_unknown(&e, 1), 4000);
+	buf_free(&b);
+}
+
+/* A range is of one group and not backwards; there are two levels */
+Test(wire, ranges_and_levels_that_make_no_sense_are_refused)
+{
+	static const uint16_t range[][2] = { { 5, 4 }, { 0xff, 0x100 },
+					     { 0, 0xffff } };
+	struct wire_want w = { .round = 1 };
+	struct wire_ask a = { 1, 2, 0 };
+	struct buf b;
+
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < sizeof(range) / sizeof(range[0]); i++) {
+		w.first = range[i][0];
+		w.last = range[i][1];
+		buf_reset(&b);
+		wire_want_encode(&b, &w, NULL);
+		cr_assert_eq(wire_want_decode(&w, payload(&b)), EBADMSG,
+			     "%zu", i);
+	}
+	buf_reset(&b);
+	wire_ask_encode(&b, &a);
+	cr_assert_eq(wire_ask_decode(&a, payload(&b)), EBADMSG);
+	a = (struct wire_ask){ 1, 0, 3 };
+	buf_reset(&b);
+	wire_ask_encode(&b, &a);
+	cr_assert_eq(wire_ask_decode(&a, payload(&b)), EBADMSG);
+	buf_free(&b);
+}
+
 /* --- hostile bytes ------------------------------------------------------------------- */
 
 static int decode_any(uint8_t type, struct sl p)
@@ -170,6 +284,11 @@ static int decode_any(uint8_t type, struct sl p)
 	struct wire_error e;
 	struct wire_push u;
 	struct wire_ack k;
+	struct wire_ask q;
+	struct wire_digest d;
+	struct wire_want w;
+	struct wire_data t;
+	struct wire_done o;
 
 	switch ((enum wire_type)type) {
 	case WIRE_HELLO:
@@ -186,6 +305,16 @@ static int decode_any(uint8_t type, struct sl p)
 		return wire_push_decode(&u, p);
 	case WIRE_ACK:
 		return wire_ack_decode(&k, p);
+	case WIRE_ASK:
+		return wire_ask_decode(&q, p);
+	case WIRE_DIGEST:
+		return wire_digest_decode(&d, p);
+	case WIRE_WANT:
+		return wire_want_decode(&w, p);
+	case WIRE_DATA:
+		return wire_data_decode(&t, p);
+	case WIRE_DONE:
+		return wire_done_decode(&o, p);
 	}
 	return EINVAL;
 }
@@ -196,6 +325,7 @@ static void put_any(struct buf *b, uint8_t type)
 	struct wire_error e = { 6, SL("no") };
 	struct wire_bye y = { 1 };
 	struct wire_ack k = { 3 };
+	struct wire_ask q = { 7, 1, 3 };
 
 	switch ((enum wire_type)type) {
 	case WIRE_HELLO:
@@ -219,11 +349,28 @@ static void put_any(struct buf *b, uint8_t type)
 	case WIRE_ACK:
 		wire_ack_encode(b, &k);
 		break;
+	case WIRE_ASK:
+		wire_ask_encode(b, &q);
+		break;
+	case WIRE_DIGEST:
+		put_digest(b);
+		break;
+	case WIRE_WANT:
+		put_want(b);
+		break;
+	case WIRE_DATA:
+		put_data(b);
+		break;
+	case WIRE_DONE:
+		put_done(b);
+		break;
 	}
 }
 
 static const uint8_t types[] = { WIRE_HELLO, WIRE_HELLO_ACK, WIRE_HEARTBEAT,
-				 WIRE_BYE, WIRE_ERROR, WIRE_PUSH, WIRE_ACK };
+				 WIRE_BYE, WIRE_ERROR, WIRE_PUSH, WIRE_ACK,
+				 WIRE_ASK, WIRE_DIGEST, WIRE_WANT, WIRE_DATA,
+				 WIRE_DONE };
 
 /* A whole TLV less is a valid message: those two cuts of HELLO are right */
 static bool may_pass(uint8_t type, size_t n, size_t full)
