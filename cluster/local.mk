@@ -19,6 +19,7 @@ cluster_libcluster_a_SOURCES = \
 	cluster/stamp.h \
 	cluster/store.c \
 	cluster/store.h \
+	cluster/store_digest.c \
 	cluster/store_index.c \
 	cluster/store_order.c \
 	cluster/store_priv.h \

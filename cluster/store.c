@@ -36,7 +36,7 @@ int store_alloc(struct store **sp, const struct store_conf *cf, uint64_t wall)
 	s->cf = *cf;
 	hlc_init(&s->hlc, cf->node);
 	s->done = wall / 1000;
-	if (store_index_init(s)) {
+	if (store_index_init(s) || store_digest_init(s)) {
 		store_free(s);
 		return ENOMEM;
 	}
@@ -61,6 +61,7 @@ void store_free(struct store *s)
 		free(b);
 	}
 	store_index_free(s);
+	free(s->digest);
 	free(s);
 }
 
@@ -112,8 +113,18 @@ static void drop_block(struct store *s, struct srec *r)
 	free(r);
 }
 
+static void flip(struct store *s, const struct srec *r)
+{
+	struct record rec;
+
+	if (record_decode(&rec, sl_mk(r->p, r->n)) == 0)
+		store_digest_flip(s, r->hash, &rec);
+}
+
 void store_forget(struct store *s, struct srec *r)
 {
+	flip(s, r);
+	s->moves++;
 	store_slot_del(r);
 	store_order_del(s, r);
 	store_index_del(s, r);
@@ -164,12 +175,16 @@ struct srec *store_repack(struct store *s, struct srec *old,
 		r->hash = old->hash;
 		r->via = old->via;
 		r->shown = old->shown;
+		flip(s, old);
 		store_index_replace(s, old, r);
 		store_order_replace(s, old, r);
 		drop_block(s, old);
+	} else {
+		flip(s, old);
 	}
 	memcpy(r->p, s->scratch, n);
 	r->n = (uint16_t)n;
+	flip(s, r);
 	return r;
 }
 
@@ -192,6 +207,7 @@ static int commit(struct store *s, struct srec *old, const struct record *rec,
 		r->shown = old ? old->shown : false;
 	}
 	if (old) {
+		flip(s, old);
 		store_slot_del(old);
 		store_order_del(s, old);
 		if (r != old) {
@@ -204,6 +220,7 @@ static int commit(struct store *s, struct srec *old, const struct record *rec,
 	memcpy(r->p, s->scratch, n);
 	r->n = (uint16_t)n;
 	r->via = via;
+	store_digest_flip(s, hash, rec);
 	store_order_append(s, r);
 	store_show(s, r, rec, wall);
 	store_slot_add(s, r, record_next(rec, store_keep(s)));

@@ -166,6 +166,37 @@ bool store_cursor_peek(struct store *s, struct store_cursor *c,
 /** Go past what was peeked */
 void store_cursor_step(struct store *s, struct store_cursor *c);
 
+/* --- digests --------------------------------------------------------------- */
+
+#define STORE_BUCKETS 65536       /**< by the low bits of the AoR's hash      */
+#define STORE_GROUP 256           /**< buckets in a group                     */
+#define STORE_GROUPS (STORE_BUCKETS / STORE_GROUP)
+
+/** Digests of all groups; of the buckets of one group; of everything. Borrowed. */
+const uint64_t *store_groups(const struct store *s);
+const uint64_t *store_buckets(const struct store *s, uint8_t group);
+uint64_t store_root(const struct store *s);
+/** Of one record */
+uint64_t store_digest_of(const struct store *s, const struct record *r);
+
+/** Records of one bucket: store_scan(s, b, &it); while (store_scan_next(&it, &r))
+ *  Do not change the store inside the loop. */
+struct store_scan {
+	struct store *s;
+	const void *at;
+	uint32_t chain;
+	uint16_t bucket;
+	struct sl packed;          /**< the record, borrowed                   */
+};
+void store_scan(struct store *s, uint16_t bucket, struct store_scan *it);
+bool store_scan_next(struct store_scan *it, struct record *r);
+/** Rises when records may have left their place in a scan: the first k of a
+ *  bucket that was left are then no longer those that were seen */
+uint64_t store_moves(const struct store *s);
+/** Would merging this change something? *held: there is a record */
+bool store_news(struct store *s, const struct record *peers, uint64_t wall,
+		bool *held);
+
 /* --- time ------------------------------------------------------------------ */
 
 /** Drop what is over, at most `budget` records. @return true = more to do now */

@@ -107,6 +107,7 @@ static void grow(struct store *s)
 	r = *from;
 	*from = NULL;
 	s->chains++;
+	s->moves++;
 	for (; r; r = next) {
 		struct srec **pp = (r->hash & (2 * s->low - 1)) == new ?
 			to : from;

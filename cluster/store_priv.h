@@ -45,6 +45,10 @@ struct store {
 	struct srec *firing;           /* taken from a slot, not done yet */
 	uint64_t done;                 /* last second handled             */
 
+	uint64_t *digest;              /* of STORE_BUCKETS                */
+	uint64_t group[STORE_GROUPS];
+	uint64_t moves;                /* see store_moves()               */
+
 	void *spare;                   /* blocks for when memory is out   */
 	uint32_t spares;
 	uint8_t scratch[REC_SIZE_MAX];    /* a record being packed     */
@@ -66,6 +70,11 @@ void store_index_del(struct store *s, struct srec *r);
 void store_index_replace(struct store *s, struct srec *old, struct srec *r);
 uint32_t store_aor_n(struct store *s, uint32_t hash, struct sl aor,
 		     uint32_t enough);
+
+/* store_digest.c */
+int  store_digest_init(struct store *s);
+/** A record comes or goes (twice: nothing has happened) */
+void store_digest_flip(struct store *s, uint32_t hash, const struct record *r);
 
 /* store_order.c */
 void store_order_append(struct store *s, struct srec *r);

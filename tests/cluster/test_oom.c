@@ -70,7 +70,7 @@ Test(oom, a_store_is_made_whole_or_not_at_all)
 		left = -1;
 	}
 	cr_assert_eq(err, 0);
-	cr_assert_eq(n, 4);
+	cr_assert_eq(n, 5);
 	store_free(s);
 }
 

@@ -1,0 +1,129 @@
+/* store_digest.c - Pure. One digest per bucket of AoRs: equal digests, equal
+ * records. Kept up to date by every change, so that comparing costs nothing here.
+ * docs/cluster-protocol.md 6.3.
+ *
+ * What each node forgets by its own clock is left out as far as it can be: values,
+ * expiry times, the hold. What stays in (superseded lineages, the record itself)
+ * differs for a second or two around the moment when it is forgotten. */
+#include <errno.h>
+#include <stdlib.h>
+#include "base/secret.h"
+#include "cluster/store_priv.h"
+
+#define DIGEST_BYTES 4096      /* more than what is digested of any record */
+
+int store_digest_init(struct store *s)
+{
+	s->digest = calloc(STORE_BUCKETS, sizeof(*s->digest));
+	return s->digest ? 0 : ENOMEM;
+}
+
+static void put_stamp(struct buf *b, struct stamp t)
+{
+	put_u64(b, t.t);
+	put_u64(b, t.node);
+}
+
+uint64_t store_digest_of(const struct store *s, const struct record *r)
+{
+	uint8_t mem[DIGEST_BYTES];
+	struct buf b;
+
+	buf_fixed(&b, mem, sizeof(mem));
+	put_sl16(&b, r->aor);
+	put_sl16(&b, r->key);
+	put_stamp(&b, r->kill);
+	for (uint8_t i = 0; i < r->n; i++) {
+		const struct rec_entry *e = &r->e[i];
+
+		put_u64(&b, e->lineage);
+		put_u32(&b, e->cseq);
+		put_u8(&b, e->dead);
+		put_stamp(&b, e->vstamp);
+		put_stamp(&b, e->gstamp);
+	}
+	buf_sl(&b, r->ext);
+	return secret_hash(s->cf.key, b.p, b.n);
+}
+
+void store_digest_flip(struct store *s, uint32_t hash, const struct record *r)
+{
+	uint64_t d = store_digest_of(s, r);
+
+	s->digest[hash % STORE_BUCKETS] ^= d;
+	s->group[hash % STORE_BUCKETS / STORE_GROUP] ^= d;
+}
+
+const uint64_t *store_groups(const struct store *s)
+{
+	return s->group;
+}
+
+const uint64_t *store_buckets(const struct store *s, uint8_t group)
+{
+	return s->digest + (size_t)group * STORE_GROUP;
+}
+
+uint64_t store_root(const struct store *s)
+{
+	uint64_t d = 0;
+
+	for (int i = 0; i < STORE_GROUPS; i++)
+		d ^= s->group[i];
+	return d;
+}
+
+/* --- records of one bucket ------------------------------------------------------ */
+
+void store_scan(struct store *s, uint16_t bucket, struct store_scan *it)
+{
+	it->s = s;
+	it->bucket = bucket;
+	it->chain = bucket;
+	it->at = store_chain(s, bucket);
+}
+
+bool store_scan_next(struct store_scan *it, struct record *r)
+{
+	const struct store *s = it->s;
+	const struct srec *x = it->at;
+
+	for (;;) {
+		while (x && x->hash % STORE_BUCKETS != it->bucket)
+			x = x->hnext;
+		if (x)
+			break;
+		/* More chains than buckets: those that end in the same bits */
+		if (s->chains <= STORE_BUCKETS ||
+		    it->chain + STORE_BUCKETS >= s->chains)
+			return false;
+		it->chain += STORE_BUCKETS;
+		x = s->seg[it->chain / STORE_SEG][it->chain % STORE_SEG];
+	}
+	it->at = x->hnext;
+	it->packed = sl_mk(x->p, x->n);
+	return record_decode(r, it->packed) == 0;
+}
+
+uint64_t store_moves(const struct store *s)
+{
+	return s->moves;
+}
+
+bool store_news(struct store *s, const struct record *peers, uint64_t wall,
+		bool *held)
+{
+	struct record src = *peers, rec;
+	uint32_t hash = store_hash(s, src.aor);
+	const struct srec *r = *store_lookup(s, hash, src.aor, src.key);
+
+	*held = r && record_decode(&rec, sl_mk(r->p, r->n)) == 0;
+	if (record_is_past(&src, wall))
+		return false;
+	record_prune(&src, wall, store_keep(s));
+	if (!*held)
+		return true;
+	src.hold = rec.hold;
+	record_prune(&rec, wall, store_keep(s));
+	return record_join(&rec, &src);
+}
