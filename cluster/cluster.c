@@ -1,5 +1,6 @@
 /* cluster.c - Shell. Gives the mesh its streams, its timer and its clocks. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/clk.h"
 #include "base/log.h"
@@ -49,7 +50,7 @@ static void carry_out(struct cluster *c, const struct mesh_out *o)
 		break;
 	case MESH_ACKED:
 		if (c->cf.ackedh && !c->closed)
-			c->cf.ackedh(mesh_acked(c->mesh), c->cf.arg);
+			c->cf.ackedh(o->from, o->to, c->cf.arg);
 		break;
 	case MESH_CHANGED:
 		if (c->cf.changedh && !c->closed)
@@ -200,6 +201,7 @@ static int add_figures(struct cluster *c)
 	const struct store_stats *s = store_stats(c->store);
 	const struct mesh_stats *m = mesh_stats(c->mesh);
 	const struct streams_stats *t = streams_stats(c->tr);
+	const struct sync_stats *y = sync_stats(mesh_sync(c->mesh));
 	const struct figure f[] = {
 	{ STAT_GAUGE, "store_records", "Bindings and tombstones held",
 	  &s->records },
@@ -241,7 +243,21 @@ static int add_figures(struct cluster *c)
 	{ STAT_COUNTER, "cluster_records_new_total",
 	  "Records received that were news", &m->records_new },
 	{ STAT_COUNTER, "cluster_rewinds_total",
-	  "Peers fed again after a loss", &m->rewinds },
+	  "Peers of version 1 fed again after a loss", &m->rewinds },
+	{ STAT_COUNTER, "cluster_rounds_given_up_total",
+	  "Rounds whose peer fell silent or was lost", &y->given_up },
+	{ STAT_COUNTER, "cluster_buckets_differed_total",
+	  "Buckets that differed from a peer's", &y->differed },
+	{ STAT_COUNTER, "cluster_records_fetched_total",
+	  "Records that came in rounds", &y->fetched },
+	{ STAT_COUNTER, "cluster_records_joined_total",
+	  "Of these, news to a joining node", &y->joined },
+	{ STAT_COUNTER, "cluster_records_repaired_total",
+	  "Of these, news that the live feed had missed", &y->repaired },
+	{ STAT_COUNTER, "cluster_records_served_total",
+	  "Records given in rounds of others", &y->served },
+	{ STAT_GAUGE, "cluster_round_progress_percent",
+	  "Of the round under way or the last one", &y->progress },
 	{ STAT_COUNTER, "cluster_auth_failed_total",
 	  "Strangers: wrong key, no TLS, too slow, too much",
 	  &t->auth_failed },
@@ -256,6 +272,15 @@ static int add_figures(struct cluster *c)
 	     i++)
 		err = stat_add(c->stats, f[i].type, f[i].name, NULL,
 			       f[i].help, f[i].v, c);
+	for (int w = 0; c->stats && !err && w < SYNC_WHY_N; w++) {
+		char label[32];
+
+		(void)snprintf(label, sizeof(label), "why=\"%s\"",
+			       sync_why_name((enum sync_why)w));
+		err = stat_add(c->stats, STAT_COUNTER, "cluster_rounds_total",
+			       label, "Comparisons with a peer that ended",
+			       &y->rounds[w], c);
+	}
 	return err;
 }
 
@@ -375,6 +400,33 @@ void cluster_set_state(struct cluster *c, enum cluster_state s)
 void cluster_set_digests(struct cluster *c, uint64_t settings, uint64_t users)
 {
 	mesh_set_digests(c->mesh, settings, users);
+}
+
+void cluster_verify(struct cluster *c)
+{
+	mesh_verify(c->mesh, clk_now());
+	pump(c);
+}
+
+bool cluster_verifying(const struct cluster *c)
+{
+	return mesh_verifying(c->mesh);
+}
+
+void cluster_diffs(const struct cluster *c,
+		   void (*h)(const struct cluster_diff *d, void *arg),
+		   void *arg, uint64_t *more)
+{
+	const struct sync_diff *d;
+	uint32_t n;
+
+	d = sync_diffs(mesh_sync(c->mesh), &n, more);
+	for (uint32_t i = 0; i < n; i++) {
+		struct cluster_diff o = { d[i].node,
+			sync_diff_name(d[i].kind), d[i].aor, d[i].key };
+
+		h(&o, arg);
+	}
 }
 
 void cluster_view(const struct cluster *c, struct cluster_view *v)

@@ -39,9 +39,9 @@ struct cluster_conf {
 	uint32_t npeers;
 	uint32_t heartbeat, dead;     /**< [ms] 500, 3000                       */
 	uint32_t max_expires;         /**< [s] must be equal on all nodes        */
-	/** A live node has our changes up to `seq` (rises); called in the loop.
-	 *  May be NULL */
-	void (*ackedh)(uint64_t seq, void *arg);
+	/** Another living node has our changes after `from` up to `to`; called in
+	 *  the loop. May be NULL */
+	void (*ackedh)(uint64_t from, uint64_t to, void *arg);
 	/** Members or our readiness changed. May be NULL */
 	void (*changedh)(void *arg);
 	void *arg;
@@ -59,8 +59,8 @@ uint16_t cluster_port(const struct cluster *c);
 /** Push what changed in the store: call once at the end of a loop turn that
  *  changed it (cheap when nothing did) */
 void cluster_flush(struct cluster *c);
-/** Largest own sequence (store_seq() right after a change) that a living other
- *  node has; 0 = none */
+/** Every own change up to this sequence (store_seq() right after it) is held by
+ *  another living node; 0 = none */
 uint64_t cluster_acked(const struct cluster *c);
 /** Other nodes alive now: 0 = nobody can acknowledge */
 uint32_t cluster_alive(const struct cluster *c);
@@ -94,6 +94,8 @@ struct cluster_member_view {
 	uint64_t acked_by_it;         /**< of ours it has                       */
 	uint64_t lag_ms;              /**< age of our oldest change it hasn't acknowledged */
 	bool settings_differ, users_differ;
+	bool whole;                   /**< we have compared with it since it came */
+	const char *verdict;          /**< of the last verification: "equal" …  */
 	uint32_t n_hears;             /**< members it hears                     */
 };
 
@@ -103,6 +105,9 @@ struct cluster_view {
 	struct addr addr;
 	enum cluster_state state;
 	bool synced, majority;
+	uint32_t progress;            /**< of the round under way, or the last [%] */
+	uint64_t repaired;            /**< records the live feed had missed     */
+	uint64_t root;                /**< digest of all records                */
 	uint32_t alive, members;      /**< ourselves included                   */
 	uint64_t seq, acked;
 	uint64_t links_now, links_made, links_lost, auth_failed, bad_frames;
@@ -110,5 +115,19 @@ struct cluster_view {
 	struct cluster_member_view m[CLUSTER_MAX];     /**< m[0] = ourselves   */
 };
 void cluster_view(const struct cluster *c, struct cluster_view *v);
+
+/** Compare with every linked node, change nothing. Poll cluster_verifying(), then
+ *  read the verdicts of cluster_view() and the list. A new one replaces the last. */
+void cluster_verify(struct cluster *c);
+bool cluster_verifying(const struct cluster *c);
+struct cluster_diff {
+	uint64_t node;                /**< the other one                        */
+	const char *kind;             /**< "missing_here" "missing_there" "differs" */
+	const char *aor, *key;        /**< borrowed until the handler returns    */
+};
+/** *more: differences that found no place in the list */
+void cluster_diffs(const struct cluster *c,
+		   void (*h)(const struct cluster_diff *d, void *arg),
+		   void *arg, uint64_t *more);
 
 #endif

@@ -10,6 +10,7 @@ cluster_libcluster_a_SOURCES = \
 	cluster/mesh.h \
 	cluster/mesh_priv.h \
 	cluster/mesh_recv.c \
+	cluster/mesh_sync.c \
 	cluster/mesh_view.c \
 	cluster/record.c \
 	cluster/record.h \
@@ -24,6 +25,11 @@ cluster_libcluster_a_SOURCES = \
 	cluster/store_order.c \
 	cluster/store_priv.h \
 	cluster/store_slot.c \
+	cluster/sync.c \
+	cluster/sync.h \
+	cluster/sync_priv.h \
+	cluster/sync_serve.c \
+	cluster/sync_verify.c \
 	cluster/tls.c \
 	cluster/tls.h \
 	cluster/tlv.c \

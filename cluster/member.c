@@ -100,6 +100,7 @@ uint8_t member_add(struct members *ms, uint64_t node, uint64_t now)
 void member_linked(struct members *ms, uint8_t i, uint64_t now)
 {
 	ms->m[i].linked = true;
+	ms->m[i].beaten = false;
 	ms->m[i].heard = now;
 	set_health(ms, i, CLUSTER_ALIVE, "link_up", now);
 }
@@ -137,6 +138,7 @@ void member_beat(struct members *ms, uint8_t i,
 	}
 	ms->unheard[i] |= m->row & ~row;
 	m->row = row;
+	m->beaten = true;
 	m->state = (enum cluster_state)h->state;
 	m->majority = h->majority;
 	m->settings = h->settings;

@@ -26,6 +26,7 @@ struct member {
 	uint64_t since;               /**< [ms] in this health                */
 	uint64_t heard;               /**< [ms] last frame                    */
 	bool linked;                  /**< a link is up                       */
+	bool beaten;                  /**< a heartbeat came over it           */
 	uint32_t row;                 /**< bit i: it says that it hears member i */
 	/* what its last heartbeat said */
 	enum cluster_state state;

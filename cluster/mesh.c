@@ -5,7 +5,7 @@
 #include "cluster/mesh_priv.h"
 
 #define BACKOFF_MIN 100     /* [ms] */
-#define BACKOFF_MAX 1000    /* [ms] */
+#define BACKOFF_MAX 250     /* [ms] a healed cut is noticed soon */
 
 int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 	       struct store *store, uint64_t seed, uint64_t now, uint64_t wall)
@@ -27,10 +27,17 @@ int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 	m->started = now;
 	m->beat_at = now;
 	m->sample_at = now;
+	if (!m->cf.check_every)
+		m->cf.check_every = MESH_CHECK;
+	m->check_at = now + m->cf.check_every;
 	rng_seed(&m->rng, seed);
 	members_init(&m->ms, &mc, now);
 	m->ms.m[MEMBER_SELF].incarnation = cf->incarnation;
 	repl_init(&m->repl, store, &m->ms);
+	if (sync_alloc(&m->sync, store, rng_u64(&m->rng))) {
+		free(m);
+		return ENOMEM;
+	}
 	memset(m->link_of, MESH_NONE, sizeof(m->link_of));
 	for (uint32_t i = 0; i < cf->npeers; i++) {
 		if (addr_eq(&cf->peers[i], &cf->addr))
@@ -48,6 +55,7 @@ void mesh_free(struct mesh *m)
 	if (!m)
 		return;
 	repl_close(&m->repl);
+	sync_free(m->sync);
 	free(m);
 }
 
@@ -101,6 +109,7 @@ static void detach(struct mesh *m, uint8_t l, bool quiet, uint64_t now)
 	if (k->member != MEMBER_NONE && m->link_of[k->member] == l) {
 		m->link_of[k->member] = MESH_NONE;
 		repl_down(&m->repl, k->member, mesh_window(m), now);
+		sync_down(m->sync, k->member, now);
 		member_unlinked(&m->ms, k->member, quiet, now);
 		/* Whoever knows its address dials again at once */
 		for (uint32_t t = 0; t < m->ntargets; t++)
@@ -156,7 +165,8 @@ bool mesh_want(struct mesh *m, uint8_t l)
 	if (k->state == LINK_FREE || k->state == LINK_CLOSING)
 		return false;
 	return k->want || (k->state == LINK_UP &&
-			   repl_pending(&m->repl, k->member));
+			   (repl_pending(&m->repl, k->member) ||
+			    sync_pending(m->sync, k->member)));
 }
 
 static void fill_hello(const struct mesh *m, struct buf *b, uint64_t wall)
@@ -179,8 +189,7 @@ static void fill_hello_ack(const struct mesh *m, const struct link *k,
 {
 	struct wire_hello_ack a = { .version = k->version,
 		.incarnation = m->ms.m[k->member].incarnation,
-		.have = m->repl.p[k->member].have,
-		.seq = store_seq(m->store) };
+		.have = repl_have(&m->repl, k->member), .seq = k->seq };
 
 	wire_hello_ack_encode(b, &a);
 }
@@ -228,8 +237,10 @@ void mesh_fill(struct mesh *m, uint8_t l, struct buf *b, size_t limit,
 		fill_beat(m, k, b, wall);
 	else
 		k->want |= want & WANT_BEAT;
-	if (k->state == LINK_UP)
+	if (k->state == LINK_UP) {
 		repl_fill(&m->repl, k->member, b, limit, now);
+		sync_fill(m->sync, k->member, b, limit);
+	}
 	m->st.frames_out += b->n > 0;
 }
 
@@ -244,12 +255,14 @@ static void spread(struct mesh *m, uint64_t now)
 		bool heard_less = m->ms.unheard[i] != 0;
 
 		m->ms.unheard[i] = 0;
-		if (!m->repl.p[i].up)
+		if (!m->repl.p[i].up ||
+		    (!heard_less && !(m->ms.lost & ~(1u << i))))
 			continue;
-		if (heard_less || m->ms.lost & ~(1u << i)) {
-			repl_rewind(&m->repl, i, mesh_window(m), now);
-			m->st.rewinds++;
-		}
+		/* It has, or lacks, what they said last. The old ones are
+		 * given it, the others come and ask, as we ask them. */
+		repl_rewind(&m->repl, i, mesh_window(m), now);
+		m->st.rewinds += m->repl.p[i].old;
+		mesh_sync_lost(m, i);
 	}
 	m->ms.lost = 0;
 }
@@ -276,9 +289,9 @@ static void tick_links(struct mesh *m, uint64_t now)
 	}
 }
 
-static bool target_linked(const struct mesh *m, const struct target *t)
+bool mesh_target_linked(const struct mesh *m, uint32_t t)
 {
-	uint8_t i = member_find(&m->ms, t->node);
+	uint8_t i = member_find(&m->ms, m->target[t].node);
 
 	return i != MEMBER_NONE && m->link_of[i] != MESH_NONE;
 }
@@ -289,7 +302,7 @@ static void tick_targets(struct mesh *m, uint64_t now)
 		struct target *t = &m->target[i];
 
 		if (!t->self && !t->dialing && now >= t->next &&
-		    !target_linked(m, t))
+		    !mesh_target_linked(m, i))
 			t->dialing = t->due = true;
 		else
 			continue;
@@ -307,10 +320,11 @@ void mesh_look_synced(struct mesh *m, uint64_t now)
 		if (!m->repl.p[i].up)
 			continue;
 		any = true;
-		all = all && repl_synced(&m->repl, i);
+		all = all && repl_synced(&m->repl, i) &&
+			repl_behind(&m->repl, i, now) < MESH_LAG_MAX;
 	}
 	for (uint32_t t = 0; t < m->ntargets; t++)
-		if (!m->target[t].self && !target_linked(m, &m->target[t]) &&
+		if (!m->target[t].self && !mesh_target_linked(m, t) &&
 		    now - m->started < m->cf.dead)
 			all = false;
 	if (all && (any || m->ntargets == 0 ||
@@ -326,8 +340,8 @@ void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
 	member_tick(&m->ms, now);
 	tick_links(m, now);
 	tick_targets(m, now);
-	mesh_look_synced(m, now);
 	spread(m, now);
+	mesh_sync_tick(m, now);
 	if (now >= m->sample_at) {
 		repl_sample(&m->repl, now);
 		m->sample_at = now + mesh_window(m) / 16;
@@ -347,6 +361,8 @@ uint64_t mesh_next(const struct mesh *m)
 
 	if (m->ms.lost)
 		return 0;
+	if (mesh_sync_next(m) < next)
+		next = mesh_sync_next(m);
 	if (member_next(&m->ms) < next)
 		next = member_next(&m->ms);
 	if (m->sample_at < next)
@@ -355,7 +371,7 @@ uint64_t mesh_next(const struct mesh *m)
 		const struct target *t = &m->target[i];
 
 		if (!t->self && !t->dialing && t->next < next &&
-		    !target_linked(m, t))
+		    !mesh_target_linked(m, i))
 			next = t->next;
 	}
 	for (uint8_t i = 1; i < CLUSTER_MAX; i++)
@@ -378,6 +394,23 @@ static void last_words(const struct link *k, struct mesh_out *out)
 	else if (k->bye)
 		wire_bye_encode(&b, &y);
 	out->n = b.err ? 0 : b.n;
+}
+
+static bool poll_acked(struct mesh *m, struct mesh_out *out)
+{
+	for (uint8_t i = 1; i < CLUSTER_MAX; i++) {
+		struct repl_peer *p = &m->repl.p[i];
+
+		if (!p->ack_to)
+			continue;
+		out->kind = MESH_ACKED;
+		out->from = p->ack_from;
+		out->to = p->ack_to;
+		p->ack_to = 0;
+		return true;
+	}
+	m->acked_rose = false;
+	return false;
 }
 
 bool mesh_poll(struct mesh *m, struct mesh_out *out)
@@ -407,11 +440,8 @@ bool mesh_poll(struct mesh *m, struct mesh_out *out)
 		out->addr = t->addr;
 		return true;
 	}
-	if (m->acked_rose) {
-		m->acked_rose = false;
-		out->kind = MESH_ACKED;
+	if (m->acked_rose && poll_acked(m, out))
 		return true;
-	}
 	if (m->changed || m->ms.changed) {
 		m->changed = m->ms.changed = false;
 		out->kind = MESH_CHANGED;

@@ -12,10 +12,13 @@
 
 #include "base/rng.h"
 #include "cluster/repl.h"
+#include "cluster/sync.h"
 
 #define MESH_LINKS 64             /**< at once                               */
 #define MESH_NONE 0xff
 #define MESH_HELLO_MAX 5000       /**< hand-shake of a link [ms]             */
+#define MESH_CHECK 10000          /**< [ms]                                  */
+#define MESH_LAG_MAX 100          /**< READY: nothing of a peer missing for longer [ms] */
 
 struct mesh_conf {
 	uint64_t node, incarnation;   /**< incarnation: new at every start, not 0 */
@@ -27,6 +30,8 @@ struct mesh_conf {
 	uint32_t heartbeat, dead;     /**< [ms]                                 */
 	uint32_t max_expires;         /**< [s]                                  */
 	uint8_t max_version;          /**< of messages; 0 = WIRE_VERSION        */
+	uint32_t check_every;         /**< [ms] comparing with somebody; 0 = MESH_CHECK */
+	bool no_repair;               /**< tests: rounds only to join           */
 };
 
 enum mesh_kind {
@@ -34,7 +39,8 @@ enum mesh_kind {
 	                       mesh_dial_failed() with the target            */
 	MESH_CLOSE,       /**< send `last` if that goes at once, close the link; it is
 	                       forgotten here already (no mesh_down())       */
-	MESH_ACKED,       /**< repl.acked rose                               */
+	MESH_ACKED,       /**< our changes after `from` up to `to` are held by
+	                       another living node                           */
 	MESH_CHANGED,     /**< members or our readiness                      */
 };
 
@@ -43,6 +49,7 @@ struct mesh_out {
 	uint8_t target;               /**< DIAL                               */
 	uint8_t link;                 /**< CLOSE                              */
 	struct addr addr;             /**< DIAL                               */
+	uint64_t from, to;            /**< ACKED                              */
 	const char *why;              /**< CLOSE: literal                     */
 	uint8_t last[256];            /**< CLOSE: a frame, n bytes            */
 	size_t n;
@@ -94,6 +101,11 @@ bool mesh_poll(struct mesh *m, struct mesh_out *out);
 void mesh_leave(struct mesh *m, uint64_t now);
 void mesh_set_state(struct mesh *m, enum cluster_state s);
 void mesh_set_digests(struct mesh *m, uint64_t settings, uint64_t users);
+
+/** Compare with all others and only tell; the results are in mesh_sync() */
+void mesh_verify(struct mesh *m, uint64_t now);
+bool mesh_verifying(const struct mesh *m);
+const struct sync *mesh_sync(const struct mesh *m);
 
 uint64_t mesh_acked(const struct mesh *m);
 uint32_t mesh_alive(const struct mesh *m);       /**< ourselves left out     */

@@ -24,6 +24,7 @@ struct link {
 	uint8_t member;            /* from LINK_ACK on                    */
 	uint8_t version;           /* of its messages, from LINK_ACK on   */
 	uint64_t since;            /* [ms] of the stream                  */
+	uint64_t seq;              /* ours, as our HELLO_ACK says         */
 	const char *why;           /* CLOSING                             */
 	uint8_t bye;               /* CLOSING: reason, or 0               */
 	uint16_t error;            /* CLOSING: code, or 0                 */
@@ -42,6 +43,9 @@ struct mesh {
 	struct store *store;
 	struct members ms;
 	struct repl repl;
+	struct sync *sync;
+	uint64_t check_at;               /* [ms] next comparison          */
+	uint64_t verified_at;            /* [ms] last asked for           */
 	struct rng rng;
 	struct link link[MESH_LINKS];
 	struct target target[CLUSTER_MAX];
@@ -66,7 +70,17 @@ static inline uint64_t mesh_window(const struct mesh *m)
 	return 2ull * m->cf.dead + 2ull * m->cf.heartbeat;
 }
 
+/* mesh_sync.c */
+void mesh_sync_linked(struct mesh *m, uint8_t i);
+/* We, or member i, stopped hearing somebody: it may know more than we do */
+void mesh_sync_lost(struct mesh *m, uint8_t i);
+void mesh_sync_tick(struct mesh *m, uint64_t now);
+uint64_t mesh_sync_next(const struct mesh *m);
+bool mesh_sync_recv(struct mesh *m, uint8_t l, uint8_t type, struct sl p,
+		    uint64_t now, uint64_t wall, int *err);
+
 /* mesh.c */
+bool mesh_target_linked(const struct mesh *m, uint32_t t);
 /* Has everybody who is linked given us what it had? Once yes, for ever yes */
 void mesh_look_synced(struct mesh *m, uint64_t now);
 void mesh_close(struct mesh *m, uint8_t l, const char *why, uint8_t bye,

@@ -96,6 +96,7 @@ static void learn(struct mesh *m, uint8_t l, uint8_t i,
 			m->target[k].node = h->node;
 	if (b->incarnation != h->incarnation) {
 		repl_reset(&m->repl, i);
+		sync_forget(m->sync, i);
 		b->incarnation = h->incarnation;
 	}
 }
@@ -144,6 +145,7 @@ static void recv_hello(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 	m->link[l].member = i;
 	m->link[l].version = h.max < m->cf.max_version ? h.max :
 		m->cf.max_version;
+	m->link[l].seq = store_seq(m->store);
 	m->link[l].state = LINK_ACK;
 	m->link[l].want |= WANT_HELLO_ACK;
 }
@@ -167,7 +169,11 @@ static void recv_hello_ack(struct mesh *m, uint8_t l, struct sl p,
 	if (k->target != MESH_NONE)
 		m->target[k->target].backoff = 100;
 	member_linked(&m->ms, k->member, now);
-	repl_up(&m->repl, k->member, a.have, a.seq);
+	repl_up(&m->repl, k->member, &(struct repl_start){ k->version < 2,
+		a.have, k->seq, a.seq });
+	if (m->repl.p[k->member].ack_to)
+		m->acked_rose = true;
+	mesh_sync_linked(m, k->member);
 	mesh_look_synced(m, now);
 }
 
@@ -213,8 +219,10 @@ static void recv_heartbeat(struct mesh *m, uint8_t l, struct sl p,
 	warn_digests(m, i);
 	if (h.fed > r->have)
 		r->have = h.fed;
+	repl_heard(&m->repl, i, h.seq, now);
 	if (repl_acked(&m->repl, i, h.ack, now))
 		m->acked_rose = true;
+	mesh_sync_tick(m, now);
 }
 
 /* @return 0 or the code to close with */
@@ -271,8 +279,10 @@ static void recv_push(struct mesh *m, uint8_t l, struct sl p, uint64_t now,
 	}
 	if (u.last > r->have)
 		r->have = u.last;
+	repl_heard(&m->repl, i, 0, now);
 	m->link[l].want |= WANT_ACK;
-	mesh_look_synced(m, now);
+	if (!m->synced)
+		mesh_sync_tick(m, now);
 }
 
 static void recv_ack(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
@@ -318,6 +328,26 @@ static void recv_error(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 			 e.code, log_esc(e.text));
 	m->st.refused++;
 	mesh_close(m, l, "peer_refuses", 0, 0, now);
+}
+
+static void recv_sync(struct mesh *m, uint8_t l, uint8_t type, struct sl p,
+		      uint64_t now, uint64_t wall)
+{
+	int err = 0;
+
+	(void)mesh_sync_recv(m, l, type, p, now, wall, &err);
+	switch (err) {
+	case 0:
+		return;
+	case ERANGE:
+		refuse(m, l, "stamp_too_far_ahead", WIRE_E_CLOCK, now);
+		return;
+	case ENOMEM:
+		refuse(m, l, "no_memory", WIRE_E_MEMORY, now);
+		return;
+	default:
+		malformed(m, l, now);
+	}
 }
 
 /* May this type come in this state? */
@@ -385,7 +415,10 @@ void mesh_recv(struct mesh *m, uint8_t l, const struct wire_head *h,
 	case WIRE_WANT:
 	case WIRE_DATA:
 	case WIRE_DONE:
-		break;
+		if (k->version < 2)
+			break;
+		recv_sync(m, l, h->type, p, now, wall);
+		return;
 	}
 	malformed(m, l, now);       /* a type that this version hasn't */
 }

@@ -96,6 +96,8 @@ static void view_member(const struct mesh *m, uint8_t i, uint64_t now,
 	v->lag_ms = repl_lag(&m->repl, i, now);
 	v->settings_differ = m->differ[i][0];
 	v->users_differ = m->differ[i][1];
+	v->whole = p->whole;
+	v->verdict = sync_verdict_name(sync_verdict(m->sync, i));
 	v->n_hears = (uint32_t)__builtin_popcount(b->row);
 }
 
@@ -117,6 +119,8 @@ static void view_self(const struct mesh *m, uint64_t now,
 	v->seq = v->sent_to_us = store_seq(m->store);
 	v->acked_by_it = v->seq;
 	v->n_hears = member_alive(&m->ms);
+	v->whole = true;
+	v->verdict = "equal";
 }
 
 void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v)
@@ -129,6 +133,9 @@ void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v)
 	v->state = m->state;
 	v->synced = m->synced;
 	v->majority = mesh_majority(m);
+	v->progress = (uint32_t)sync_stats(m->sync)->progress;
+	v->repaired = sync_stats(m->sync)->repaired;
+	v->root = store_root(m->store);
 	v->alive = member_alive(&m->ms);
 	v->members = mesh_count(m);
 	v->seq = store_seq(m->store);
@@ -148,6 +155,7 @@ void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v)
 				 MEMBER_NONE))
 			continue;
 		v->m[v->n].addr = tg->addr;
+		v->m[v->n].verdict = "unknown";
 		v->m[v->n++].health = CLUSTER_UNKNOWN;
 	}
 }

@@ -29,16 +29,28 @@ void repl_reset(struct repl *r, uint8_t i)
 	r->p[i].resume = UINT64_MAX;
 }
 
-void repl_up(struct repl *r, uint8_t i, uint64_t have, uint64_t want)
+void repl_up(struct repl *r, uint8_t i, const struct repl_start *st)
 {
 	struct repl_peer *p = &r->p[i];
-	uint64_t from = have < p->resume ? have : p->resume;
+	uint64_t from = st->have;
 
 	unregister(r, p);
-	if (have == 0)
+	p->old = st->old;
+	if (p->old && p->resume < from)
+		from = p->resume;
+	if (p->old && st->have == 0)
 		p->full_to = store_seq(r->store);
-	p->want = want;
-	p->acked = have;
+	if (!p->old && st->have == 0)
+		from = p->base = st->from;
+	p->want = st->want;
+	if (p->old)
+		p->whole = true;
+	else if (!p->whole)
+		p->have = st->want;
+	p->their_seq = 0;
+	p->behind = 0;
+	p->acked = p->base;
+	(void)repl_acked(r, i, st->have, 0);
 	p->told = p->said = from;
 	p->feed_to = store_seq(r->store);
 	p->mark = p->pushed = 0;
@@ -85,7 +97,7 @@ void repl_rewind(struct repl *r, uint8_t i, uint64_t window, uint64_t now)
 	struct repl_peer *p = &r->p[i];
 	uint64_t seq = seq_before(r, window, now);
 
-	if (!p->up)
+	if (!p->up || !p->old)
 		return;
 	p->feed_to = store_seq(r->store);
 	if (seq < p->told) {
@@ -105,7 +117,9 @@ static bool spare(const struct repl *r, uint8_t i,
 		return false;
 	if (ch->via == i)
 		return ch->seq > p->full_to;
-	return ch->seq > p->feed_to && member_says(r->ms, i, ch->via);
+	if (p->old && ch->seq <= p->feed_to)
+		return false;
+	return member_says(r->ms, i, ch->via);
 }
 
 bool repl_pending(struct repl *r, uint8_t i)
@@ -177,6 +191,7 @@ uint64_t repl_say(struct repl *r, uint8_t i)
 bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now)
 {
 	struct repl_peer *p = &r->p[i];
+	uint64_t from = p->acked;
 
 	if (seq > store_seq(r->store) || seq <= p->acked)
 		return false;
@@ -187,8 +202,36 @@ bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now)
 	}
 	if (seq <= r->acked)
 		return false;
-	r->acked = seq;
+	if (p->ack_to == 0)
+		p->ack_from = from;
+	p->ack_to = seq;
+	if (from <= r->acked)
+		r->acked = seq;
 	return true;
+}
+
+uint64_t repl_have(const struct repl *r, uint8_t i)
+{
+	return r->p[i].whole ? r->p[i].have : 0;
+}
+
+void repl_heard(struct repl *r, uint8_t i, uint64_t seq, uint64_t now)
+{
+	struct repl_peer *p = &r->p[i];
+
+	if (seq > p->their_seq)
+		p->their_seq = seq;
+	if (p->have >= p->their_seq)
+		p->behind = 0;
+	else if (!p->behind)
+		p->behind = now;
+}
+
+uint64_t repl_behind(const struct repl *r, uint8_t i, uint64_t now)
+{
+	const struct repl_peer *p = &r->p[i];
+
+	return p->up && p->behind ? now - p->behind : 0;
 }
 
 void repl_sample(struct repl *r, uint64_t now)
@@ -201,7 +244,9 @@ void repl_sample(struct repl *r, uint64_t now)
 
 bool repl_synced(const struct repl *r, uint8_t i)
 {
-	return r->p[i].up && r->p[i].have >= r->p[i].want;
+	const struct repl_peer *p = &r->p[i];
+
+	return p->up && p->whole && p->have >= p->want;
 }
 
 uint64_t repl_lag(const struct repl *r, uint8_t i, uint64_t now)

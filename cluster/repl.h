@@ -27,6 +27,15 @@ struct repl_peer {
 	uint64_t resume;             /**< where to begin when it returns      */
 	uint64_t have;               /**< of its changes we have these        */
 	uint64_t want;               /**< its sequence when the link came up  */
+	bool old;                    /**< version 1: no rounds of repair      */
+	bool whole;                  /**< `have` means all of it: not so before the
+	                                  first round with it has ended       */
+	uint64_t base;               /**< changes up to this it got by a round, and
+	                                  we don't know when: its ACKs don't count
+	                                  for them                            */
+	uint64_t ack_from, ack_to;   /**< newly acknowledged, not taken yet   */
+	uint64_t their_seq;          /**< as its last heartbeat said          */
+	uint64_t behind;             /**< [ms] since when we lack some of it, 0 */
 	uint64_t pushed;             /**< end of the last PUSH                */
 	uint64_t mark, mark_at;      /**< lag: pushed, not acked, since [ms]  */
 };
@@ -44,12 +53,26 @@ void repl_init(struct repl *r, struct store *s, const struct members *ms);
 void repl_close(struct repl *r);
 /** Another life of the member: forget what we knew about what it has */
 void repl_reset(struct repl *r, uint8_t i);
-/** Link up: it has ours up to `have`, its own are at `want` */
-void repl_up(struct repl *r, uint8_t i, uint64_t have, uint64_t want);
+/** What both sides said when the link came up */
+struct repl_start {
+	bool old;                    /**< version 1                           */
+	uint64_t have;               /**< it has ours up to this              */
+	uint64_t from;               /**< ours were at this                   */
+	uint64_t want;               /**< its own are at this                 */
+};
+/** Link up. Who has nothing of ours is fed from the beginning in version 1; in
+ *  version 2 it gets what changes from now on and fetches the rest. */
+void repl_up(struct repl *r, uint8_t i, const struct repl_start *st);
+/** Of its changes we have all up to this: what HELLO_ACK says */
+uint64_t repl_have(const struct repl *r, uint8_t i);
+/** A heartbeat said so; now or 0 */
+void repl_heard(struct repl *r, uint8_t i, uint64_t seq, uint64_t now);
+/** For how long we have lacked some of its changes [ms] */
+uint64_t repl_behind(const struct repl *r, uint8_t i, uint64_t now);
 /** Link gone: what was given in the last `window` ms is given again later */
 void repl_down(struct repl *r, uint8_t i, uint64_t window, uint64_t now);
-/** Give peer i everything of the last `window` ms again, whoever brought it:
- *  somebody was lost, and may have told only us */
+/** Version 1: give peer i everything of the last `window` ms again, whoever
+ *  brought it: somebody was lost, and may have told only us */
 void repl_rewind(struct repl *r, uint8_t i, uint64_t window, uint64_t now);
 /** Something to give? */
 bool repl_pending(struct repl *r, uint8_t i);
@@ -58,7 +81,8 @@ void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
 	       uint64_t now);
 /** How far its link is covered: for a heartbeat that goes out now */
 uint64_t repl_say(struct repl *r, uint8_t i);
-/** Peer i has ours up to seq. @return true if repl->acked rose */
+/** Peer i has ours up to seq. @return true when changes in ack_from+1..ack_to
+ *  are newly known to be there */
 bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now);
 /** Once per heartbeat */
 void repl_sample(struct repl *r, uint64_t now);

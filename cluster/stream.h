@@ -13,7 +13,7 @@
 #define STREAM_CONNS 128       /**< in all                                */
 #define STREAM_HALF 16         /**< accepted, not authenticated           */
 #define STREAM_PREAUTH 1024    /**< bytes from a stranger                 */
-#define STREAM_CONNECT 1000    /**< [ms]                                  */
+#define STREAM_CONNECT 500     /**< [ms]                                  */
 #define STREAM_AUTH 5000       /**< TLS hand-shake [ms]                   */
 #define STREAM_OUT 65536       /**< asks for no more to send above this [bytes] */
 

@@ -37,12 +37,18 @@ fail:
 	return err;
 }
 
+/* Not yet sent, in the kernel [bytes]: what is live waits behind no more of a
+ * round than that, on a slow link too */
+#define NOT_SENT 131072
+
 void stream_sock_tune(int fd, unsigned int timeout)
 {
-	int on = 1;
+	int on = 1, not_sent = NOT_SENT;
 
 	/* Failing to set them only makes a lost peer be seen later */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout,
 			 sizeof(timeout));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent,
+			 sizeof(not_sent));
 }

@@ -57,8 +57,9 @@ void core_set_health(struct core *c, bool ready, const char *reason,
 /** Other nodes alive that can take a change; 0 at first. With none, REGISTER
  *  is answered at once */
 void core_set_others(struct core *c, uint32_t alive, uint64_t now);
-/** A living node has our changes up to this sequence of the store */
-void core_acked(struct core *c, uint64_t seq, uint64_t now);
+/** Another living node has our changes after `from` up to `to` (sequences of the
+ *  store) */
+void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now);
 /** Requests passed on that have no final answer yet */
 uint64_t core_open(const struct core *c);
 

@@ -4,7 +4,7 @@
  * node right after the answer loses nothing.
  *
  * The queue is in the order of the store's sequence and, as all wait equally
- * long, of the deadlines: both look at its head only.
+ * long, of the deadlines.
  */
 #include "node/core_priv.h"
 #include <stdlib.h>
@@ -17,12 +17,15 @@ struct hold {
 	struct buf extra;
 };
 
-static void answer(struct core *c, struct hold *h, uint64_t now)
+/* *at is the place that points to the one to be answered */
+static void answer(struct core *c, struct hold **at, uint64_t now)
 {
+	struct hold *h = *at;
+
 	stxn_reply(h->s, 200, SL_NONE, buf_as_sl(&h->extra), now);
-	c->holds = h->next;
-	if (!c->holds)
-		c->holds_tail = NULL;
+	*at = h->next;
+	if (!h->next)
+		c->holds_end = at;
 	c->held_now--;
 	buf_free(&h->extra);
 	free(h);
@@ -44,11 +47,10 @@ bool core_hold(struct core *c, struct stxn *s, struct buf *extra, uint64_t now)
 	h->until = now + wait;
 	h->extra = *extra;
 	buf_init(extra, 0);
-	if (c->holds_tail)
-		c->holds_tail->next = h;
-	else
-		c->holds = h;
-	c->holds_tail = h;
+	if (!c->holds)
+		c->holds_end = &c->holds;
+	*c->holds_end = h;
+	c->holds_end = &h->next;
 	c->held_now++;
 	c->held_total++;
 	return true;
@@ -62,7 +64,7 @@ void core_hold_tick(struct core *c, uint64_t now)
 			 "text=\"answered though no other node has it yet\"",
 			 (unsigned long long)c->holds->seq,
 			 (unsigned long long)(now - c->holds->since));
-		answer(c, c->holds, now);
+		answer(c, &c->holds, now);
 	}
 }
 
@@ -82,15 +84,21 @@ void core_hold_close(struct core *c)
 	}
 }
 
-void core_acked(struct core *c, uint64_t seq, uint64_t now)
+void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now)
 {
-	while (c->holds && c->holds->seq <= seq)
-		answer(c, c->holds, now);
+	struct hold **at = &c->holds;
+
+	while (*at && (*at)->seq <= to) {
+		if ((*at)->seq > from)
+			answer(c, at, now);
+		else
+			at = &(*at)->next;
+	}
 }
 
 void core_set_others(struct core *c, uint32_t alive, uint64_t now)
 {
 	c->others = alive;
 	while (!alive && c->holds)
-		answer(c, c->holds, now);
+		answer(c, &c->holds, now);
 }

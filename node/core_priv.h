@@ -45,7 +45,7 @@ struct core {
 	uint64_t requests, responses, dropped_source, malformed, strays;
 	uint64_t over_cap, refused, pings;
 	uint32_t others;                  /* other nodes alive                */
-	struct hold *holds, *holds_tail;
+	struct hold *holds, **holds_end;   /* end: valid while there are any */
 	uint64_t held_now, held_total, unacked;
 };
 

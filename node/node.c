@@ -144,11 +144,11 @@ static void on_cluster(void *arg)
 	soon(n);
 }
 
-static void on_acked(uint64_t seq, void *arg)
+static void on_acked(uint64_t from, uint64_t to, void *arg)
 {
 	struct node *n = arg;
 
-	core_acked(n->core, seq, clk_now());
+	core_acked(n->core, from, to, clk_now());
 	soon(n);
 }
 

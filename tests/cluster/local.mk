@@ -15,6 +15,7 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/test_store_digest.c \
 	tests/cluster/test_store_model.c \
 	tests/cluster/test_stream.c \
+	tests/cluster/test_sync.c \
 	tests/cluster/test_wire.c
 tests_cluster_test_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_cluster_test_cluster_LDFLAGS = $(AM_LDFLAGS) \
