@@ -18,6 +18,8 @@ base_libbase_a_SOURCES = \
 	base/clk.h \
 	base/cur.c \
 	base/cur.h \
+	base/file.c \
+	base/file.h \
 	base/log.c \
 	base/log.h \
 	base/net.c \

@@ -5,6 +5,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/key.c \
 	ctl/passwd.c \
 	ctl/passwd.h \
+	ctl/post.c \
+	ctl/post.h \
 	ctl/status.c \
 	ctl/user.c \
 	ctl/view.c \

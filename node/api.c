@@ -4,6 +4,7 @@
 #include "node/api.h"
 #include "base/clk.h"
 #include "node/node_i.h"
+#include "web/action.h"
 #include "web/admin.h"
 #include "web/jsn.h"
 #include <config.h>
@@ -14,6 +15,7 @@
 struct api {
 	struct node *n;
 	struct http_srv *srv;
+	struct actions *act;
 	struct admin admin;
 };
 
@@ -185,6 +187,8 @@ int api_alloc(struct api **ap, struct node *n)
 	a->admin = (struct admin){ n->st, ready, status, a };
 	err = http_srv_alloc(&a->srv, "http", &n->cf.http.address, n->st);
 	if (!err)
+		err = actions_alloc(&a->act, a->srv, n->cf.state_dir, n->st);
+	if (!err)
 		err = admin_routes(a->srv, &a->admin);
 	if (err)
 		api_free(a);
@@ -198,5 +202,12 @@ void api_free(struct api *a)
 	if (!a)
 		return;
 	http_srv_free(a->srv);
+	actions_free(a->act);
 	free(a);
+}
+
+void api_reload(struct api *a)
+{
+	/* with the old token when the file is wrong: logged */
+	(void)actions_reload(a->act);
 }

@@ -421,6 +421,7 @@ static void reload(struct node *n)
 	store_settings(n, &sc);
 	store_reconf(n->store, &sc);
 	tell_digests(n);
+	api_reload(n->api);
 	log_level_set(n->cf.log.level);
 	warn_open(&n->cf);
 	n->reloads++;

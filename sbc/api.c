@@ -146,6 +146,8 @@ int api_start(struct sbc *s)
 			       &s->reload_errors, s);
 	if (!err)
 		err = http_srv_alloc(&s->http, "http", &a, s->st);
+	if (!err)
+		err = actions_alloc(&s->act, s->http, s->cf.state_dir, s->st);
 	return err ? err : admin_routes(s->http, &s->admin);
 }
 
@@ -153,4 +155,6 @@ void api_stop(struct sbc *s)
 {
 	http_srv_free(s->http);
 	s->http = NULL;
+	actions_free(s->act);
+	s->act = NULL;
 }

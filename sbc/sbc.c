@@ -245,6 +245,8 @@ static void reload(struct sbc *s)
 		cfg_err(&errs, s->path, 0, "pool", "%s", strerror(err));
 		goto bad;
 	}
+	/* with the old token when the file is wrong: logged */
+	(void)actions_reload(s->act);
 	log_level_set((enum log_level)c.log.level);
 	sbc_config_clear(&s->cf);
 	s->cf = c;

@@ -8,6 +8,7 @@
 #include "base/stat.h"
 #include "sbc/sbc.h"
 #include "sip/transport.h"
+#include "web/action.h"
 #include "web/admin.h"
 
 struct sbc {
@@ -18,6 +19,7 @@ struct sbc {
 	struct edge *edge;
 	struct ntimer *timer;
 	struct http_srv *http;
+	struct actions *act;
 	struct admin admin;
 	struct listener lst[SBC_LISTENS + 1];
 	uint16_t lstc;

@@ -39,6 +39,8 @@ static const char *reason(unsigned status)
 	case 409: return "Conflict";
 	case 411: return "Length Required";
 	case 413: return "Content Too Large";
+	case 415: return "Unsupported Media Type";
+	case 429: return "Too Many Requests";
 	case 500: return "Internal Server Error";
 	case 503: return "Service Unavailable";
 	default:  return status < 400 ? "OK" : "Error";
@@ -168,7 +170,8 @@ static void requested(struct http_conn *conn, const struct http_req *r,
 	struct http_srv *s = arg;
 	struct http_call c = {
 		.method = r->method, .path = r->path, .query = r->query,
-		.host = r->host, .origin = r->origin, .body = body,
+		.host = r->host, .origin = r->origin, .auth = r->auth,
+		.type = r->type, .who = r->who, .body = body,
 		.peer = *peer, .conn = conn,
 	};
 	const char *text;

@@ -17,6 +17,9 @@ struct http_call {
 	struct sl query;       /**< after '?', not decoded; empty when none   */
 	struct sl host;        /**< Host header, already checked              */
 	struct sl origin;      /**< Origin header, empty when none            */
+	struct sl auth;        /**< Authorization header, empty when none     */
+	struct sl type;        /**< Content-Type header, empty when none      */
+	struct sl who;         /**< X-Edgewise-Who header, empty when none    */
 	struct sl body;        /**< at most HTTP_BODY_MAX bytes               */
 	struct addr peer;
 	void *conn;            /**< the server's own                          */

@@ -67,8 +67,10 @@ void http_conn_reply(struct http_conn *c, unsigned status, const char *reason,
 {
 	buf_printf(&c->out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n"
 		   "Content-Length: %zu\r\nCache-Control: no-store\r\n"
-		   "X-Content-Type-Options: nosniff\r\n%s\r\n", status, reason,
-		   type, body.n, c->closing ? "Connection: close\r\n" : "");
+		   "X-Content-Type-Options: nosniff\r\n%s%s\r\n", status, reason,
+		   type, body.n,
+		   status == 401 ? "WWW-Authenticate: Bearer\r\n" : "",
+		   c->closing ? "Connection: close\r\n" : "");
 	if (!head_only)
 		buf_sl(&c->out, body);
 }

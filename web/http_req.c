@@ -50,6 +50,25 @@ static int first_line(struct http_req *r, struct sl ln)
 	return 0;
 }
 
+/** Where the value of such a header is kept; NULL: it is not */
+static struct sl *kept(struct http_req *r, struct sl name)
+{
+	const struct {
+		struct sl name, *to;
+	} v[] = {
+		{ SL("Origin"), &r->origin },
+		{ SL("Authorization"), &r->auth },
+		{ SL("Content-Type"), &r->type },
+		{ SL("X-Edgewise-Who"), &r->who },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		if (sl_ieq(name, v[i].name))
+			return v[i].to;
+	}
+	return NULL;
+}
+
 static int header(struct http_req *r, struct sl ln, bool *length_seen)
 {
 	size_t n = sl_chr(ln, ':');
@@ -64,8 +83,9 @@ static int header(struct http_req *r, struct sl ln, bool *length_seen)
 		if (!r->hosts++)
 			r->host = val;
 	}
-	else if (sl_ieq(name, SL("Origin"))) {
-		r->origin = val;
+	else if (kept(r, name)) {
+		if (!sl_isset(*kept(r, name)))
+			*kept(r, name) = val;
 	}
 	else if (sl_ieq(name, SL("Transfer-Encoding"))) {
 		r->coded = true;

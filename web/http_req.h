@@ -14,7 +14,9 @@
 struct http_req {
 	struct sl method, path;
 	struct sl query;             /**< after '?', empty when none        */
-	struct sl host, origin;      /**< values of the first such header   */
+	/** Values of the first such header: Host, Origin, Authorization,
+	 *  Content-Type, X-Edgewise-Who */
+	struct sl host, origin, auth, type, who;
 	unsigned hosts;              /**< Host headers                      */
 	uint64_t length;             /**< Content-Length [bytes]            */
 	bool coded;                  /**< Transfer-Encoding: length unknown */

@@ -1,5 +1,7 @@
 noinst_LIBRARIES += web/libweb.a
 web_libweb_a_SOURCES = \
+	web/action.c \
+	web/action.h \
 	web/admin.c \
 	web/admin.h \
 	web/http.c \

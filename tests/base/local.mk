@@ -5,6 +5,7 @@ tests_base_test_base_SOURCES = \
 	tests/base/test_buf.c \
 	tests/base/test_cfg.c \
 	tests/base/test_figures.c \
+	tests/base/test_file.c \
 	tests/base/test_net.c \
 	tests/base/test_text.c \
 	tests/base/test_wheel.c

@@ -4,6 +4,7 @@ TESTS += tests/ctl/test_ctl
 tests_ctl_test_ctl_SOURCES = \
 	tests/ctl/test_commands.c \
 	tests/ctl/test_passwd.c \
+	tests/ctl/test_post.c \
 	tests/ctl/test_view.c
 tests_ctl_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_ctl_test_ctl_LDADD = $(ctl_edgewise_LDADD) $(CRITERION_LIBS) -lpthread

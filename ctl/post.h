@@ -1,0 +1,45 @@
+/**
+ * @file post.h  Shell. An action of a running program, by its token.
+ */
+#ifndef CTL_POST_H
+#define CTL_POST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/** Where to and with which token; all may be NULL */
+struct post {
+	const char *url;         /**< -u                                     */
+	const char *token_file;  /**< --token-file                           */
+	const char *config;      /**< --config: its http and state_dir count */
+	const char *who;         /**< --who; default: who runs us            */
+};
+
+/** For getopt_long(): the four options above. Short: u, c */
+#define POST_OPTS \
+	{ "url", required_argument, NULL, 'u' }, \
+	{ "token-file", required_argument, NULL, 'T' }, \
+	{ "config", required_argument, NULL, 'c' }, \
+	{ "who", required_argument, NULL, 'W' }
+#define POST_USAGE \
+	"  -u URL             address of the program, default " \
+	"http://127.0.0.1:8060\n" \
+	"  -c, --config FILE  settings of the program: its http and " \
+	"state_dir\n" \
+	"  --token-file FILE  default: admin.token in state_dir; else " \
+	"$EDGEWISE_TOKEN\n" \
+	"  --who NAME         for the log, default: who runs this\n"
+
+/** Takes one of the options. @return was it one */
+bool post_opt(struct post *p, int c, char *arg);
+/**
+ * POST it. What went wrong is said on stderr.
+ *
+ * @param body    taken over
+ * @param answer  the caller's to json_decref(); NULL unless CTL_OK
+ * @return CTL_OK; CTL_BAD: refused; CTL_FAIL: not reached, no token
+ */
+int  post_send(const struct post *p, const char *path, json_t *body,
+	       json_t **answer);
+
+#endif
