@@ -47,3 +47,10 @@ EXTRA_PROGRAMS += bench/store
 bench_store_SOURCES = bench/store.c
 bench_store_LDADD = cluster/libcluster.a base/libbase.a $(SODIUM_LIBS)
 CLEANFILES += bench/store
+
+# contacts into a running cluster: `make bench/fill`, see its head
+EXTRA_PROGRAMS += bench/fill
+bench_fill_SOURCES = bench/fill.c
+bench_fill_LDADD = node/libnode.a cluster/libcluster.a sip/libsip.a \
+	base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) $(RE_LIBS)
+CLEANFILES += bench/fill
