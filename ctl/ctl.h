@@ -15,5 +15,6 @@ int ctl_status(int argc, char **argv);
 int ctl_check(int argc, char **argv);
 int ctl_user(int argc, char **argv);
 int ctl_key(int argc, char **argv);
+int ctl_location(int argc, char **argv);
 
 #endif

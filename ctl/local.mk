@@ -2,7 +2,10 @@ noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_SOURCES = \
 	ctl/check.c \
 	ctl/ctl.h \
+	ctl/get.c \
+	ctl/get.h \
 	ctl/key.c \
+	ctl/location.c \
 	ctl/passwd.c \
 	ctl/passwd.h \
 	ctl/post.c \

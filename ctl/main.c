@@ -12,6 +12,8 @@ static const char usage[] =
 	"nothing\n"
 	"  user add|passwd|del|list -f FILE [USER@DOMAIN]\n"
 	"                                     edit a users file\n"
+	"  location show|list [-u URL] [--json] [AOR]\n"
+	"                                     contacts a node holds\n"
 	"  key FILE                           make a cluster key\n"
 	"  version                            print the version\n"
 	"  help                               this text\n"
@@ -25,6 +27,7 @@ static const struct command {
 	{ "check", ctl_check },
 	{ "user", ctl_user },
 	{ "key", ctl_key },
+	{ "location", ctl_location },
 };
 
 int main(int argc, char **argv)

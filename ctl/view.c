@@ -318,3 +318,37 @@ int view_status(struct buf *b, const json_t *o)
 	}
 	return good ? CTL_OK : CTL_BAD;
 }
+
+/* A page does not know the widths of the next one */
+static void put_fixed(struct buf *b, const char *s, unsigned width, bool last)
+{
+	size_t n = strlen(s);
+
+	put_text(b, s);
+	for (; !last && n < width; n++)
+		buf_chr(b, ' ');
+	buf_str(b, last ? "\n" : "  ");
+}
+
+void view_contacts(struct buf *b, const json_t *contacts, bool head)
+{
+	const json_t *c;
+	size_t i;
+
+	if (head)
+		buf_printf(b, "%-28s  %-36s  %-8s  %s\n", "AOR", "CONTACT",
+			   "EXPIRES", "CALL-ID");
+	json_array_foreach(contacts, i, c) {
+		json_int_t ms = json_integer_value(
+			json_object_get(c, "expires_ms"));
+		char mem[32] = "";
+		struct buf age;
+
+		buf_fixed(&age, mem, sizeof(mem) - 1);
+		put_age(&age, ms > 0 ? (uint64_t)ms : 0);
+		put_fixed(b, str(c, "aor"), 28, false);
+		put_fixed(b, str(c, "contact"), 36, false);
+		put_fixed(b, mem, 8, false);
+		put_fixed(b, str(c, "callid"), 0, true);
+	}
+}

@@ -11,4 +11,8 @@
  *  CTL_FAIL: not a status document */
 int view_status(struct buf *b, const json_t *status);
 
+/** A list of contacts, in columns of fixed width: pages fit below each other.
+ *  head: with the titles */
+void view_contacts(struct buf *b, const json_t *contacts, bool head);
+
 #endif

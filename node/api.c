@@ -3,6 +3,7 @@
  */
 #include "node/api.h"
 #include "base/clk.h"
+#include "node/api_location.h"
 #include "node/node_i.h"
 #include "web/action.h"
 #include "web/admin.h"
@@ -190,6 +191,8 @@ int api_alloc(struct api **ap, struct node *n)
 		err = actions_alloc(&a->act, a->srv, n->cf.state_dir, n->st);
 	if (!err)
 		err = admin_routes(a->srv, &a->admin);
+	if (!err)
+		err = api_location_routes(a->srv, n);
 	if (err)
 		api_free(a);
 	else

@@ -28,6 +28,8 @@ sbin_PROGRAMS += node/edgewise-node
 node_edgewise_node_SOURCES = \
 	node/api.c \
 	node/api.h \
+	node/api_location.c \
+	node/api_location.h \
 	node/main.c \
 	node/node.c \
 	node/node.h \

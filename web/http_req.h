@@ -6,7 +6,7 @@
 #ifndef WEB_HTTP_REQ_H
 #define WEB_HTTP_REQ_H
 
-#include "base/sl.h"
+#include "base/buf.h"
 
 #define HTTP_HEAD_MAX 8192           /**< longest head [bytes]              */
 
@@ -27,5 +27,9 @@ struct http_req {
 /** @return 0; EAGAIN: the head is not whole yet; EBADMSG; EMSGSIZE: longer
  *  than HTTP_HEAD_MAX */
 int  http_req_parse(struct http_req *r, struct sl in);
+
+/** Append a value of the query with its %XX decoded; '+' stays what it is.
+ *  @return 0; EBADMSG: a broken escape or %00; ENOSPC, ENOMEM (of out) */
+int  http_req_unescape(struct buf *out, struct sl s);
 
 #endif

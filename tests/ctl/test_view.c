@@ -94,3 +94,25 @@ Test(view, text_of_a_stranger_does_not_move_the_cursor)
 		cr_assert(*p == '\n' || (unsigned char)*p >= ' ');
 	buf_free(&b);
 }
+
+Test(view, contacts_of_a_hostile_phone_stay_in_their_columns)
+{
+	json_t *o = json_loads("[{\"aor\":\"a@x\",\"contact\":"
+			       "\"sip:a@h\\u001b[2J\",\"expires_ms\":61000,"
+			       "\"callid\":\"c\\nd\"},{}]", 0, NULL);
+	struct buf b;
+
+	cr_assert_not_null(o);
+	buf_init(&b, 4096);
+	view_contacts(&b, o, true);
+	buf_chr(&b, 0);
+	cr_expect_str_eq((char *)b.p,
+		"AOR                           CONTACT                        "
+		"       EXPIRES   CALL-ID\n"
+		"a@x                           sip:a@h?[2J                    "
+		"       1m01s     c?d\n"
+		"                                                             "
+		"       0ms       \n");
+	json_decref(o);
+	buf_free(&b);
+}

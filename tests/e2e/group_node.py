@@ -1,11 +1,13 @@
 """The nodes as processes: contacts on all of them, reload, the end."""
+import json
 import os
 import signal
 import socket
+import subprocess
 import time
 
 from e2e import check, equal, eventually, test
-from lab import config_text, merge
+from lab import config_text, find_program, merge
 from sipua import Auto
 
 USERS = {'alice': 'pw-a', 'bob': 'pw-b'}
@@ -50,6 +52,69 @@ def t_everywhere(ctx):
     eventually(lambda: contacts(lab) == [2, 2, 2], 0.1, 'contacts', 0.005)
     equal(a.register(contact='*', expires=0).status, 200, 'removal')
     eventually(lambda: contacts(lab) == [1, 1, 1], 0.1, 'removal', 0.005)
+
+
+def http_json(node, path):
+    code, body = node.http(path)
+    equal(code, 200, path)
+    return json.loads(body)
+
+
+@test(name='location')
+def t_location(ctx):
+    """the contacts of one AoR, and pages of all, are the same on each node"""
+    lab = ctx.lab(users={'u%d' % i: 'pw' for i in range(23)})
+    for i in range(23):
+        equal(lab.ua('u%d' % i).register().status, 200, 'REGISTER')
+    eventually(lambda: contacts(lab) == [23, 23, 23], 2, 'contacts')
+    one = [http_json(n, '/api/v1/location?aor=sip%3Au7%40EXAMPLE.com')
+           for n in lab.nodes]
+    equal(one[0]['aor'], 'u7@example.com', 'aor')
+    equal(len(one[0]['contacts']), 1, 'contacts of u7')
+    equal(len({o['contacts'][0]['version'] for o in one}), 1, 'versions')
+    check('path' not in one[0]['contacts'][0], 'the Path is shown')
+    for n in lab.nodes:
+        for limit in (1, 5, 1000):
+            got, place = [], ''
+            for _ in range(100000):
+                page = http_json(n, '/api/v1/contacts?limit=%d%s' % (
+                    limit, place))
+                check(len(page['contacts']) <= limit, 'a page is too long')
+                got += [c['aor'] for c in page['contacts']]
+                if page['next'] is None:
+                    break
+                place = '&from=' + page['next']
+            equal(sorted(got), sorted('u%d@example.com' % i
+                                      for i in range(23)), 'all pages')
+    for q in ('limit=0', 'limit=1001', 'limit=x', 'from=1', 'from=a.b',
+              'from=99999999999.0', 'from=-1.0'):
+        equal(lab.nodes[0].http('/api/v1/contacts?' + q)[0], 400, q)
+    for q in ('', '?aor=', '?aor=%00', '?aor=a%4', '?aor=http%3A//x',
+              '?aor=' + 'a' * 600 + '@x'):
+        equal(lab.nodes[0].http('/api/v1/location' + q)[0], 400, q[:40])
+
+
+@test(name='location-tool')
+def t_location_tool(ctx):
+    """`edgewise location` shows one AoR, lists all, and says when none"""
+    lab = ctx.lab(users=USERS, nodes=1)
+    for u in USERS:
+        equal(lab.ua(u).register().status, 200, 'REGISTER')
+    tool = [find_program('edgewise'), 'location']
+    url = ['-u', 'http://127.0.0.1:%d' % lab.nodes[0].http_port]
+
+    def run(*args):
+        r = subprocess.run(tool + list(args), capture_output=True, text=True)
+        return r.returncode, r.stdout
+    code, out = run('show', *url, 'alice@example.com')
+    equal((code, out.count('\n')), (0, 2), 'show')
+    check('sip:alice@127.0.0.1' in out, 'no contact: %s', out)
+    code, out = run('list', *url, '--json')
+    equal((code, sorted(json.loads(x)['aor'] for x in out.splitlines())),
+          (0, ['alice@example.com', 'bob@example.com']), 'list')
+    equal(run('show', *url, 'nobody@example.com')[0], 1, 'nobody')
+    equal(run('show', *url)[0], 2, 'no AoR')
+    equal(run('list', '-u', '127.0.0.1:9')[0], 2, 'nobody there')
 
 
 @test(name='held-by-two')

@@ -104,3 +104,44 @@ Test(http_req, long_heads_are_refused_quickly)
 	cr_expect_eq(http_req_parse(&r, sl_mk(big, HTTP_HEAD_MAX - 1)),
 		     EAGAIN);
 }
+
+static const struct {
+	const char *in, *out;     /* out NULL: refused */
+} escapes[] = {
+	{ "alice%40example.com", "alice@example.com" },
+	{ "%73ip:a", "sip:a" },
+	{ "%2b49", "+49" },
+	{ "+49", "+49" },
+	{ "%C3%a4", "\xc3\xa4" },
+	{ "a%2", NULL },
+	{ "a%", NULL },
+	{ "a%4g", NULL },
+	{ "a%00b", NULL },
+};
+
+Test(http_req, escapes_of_a_query_are_decoded_or_refused)
+{
+	for (size_t i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++) {
+		char mem[64];
+		struct buf b;
+		int err;
+
+		buf_fixed(&b, mem, sizeof(mem));
+		err = http_req_unescape(&b, sl_cstr(escapes[i].in));
+		cr_expect_eq(err, escapes[i].out ? 0 : EBADMSG, "%s",
+			     escapes[i].in);
+		if (escapes[i].out)
+			cr_expect(sl_eq(buf_as_sl(&b),
+					sl_cstr(escapes[i].out)), "%s",
+				  escapes[i].in);
+	}
+}
+
+Test(http_req, decoding_stops_at_the_end_of_its_memory)
+{
+	char mem[4];
+	struct buf b;
+
+	buf_fixed(&b, mem, sizeof(mem));
+	cr_expect_eq(http_req_unescape(&b, SL("%41%42%43%44%45")), ENOSPC);
+}

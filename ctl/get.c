@@ -1,0 +1,59 @@
+/* get.c - Shell. Ask the management HTTP of a program. */
+#include "ctl/get.h"
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+
+#define SHOWN 200              /* longest answer of a refusal shown [bytes] */
+
+static size_t got(char *p, size_t size, size_t n, void *arg)
+{
+	struct buf *b = arg;
+
+	buf_put(b, p, size * n);
+	return b->err ? 0 : size * n;
+}
+
+/* Text of a program we do not know: nothing that moves the cursor */
+static void say_refusal(const char *url, long code, const struct buf *b)
+{
+	fprintf(stderr, "edgewise: %s: answer %ld", url, code);
+	if (b->n && b->n <= SHOWN)
+		fputs(": ", stderr);
+	for (size_t i = 0; i < b->n && b->n <= SHOWN; i++)
+		fputc(b->p[i] < ' ' || b->p[i] == 0x7f ? ' ' : b->p[i],
+		      stderr);
+	fputc('\n', stderr);
+}
+
+int get_url(struct buf *b, const char *base, const char *path, long timeout)
+{
+	char url[2048], why[CURL_ERROR_SIZE] = "";
+	CURL *c = curl_easy_init();
+	long code = 0;
+	CURLcode rc;
+	int n;
+
+	if (!c)
+		return ENOMEM;
+	n = snprintf(url, sizeof(url), "%s%s%s", strstr(base, "://") ? "" :
+		     "http://", base, path);
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, got);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, b);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, timeout);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	/* the environment's proxy is not for management addresses */
+	curl_easy_setopt(c, CURLOPT_PROXY, "");
+	rc = n > 0 && (size_t)n < sizeof(url) ? curl_easy_perform(c) :
+		CURLE_URL_MALFORMAT;
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &code);
+	curl_easy_cleanup(c);
+	if (rc != CURLE_OK)
+		fprintf(stderr, "edgewise: %s: %s\n", url,
+			*why ? why : curl_easy_strerror(rc));
+	else if (code != 200)
+		say_refusal(url, code, b);
+	return rc == CURLE_OK && code == 200 ? 0 : EIO;
+}

@@ -1,0 +1,21 @@
+/**
+ * @file get.h  Shell. Ask the management HTTP of a program.
+ */
+#ifndef CTL_GET_H
+#define CTL_GET_H
+
+#include "base/buf.h"
+
+#define GET_MAX (16u << 20)    /**< longest answer taken [bytes]             */
+
+/**
+ * GET base + path; what went wrong is printed. An answer other than 200 is
+ * printed with its body when that is short.
+ *
+ * @param base     "http://127.0.0.1:8061" or "127.0.0.1:8061"
+ * @param timeout  [s]
+ * @return 0 or EIO, ENOMEM
+ */
+int  get_url(struct buf *b, const char *base, const char *path, long timeout);
+
+#endif

@@ -1,0 +1,224 @@
+/**
+ * @file api_location.c  Shell. Contacts over HTTP, read only.
+ */
+#include "node/api_location.h"
+#include "base/clk.h"
+#include "node/location.h"
+#include "node/node_i.h"
+#include "sip/uri.h"
+#include "web/http_req.h"
+#include "web/jsn.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	GROUPS = 256,            /* pieces of the store looked at for a page */
+};
+
+/* One answer being made. A place in the store is a piece and how many of its
+ * contacts were given already: "PIECE.SKIP". */
+struct page {
+	json_t *list;
+	uint64_t wall;
+	uint32_t limit, n;
+	uint64_t pos;            /* piece                                    */
+	uint64_t skip;           /* of its contacts, given before            */
+	uint64_t seen;           /* of its contacts, in this turn            */
+	uint32_t undecoded;
+};
+
+/* The Path is left out: who has it can send to the phone */
+static json_t *contact_json(struct sl aor, const struct binding *b,
+			    const struct stamp *v, uint64_t wall)
+{
+	json_t *o = json_object();
+	char txt[40];
+
+	jsn_sl(o, "aor", aor);
+	jsn_sl(o, "contact", b->uri);
+	jsn_u64(o, "expires_ms", b->expires > wall ? b->expires - wall : 0);
+	jsn_sl(o, "callid", b->callid);
+	jsn_u64(o, "cseq", b->cseq);
+	jsn_u64(o, "q", b->q);
+	if (sl_isset(b->agent))
+		jsn_sl(o, "agent", b->agent);
+	if (sl_isset(b->instance))
+		jsn_sl(o, "instance", b->instance);
+	if (b->reg_id)
+		jsn_u64(o, "reg_id", b->reg_id);
+	if (b->received.n)
+		jsn_sl(o, "received", b->received);
+	(void)snprintf(txt, sizeof(txt), "%016llx-%016llx",
+		       (unsigned long long)v->t, (unsigned long long)v->node);
+	jsn_str(o, "version", txt);
+	return o;
+}
+
+/* What is wrong goes to the client; *v is the default when not given */
+static bool number(struct http_call *c, struct sl name, uint64_t max,
+		   uint64_t *v)
+{
+	struct sl s = http_srv_param(c, name);
+	uint64_t n;
+
+	if (!sl_isset(s))
+		return true;
+	if (sl_u64(s, max, &n) || !n) {
+		char txt[80];
+
+		(void)snprintf(txt, sizeof(txt), "%.*s: 1..%llu", SL_FMT(name),
+			       (unsigned long long)max);
+		jsn_error(c, 400, txt);
+		return false;
+	}
+	*v = n;
+	return true;
+}
+
+/* --- one address of record -------------------------------------------------- */
+
+/* "alice@example.com" and "sip:alice@example.com" are the same question */
+static int asked_aor(struct buf *aor, const struct http_call *c)
+{
+	struct sl raw = http_srv_param(c, SL("aor"));
+	struct buf b;
+	int err;
+
+	buf_init(&b, SIP_AOR_MAX + 8);
+	if (!sl_istarts(raw, SL("sip")))
+		buf_lit(&b, "sip:");
+	err = raw.n ? http_req_unescape(&b, raw) : EBADMSG;
+	if (!err)
+		err = aor_canon(aor, buf_as_sl(&b));
+	buf_free(&b);
+	return err;
+}
+
+static void location(struct http_call *c, void *arg)
+{
+	struct node *n = arg;
+	struct location loc = { .store = n->store };
+	json_t *o, *list;
+	struct loc_set *set;
+	struct buf aor;
+
+	buf_init(&aor, SIP_AOR_MAX);
+	set = calloc(1, sizeof(*set));
+	if (!set) {
+		jsn_error(c, 500, "no memory");
+		return;
+	}
+	if (asked_aor(&aor, c)) {
+		jsn_error(c, 400, "aor: user@domain or a SIP URI");
+		goto out;
+	}
+	if (location_get(&loc, buf_as_sl(&aor), clk_wall(), set)) {
+		jsn_error(c, 500, "no memory");
+		goto out;
+	}
+	o = json_object();
+	list = json_array();
+	jsn_sl(o, "aor", buf_as_sl(&aor));
+	for (uint32_t i = 0; i < set->n; i++)
+		(void)json_array_append_new(list, contact_json(
+			buf_as_sl(&aor), &set->v[i].b, &set->v[i].vstamp,
+			clk_wall()));
+	jsn_put(o, "contacts", list);
+	jsn_u64(o, "undecoded", set->undecoded);
+	jsn_reply(c, 200, o);
+ out:
+	loc_set_free(set);
+	free(set);
+	buf_free(&aor);
+}
+
+/* --- all of them -------------------------------------------------------------- */
+
+static void add(struct sl aor, const struct store_contact *c, void *arg)
+{
+	struct page *p = arg;
+	struct binding b;
+
+	if (p->seen++ < p->skip || p->n >= p->limit)
+		return;
+	p->n++;
+	if (binding_decode(&b, c->value)) {
+		p->undecoded++;
+		return;
+	}
+	b.cseq = c->cseq;
+	b.expires = c->expires;
+	(void)json_array_append_new(p->list,
+				    contact_json(aor, &b, &c->vstamp,
+						 p->wall));
+}
+
+/* True: the page ends inside of this piece or at its end, there is more */
+static bool one_piece(struct page *p, struct store *s, bool *more)
+{
+	uint64_t at = p->pos;
+	uint32_t before = p->n;
+
+	p->seen = 0;
+	*more = store_walk(s, &p->pos, p->wall, add, p);
+	if (p->seen > p->skip + (p->n - before)) {
+		p->skip += p->n - before;
+		p->pos = at;
+		*more = true;
+		return true;
+	}
+	p->skip = 0;
+	return *more && p->n >= p->limit;
+}
+
+static bool place(struct http_call *c, struct page *p)
+{
+	struct sl s = http_srv_param(c, SL("from"));
+	size_t dot = sl_chr(s, '.');
+
+	if (!sl_isset(s))
+		return true;
+	if (!sl_u64(sl_sub(s, 0, dot), UINT32_MAX, &p->pos) &&
+	    !sl_u64(sl_sub(s, dot + 1, s.n), UINT32_MAX, &p->skip))
+		return true;
+	jsn_error(c, 400, "from: `next` of the page before");
+	return false;
+}
+
+static void contacts(struct http_call *c, void *arg)
+{
+	struct node *n = arg;
+	struct page p = { .wall = clk_wall() };
+	uint64_t limit = API_PAGE;
+	bool more = true;
+	char txt[48];
+	json_t *o;
+
+	if (!number(c, SL("limit"), API_PAGE_MAX, &limit) || !place(c, &p))
+		return;
+	p.limit = (uint32_t)limit;
+	p.list = json_array();
+	for (unsigned i = 0; i < GROUPS && more; i++) {
+		if (one_piece(&p, n->store, &more))
+			break;
+	}
+	o = json_object();
+	jsn_put(o, "contacts", p.list);
+	jsn_u64(o, "undecoded", p.undecoded);
+	(void)snprintf(txt, sizeof(txt), "%llu.%llu",
+		       (unsigned long long)p.pos, (unsigned long long)p.skip);
+	jsn_str(o, "next", more ? txt : NULL);
+	jsn_u64(o, "total", store_stats(n->store)->contacts);
+	jsn_reply(c, 200, o);
+}
+
+int api_location_routes(struct http_srv *s, struct node *n)
+{
+	int err = http_srv_route(s, "GET", "/api/v1/location", location, n);
+
+	if (!err)
+		err = http_srv_route(s, "GET", "/api/v1/contacts", contacts,
+				     n);
+	return err;
+}
