@@ -4,5 +4,5 @@ EXTRA_DIST += tests/e2e/README.md tests/e2e/run tests/e2e/e2e.py tests/e2e/sipp.
 	tests/e2e/group_node.py tests/e2e/group_policy.py \
 	tests/e2e/group_start.py tests/e2e/group_stress.py \
 	tests/e2e/group_torture.py tests/e2e/group_ua.py \
-	tests/e2e/scenarios \
-	tests/support/lab.py tests/support/sipmsg.py tests/support/sipua.py
+	tests/e2e/kill_rounds.py tests/e2e/scenarios \
+	tests/support/lab.py tests/support/regload.py tests/support/sipmsg.py tests/support/sipua.py
