@@ -16,5 +16,6 @@ int ctl_check(int argc, char **argv);
 int ctl_user(int argc, char **argv);
 int ctl_key(int argc, char **argv);
 int ctl_location(int argc, char **argv);
+int ctl_verify(int argc, char **argv);
 
 #endif

@@ -12,6 +12,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/post.h \
 	ctl/status.c \
 	ctl/user.c \
+	ctl/verify.c \
 	ctl/view.c \
 	ctl/view.h
 

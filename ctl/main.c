@@ -14,6 +14,7 @@ static const char usage[] =
 	"                                     edit a users file\n"
 	"  location show|list [-u URL] [--json] [AOR]\n"
 	"                                     contacts a node holds\n"
+	"  verify [-c FILE] [--json]          do all nodes hold the same?\n"
 	"  key FILE                           make a cluster key\n"
 	"  version                            print the version\n"
 	"  help                               this text\n"
@@ -28,6 +29,7 @@ static const struct command {
 	{ "user", ctl_user },
 	{ "key", ctl_key },
 	{ "location", ctl_location },
+	{ "verify", ctl_verify },
 };
 
 int main(int argc, char **argv)

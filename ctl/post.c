@@ -11,9 +11,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define URL "http://127.0.0.1:8060"      /* http of the shipped sbc.conf */
-#define CONFIG SYSCONFDIR "/edgewise/sbc.conf"
-#define STATE LOCALSTATEDIR "/lib/edgewise-sbc"
+/* Where the shipped settings put things: [0] the edge, [1] a node */
+static const struct shipped {
+	const char *url, *config, *state;
+} shipped[2] = {
+	{ "http://127.0.0.1:8060", SYSCONFDIR "/edgewise/sbc.conf",
+	  LOCALSTATEDIR "/lib/edgewise-sbc" },
+	{ "http://127.0.0.1:8061", SYSCONFDIR "/edgewise/node.conf",
+	  LOCALSTATEDIR "/lib/edgewise-node" },
+};
 #define ANSWER_MAX (1u << 20)            /* longest answer [bytes]       */
 #define TOKEN_MAX 256
 #define TIMEOUT 10L                      /* [s]                          */
@@ -137,21 +143,41 @@ static int get_token(struct target *t, const struct post *p)
 	return token_of_file(t, path);
 }
 
-static int find_target(struct target *t, const struct post *p)
+static int find_url(struct target *t, const struct post *p)
 {
+	const struct shipped *d = &shipped[p->node];
 	int err = 0;
 
-	*t = (struct target){ .url = URL, .dir = STATE };
+	memset(t, 0, sizeof(*t));
+	(void)snprintf(t->url, sizeof(t->url), "%s", d->url);
+	(void)snprintf(t->dir, sizeof(t->dir), "%s", d->state);
 	if (p->config)
 		err = target_of_config(t, p->config);
 	else if (!p->token_file && !getenv("EDGEWISE_TOKEN") &&
-		 !access(CONFIG, R_OK))
-		err = target_of_config(t, CONFIG);
+		 !access(d->config, R_OK))
+		err = target_of_config(t, d->config);
 	if (!err && p->url)
 		(void)snprintf(t->url, sizeof(t->url), "%s%s",
 			       strstr(p->url, "://") ? "" : "http://",
 			       p->url);
+	return err;
+}
+
+static int find_target(struct target *t, const struct post *p)
+{
+	int err = find_url(t, p);
+
 	return err ? err : get_token(t, p);
+}
+
+int post_url(const struct post *p, char *url, size_t size)
+{
+	struct target t;
+	int err = find_url(&t, p);
+
+	if (!err)
+		(void)snprintf(url, size, "%s", t.url);
+	return err;
 }
 
 /* --- the request --- */

@@ -13,6 +13,7 @@ struct post {
 	const char *token_file;  /**< --token-file                           */
 	const char *config;      /**< --config: its http and state_dir count */
 	const char *who;         /**< --who; default: who runs us            */
+	bool node;               /**< defaults are a node's, not the edge's  */
 };
 
 /** For getopt_long(): the four options above. Short: u, c */
@@ -22,14 +23,19 @@ struct post {
 	{ "config", required_argument, NULL, 'c' }, \
 	{ "who", required_argument, NULL, 'W' }
 #define POST_USAGE \
-	"  -u URL             address of the program, default " \
-	"http://127.0.0.1:8060\n" \
+	"  -u URL             address of the program, default: of its settings, " \
+	"else\n" \
+	"                     http://127.0.0.1:8060 (edge), :8061 (node)\n" \
 	"  -c, --config FILE  settings of the program: its http and " \
 	"state_dir\n" \
 	"  --token-file FILE  default: admin.token in state_dir; else " \
 	"$EDGEWISE_TOKEN\n" \
 	"  --who NAME         for the log, default: who runs this\n"
 
+#define POST_URL 300             /**< longest URL, with its end [bytes]     */
+
+/** The address it would go to. What went wrong is said. @return 0 or errno */
+int  post_url(const struct post *p, char *url, size_t size);
 /** Takes one of the options. @return was it one */
 bool post_opt(struct post *p, int c, char *arg);
 /**

@@ -4,6 +4,7 @@
 #include "node/api.h"
 #include "base/clk.h"
 #include "node/api_location.h"
+#include "node/api_verify.h"
 #include "node/node_i.h"
 #include "web/action.h"
 #include "web/admin.h"
@@ -17,6 +18,7 @@ struct api {
 	struct node *n;
 	struct http_srv *srv;
 	struct actions *act;
+	struct api_verify *verify;
 	struct admin admin;
 };
 
@@ -68,6 +70,7 @@ static json_t *member_json(const struct cluster_member_view *m)
 	jsn_u64(o, "have", m->sent_to_us);
 	jsn_u64(o, "acked", m->acked_by_it);
 	jsn_u64(o, "lag_ms", m->lag_ms);
+	jsn_bool(o, "whole", m->whole);
 	jsn_bool(o, "settings_differ", m->settings_differ);
 	jsn_bool(o, "users_differ", m->users_differ);
 	return o;
@@ -83,6 +86,9 @@ static json_t *cluster_json(const struct node *n)
 		jsn_str(o, "state", cluster_state_name(v->state));
 		jsn_bool(o, "synced", v->synced);
 		jsn_bool(o, "majority", v->majority);
+		jsn_u64(o, "progress", v->synced ? 100 : v->progress);
+		jsn_u64(o, "repaired", v->repaired);
+		put_hex(o, "digest", v->root);
 		jsn_u64(o, "alive", v->alive);
 		jsn_u64(o, "seq", v->seq);
 		jsn_u64(o, "acked", v->acked);
@@ -193,6 +199,8 @@ int api_alloc(struct api **ap, struct node *n)
 		err = admin_routes(a->srv, &a->admin);
 	if (!err)
 		err = api_location_routes(a->srv, n);
+	if (!err)
+		err = api_verify_alloc(&a->verify, a->srv, a->act, n);
 	if (err)
 		api_free(a);
 	else
@@ -206,6 +214,7 @@ void api_free(struct api *a)
 		return;
 	http_srv_free(a->srv);
 	actions_free(a->act);
+	api_verify_free(a->verify);
 	free(a);
 }
 

@@ -30,6 +30,8 @@ node_edgewise_node_SOURCES = \
 	node/api.h \
 	node/api_location.c \
 	node/api_location.h \
+	node/api_verify.c \
+	node/api_verify.h \
 	node/main.c \
 	node/node.c \
 	node/node.h \

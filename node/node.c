@@ -93,10 +93,10 @@ static void health_text(const struct node *n, const struct cluster_view *v,
 			lag = v->m[i].lag_ms;
 	}
 	(void)snprintf(txt, size,
-		       "state=%s;name=%s;contacts=%llu;members=%u;alive=%u;"
+		       "state=%s;progress=%u;name=%s;contacts=%llu;members=%u;alive=%u;"
 		       "lag=%llu",
 		       n->stopping ? "stopping" : n->ready ? "ready"
-		       : "joining", n->cf.name,
+		       : "joining", n->ready ? 100 : v->progress, n->cf.name,
 		       (unsigned long long)store_stats(n->store)->contacts,
 		       v->members, v->alive, (unsigned long long)lag);
 }

@@ -117,6 +117,37 @@ def t_location_tool(ctx):
     equal(run('list', '-u', '127.0.0.1:9')[0], 2, 'nobody there')
 
 
+@test(name='verify-tool')
+def t_verify_tool(ctx):
+    """`edgewise verify` proves equality, and says who could not be asked"""
+    lab = ctx.lab(users={'u%d' % i: 'pw' for i in range(20)})
+    for i in range(20):
+        equal(lab.ua('u%d' % i).register().status, 200, 'REGISTER')
+    tool = [find_program('edgewise'), 'verify', '-c', lab.path('n2.conf')]
+
+    def run(*args):
+        r = subprocess.run(tool + list(args), capture_output=True, text=True)
+        return r.returncode, r.stdout
+    code, out = run('--json')
+    got = json.loads(out)
+    equal((code, got['equal'], got['differences']), (0, True, []), 'equal')
+    equal(sorted((m['name'], m['verdict']) for m in got['members']),
+          [('n1', 'equal'), ('n2', 'self'), ('n3', 'equal')], 'members')
+    code, out = run()
+    check(code == 0 and 'all nodes hold the same' in out, 'text: %s', out)
+    lab.node('n3').stop()
+    code, out = run('--json')
+    equal(code, 1, 'a node is frozen')
+    check({m['name']: m['verdict'] for m in json.loads(out)['members']}['n3']
+          in ('no_answer', 'not_reached'), 'n3: %s', out)
+    lab.node('n3').signal(signal.SIGCONT)
+    eventually(lambda: run()[0] == 0, 10, 'equal again')
+    r = subprocess.run(tool[:2] + ['-u', '127.0.0.1:%d' %
+                       lab.node('n1').http_port, '--token-file', '/dev/null'],
+                       capture_output=True)
+    equal(r.returncode, 2, 'no token')
+
+
 @test(name='held-by-two')
 def t_held_by_two(ctx):
     """a node killed right after its 200 to REGISTER takes no contact along"""
