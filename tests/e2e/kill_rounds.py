@@ -13,7 +13,6 @@ counted apart.  A round with no request open at the kill is void, and void
 rounds fail the run.
 """
 import argparse
-import json
 import os
 import random
 import re
@@ -27,26 +26,11 @@ TREE = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(TREE, 'tests', 'support')]
 
 from e2e import namespace                                    # noqa: E402
-from lab import Lab, LabError                                # noqa: E402
+from lab import Lab                                          # noqa: E402
 from regload import PRESENT, RegLoad                         # noqa: E402
 
 AGREE = 3.0                      # [s] until all nodes hold the same
 UNACKED = re.compile(r'event=unacked .*?callid="?([^" ]+)"? cseq=(\d+)')
-
-
-def contacts(proc):
-    """{(aor, contact): version} of a node, page by page."""
-    out, place = {}, ''
-    while True:
-        code, body = proc.http('/api/v1/contacts?limit=1000' + place, 10)
-        if code != 200:
-            raise LabError('%s: contacts: %d %s' % (proc.name, code, body))
-        page = json.loads(body)
-        for c in page['contacts']:
-            out[c['aor'], c['contact']] = c['version']
-        if page['next'] is None:
-            return out
-        place = '&from=' + page['next']
 
 
 class Rounds:
@@ -86,7 +70,7 @@ class Rounds:
         calm = self.load.resting()
         try:
             while True:
-                dump = {p.name: contacts(p) for p in self.lab.nodes}
+                dump = {p.name: p.contacts() for p in self.lab.nodes}
                 self.load.take_late(self.unacked_lines())
                 # what began something meanwhile proves nothing
                 calm = self.load.still(calm)
@@ -145,7 +129,7 @@ class Rounds:
         """With the load at rest all nodes hold the same, in AGREE s."""
         end = time.monotonic() + AGREE
         while True:
-            d = [contacts(p) for p in self.lab.nodes]
+            d = [p.contacts() for p in self.lab.nodes]
             if d[0] == d[1] == d[2]:
                 return None
             if time.monotonic() > end:
@@ -201,10 +185,10 @@ class Rounds:
             'them)', len(ld.promised_late)))
         for p, op in ld.promised_late[:20]:
             print('#   %s %s' % (p.aor, op))
-        bad = self.void + self.failed + extra
-        print('%d passed, %d failed, 0 skipped' % (
-            max(o.rounds - self.void - self.failed, 0), bad))
-        return bad
+        return self.void + self.failed + extra
+
+    def good(self):
+        return max(self.opt.rounds - self.void - self.failed, 0)
 
 
 def main():
@@ -236,7 +220,14 @@ def main():
             bad = r.run()
         finally:
             r.load.stop()
-            r.lab.stop()
+            ended = {p.name: p.end(20) for p in r.lab.procs}
+        for p in r.lab.procs:
+            if ended[p.name]:
+                # a sanitizer's report, for one
+                print('FAIL %s ended with status %s:\n%s' % (
+                    p.name, ended[p.name], p.log_tail()))
+                bad += 1
+    print('%d passed, %d failed, 0 skipped' % (r.good(), bad))
     sys.exit(1 if bad else 0)
 
 

@@ -10,6 +10,7 @@ addresses with other ports.  Python standard library only.
 """
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -142,9 +143,9 @@ def free_plan(nodes):
 class Proc:
     """One program of the lab."""
 
-    def __init__(self, lab, name, argv, http_port):
+    def __init__(self, lab, name, argv, http_port, http_ip='127.0.0.1'):
         self.lab, self.name, self.argv = lab, name, argv
-        self.http_port = http_port
+        self.http_port, self.http_ip = http_port, http_ip
         self.logfile = os.path.join(lab.dir, name + '.log')
         self.popen = None
         self.pid = 0
@@ -183,7 +184,7 @@ class Proc:
 
     def http(self, path, limit=2.0):
         """(status, body) of a GET; (0, reason) when there is no answer."""
-        url = 'http://127.0.0.1:%d%s' % (self.http_port, path)
+        url = 'http://%s:%d%s' % (self.http_ip, self.http_port, path)
         try:
             with urllib.request.urlopen(url, timeout=limit) as r:
                 return r.status, r.read().decode()
@@ -211,6 +212,25 @@ class Proc:
                 k, _, v = ln.rpartition(' ')
                 out[k] = float(v)
         return out
+
+    def contacts(self):
+        """{(aor, contact): version} of all that a node holds."""
+        out, place = {}, ''
+        while True:
+            code, body = self.http('/api/v1/contacts?limit=1000' + place, 10)
+            if code != 200:
+                raise LabError('%s: contacts: %d %s' % (self.name, code,
+                                                        body))
+            page = json.loads(body)
+            for c in page['contacts']:
+                out[c['aor'], c['contact']] = c['version']
+            if page['next'] is None:
+                return out
+            place = '&from=' + page['next']
+
+    def rss_kb(self):
+        with open('/proc/%d/status' % self.pid) as f:
+            return int(re.search(r'VmRSS:\s*(\d+)', f.read()).group(1))
 
     def signal(self, sig):
         if not self.alive():

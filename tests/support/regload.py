@@ -31,7 +31,7 @@ class Op:
     """One request and what came of it."""
 
     __slots__ = ('what', 'cseq', 'callid', 'sent', 'first', 'done', 'status',
-                 'sends', 'branch', 'bytes', 'lists')
+                 'sends', 'branch', 'bytes', 'lists', 'to')
 
     def __init__(self, what, cseq, callid):
         self.what, self.cseq, self.callid = what, cseq, callid
@@ -65,13 +65,16 @@ class Phone:
 
 class RegLoad:
     """phones: contacts in all; per_aor: how many of them share an AoR.
+    server: one (ip, port), or several: each request goes to one of them.
+    headers: more lines of each request, with their ends.
     late: a 200 that took so long [s] may have been given without an
-    acknowledgement; None = only what unacked() says."""
+    acknowledgement; None = only what take_late() is told."""
 
     def __init__(self, server, domain, phones=300, per_aor=3, seed=1,
                  host='127.0.0.1', sockets=4, prefix='u', expires=3600,
-                 late=None):
-        self.server, self.domain, self.expires = server, domain, expires
+                 late=None, headers=''):
+        self.servers = server if isinstance(server, list) else [server]
+        self.domain, self.expires, self.headers = domain, expires, headers
         self.rng = random.Random(seed)
         self.run = '%08x' % random.SystemRandom().getrandbits(32)
         self.late = late
@@ -209,7 +212,7 @@ class RegLoad:
                             p.truth = ANY
         return n
 
-    # --- the load's thread ----------------------------------------------------
+    # --- the thread of the load ---------------------------------------------
     def _alive(self):
         if self.error:
             raise self.error
@@ -289,10 +292,12 @@ class RegLoad:
             'REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=%s\r\n'
             'Max-Forwards: 70\r\nFrom: <sip:%s>;tag=%d\r\nTo: <sip:%s>\r\n'
             'Call-ID: %s\r\nCSeq: %d REGISTER\r\nContact: <%s>;expires=%d\r\n'
-            'Content-Length: 0\r\n\r\n' % (
+            '%sContent-Length: 0\r\n\r\n' % (
                 self.domain, me, op.branch.decode(), p.aor, p.number, p.aor,
                 op.callid, op.cseq, p.contact,
-                0 if what == 'remove' else self.expires)).encode()
+                0 if what == 'remove' else self.expires,
+                self.headers)).encode()
+        op.to = self.rng.choice(self.servers)
         p.op, p.truth = op, ANY
         self.open[op.branch] = p
         self.whats[what] += 1
@@ -300,7 +305,7 @@ class RegLoad:
 
     def _send(self, p, op):
         try:
-            p.sock.sendto(op.bytes, self.server)
+            p.sock.sendto(op.bytes, op.to)
         except OSError:
             pass                           # as good as lost on the way
         op.sent = time.monotonic()
