@@ -206,6 +206,8 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 		  m->status, call_method(c), node_name(e, a->node),
 		  (unsigned long long)(now - c->begin), log_esc(m->callid));
 	attempt_end(a);
+	if (m->meth == SIP_REGISTER && m->status == 200)
+		edge_registered(e, call_request(c), stxn_flow(c->stxn));
 	blob_unref(a->answer);
 	blob_unref(a->ringing);
 	a->answer = a->ringing = NULL;

@@ -78,6 +78,7 @@ struct relay {
 	struct relay *next;        /**< in attempt->relays                    */
 	uint64_t ghost;            /**< for edge_ghost()                      */
 	bool settled;
+	bool found;                /**< its client was found again            */
 };
 
 /** A new request for the pool. Answers by itself whatever happens. */

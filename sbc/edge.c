@@ -122,6 +122,8 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	tune_set(e, &cf->tune);
 	err = outq_init(&e->out, 1u << 20);
 	if (!err)
+		err = edge_known_init(e, cf->max_known);
+	if (!err)
 		err = txnl_alloc(&e->txnl, &tc, &e->out, now);
 	if (!err)
 		err = disp_alloc(&e->disp, &cf->tune.probe, cf->seed, now);
@@ -187,6 +189,7 @@ void edge_free(struct edge *e)
 	while (e->objs)
 		eobj_free(e->objs);
 	disp_free(e->disp);
+	known_free(e->known);
 	outq_free(&e->out);
 	buf_free(&e->top);
 	buf_free(&e->out_buf);
@@ -433,6 +436,7 @@ void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
 	if (f->lst >= e->lstc)
 		return;
 	if (!edge_is_core(e, f)) {
+		known_lost(e->known, f);
 		txnl_each_ctxn(e->txnl, f, lost_ctxn, e);
 	}
 	else if (!disp_by_addr(e->disp, &f->peer, &node)) {

@@ -36,6 +36,8 @@ struct edge_conf {
 	struct edge_tune tune;
 	uint32_t t1, t2, t4;           /**< [ms]                              */
 	uint32_t max_transactions;
+	uint32_t max_known;            /**< clients found again after their
+					    connection, 0 = 20000             */
 	uint8_t key[32];               /**< of flow tokens, kept for restarts */
 	uint8_t prev[32];
 	bool has_prev;

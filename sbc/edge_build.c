@@ -41,10 +41,12 @@ static void put_token_uri(struct edge *e, struct buf *b, uint16_t l,
 	route_tail_put(b, &e->lst[l]);
 }
 
+/** id: the client as his path token names him, 0 = look who registered on f */
 static void put_rr(struct edge *e, const struct flow *f, enum token_leg leg,
-		   struct sl callid)
+		   uint64_t id, struct sl callid)
 {
-	struct token t = { .kind = TOKEN_RR, .leg = leg, .flow = *f };
+	struct token t = { .kind = TOKEN_RR, .leg = leg, .flow = *f,
+			   .id = id ? id : known_of(e->known, f) };
 
 	buf_lit(&e->top, "Record-Route: ");
 	put_token_uri(e, &e->top, f->lst, &t, callid);
@@ -54,7 +56,8 @@ static void put_rr(struct edge *e, const struct flow *f, enum token_leg leg,
 static void put_path(struct edge *e, const struct sip_msg *m,
 		     const struct flow *f)
 {
-	struct token t = { .kind = TOKEN_PATH, .flow = *f };
+	struct token t = { .kind = TOKEN_PATH, .flow = *f,
+			   .id = edge_known_sender(e, m, f) };
 
 	buf_lit(&e->top, "Path: ");
 	put_token_uri(e, &e->top, e->core, &t, SL_NONE);
@@ -116,7 +119,7 @@ struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 	if (m->meth == SIP_REGISTER)
 		put_path(e, m, f);
 	else if (makes_dialog(m))
-		put_rr(e, f, TOKEN_CALLER, m->callid);
+		put_rr(e, f, TOKEN_CALLER, 0, m->callid);
 
 	splice_top(&e->sp, buf_as_sl(&e->top));
 	splice_del_all(&e->sp, SIP_VIA);
@@ -154,7 +157,7 @@ struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 	if (!e->hc.core)
 		hop_vias_put(&e->top, m, &f->peer);
 	if (edge_is_core(e, f) && makes_dialog(m))
-		put_rr(e, &r->flow, TOKEN_CALLEE, m->callid);
+		put_rr(e, &r->flow, TOKEN_CALLEE, r->id, m->callid);
 
 	splice_top(&e->sp, buf_as_sl(&e->top));
 	splice_del_all(&e->sp, SIP_VIA);

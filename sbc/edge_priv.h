@@ -58,6 +58,7 @@ struct edge {
 	struct rng rng;
 	uint8_t branch_key[32];
 	struct token_keys keys;
+	struct known *known;
 	struct route_conf rc;
 	struct hide_conf hc;
 	struct ledger led;
@@ -111,6 +112,18 @@ int  edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
 		  uint16_t code, struct blob **keep, uint64_t now);
 
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
+
+/* edge_known.c */
+/** A REGISTER that came on f was answered 200 by a node */
+void edge_registered(struct edge *e, const struct sip_msg *m,
+		     const struct flow *f);
+/** Who sends this REGISTER on f, 0 = not to be known */
+uint64_t edge_known_sender(struct edge *e, const struct sip_msg *m,
+			   const struct flow *f);
+/** May this branch of a be opened, or has its client been asked already, after he
+ *  was found again? @return 0, or the answer for the node */
+uint16_t edge_known_twice(const struct attempt *a, const struct route *r);
+int  edge_known_init(struct edge *e, uint32_t max);
 
 /* edge_request.c */
 void edge_request(struct edge *e, const struct sip_msg *m,

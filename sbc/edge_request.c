@@ -11,6 +11,8 @@ static void count_route(struct edge *e, const struct route *r)
 {
 	e->led.token_forged += r->forged;
 	e->led.token_misused += r->misused;
+	if (r->to == ROUTE_FLOW && r->found)
+		e->led.found[r->path]++;
 	if (r->to == ROUTE_POOL)
 		e->led.route_foreign += r->foreign;
 }
@@ -93,6 +95,7 @@ static void relay_start(struct edge *e, const struct sip_msg *m,
 		edge_relay_fail(y, 500, now);
 		return;
 	}
+	y->found = r->found;
 	if (a)
 		call_add_relay(a, y);
 	ctxn_send(y->ctxn, &r->flow, msg, &tm, now);
@@ -104,11 +107,18 @@ static void from_core(struct edge *e, const struct sip_msg *m,
 		      uint64_t now)
 {
 	struct attempt *a;
+	uint16_t twice;
 
 	if (find_attempt(e, m, &a) == GATE_CLOSED) {
 		e->led.gate++;
 		log_debug("event=gate call_id=%s", log_esc(m->callid));
 		edge_refuse(e, m, f, 487, SL_NONE, SL_NONE);
+		return;
+	}
+	twice = a ? edge_known_twice(a, r) : 0;
+	if (twice) {
+		e->led.found_twice++;
+		edge_refuse(e, m, f, twice, SL_NONE, SL_NONE);
 		return;
 	}
 	e->led.egress++;

@@ -45,6 +45,10 @@ struct ledger {
 	uint64_t dialog;               /**< in-dialog requests past the nodes */
 	uint64_t ack_dropped;          /**< ACK without a token               */
 	uint64_t cancelled;            /**< calls cancelled by the caller     */
+	uint64_t found[2];             /**< clients found again on another
+					    connection, by record-route and
+					    by path token                     */
+	uint64_t found_twice;          /**< their second branches, refused    */
 	uint64_t flow_failed;          /**< client's connection was gone      */
 	uint64_t malformed;            /**< messages the scanner refused      */
 	uint64_t dropped;              /**< messages without an answer        */

@@ -10,6 +10,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge.h \
 	sbc/edge_build.c \
 	sbc/edge_ghost.c \
+	sbc/edge_known.c \
 	sbc/edge_priv.h \
 	sbc/edge_probe.c \
 	sbc/edge_request.c \
@@ -18,6 +19,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/hide.h \
 	sbc/keys.c \
 	sbc/keys.h \
+	sbc/known.c \
+	sbc/known.h \
 	sbc/ledger.c \
 	sbc/ledger.h \
 	sbc/route.c \

@@ -184,29 +184,46 @@ static void lead_read(struct lead *l, const struct route_conf *rc,
  *  changed since it was made */
 static bool flow_known(const struct route_conf *rc, const struct flow *f)
 {
-	return f->lst < rc->lstc && rc->lst[f->lst].tp == f->tp &&
-	       !rc->lst[f->lst].core;
+	const struct listener *l = &rc->lst[f->lst];
+
+	return f->lst < rc->lstc && l->tp == f->tp && !l->core &&
+	       (!l->bound.af || l->bound.af == f->peer.af);
+}
+
+/** The way to the client of a token. A stream's newest connection counts: the
+ *  older one may be dead without our knowing it. */
+static bool flow_now(struct route *r, const struct route_conf *rc,
+		     const struct token *t, bool stale)
+{
+	struct flow f = t->flow;
+
+	if (t->id && rc->known && known_find(rc->known, t->id, &f))
+		r->found = stale || f.conn != t->flow.conn;
+	else if (stale)
+		return false;
+	r->flow = f;
+	r->id = t->prev ? 0 : t->id;
+	return flow_known(rc, &r->flow);
 }
 
 /** Follow a token. @return true when it decided */
 static bool follow(struct route *r, const struct route_conf *rc,
 		   struct sl txt, enum token_kind kind, struct sl callid)
 {
+	enum token_verdict v;
 	struct token t;
 
-	switch (token_open(&t, rc->keys, txt, kind, callid)) {
+	v = token_open(&t, rc->keys, txt, kind, callid);
+	switch (v) {
 	case TOKEN_OK:
-		if (!flow_known(rc, &t.flow)) {
+	case TOKEN_STALE:
+		if (!flow_now(r, rc, &t, v == TOKEN_STALE)) {
 			refuse(r, 430, "Flow Failed");
 			return true;
 		}
 		r->to = ROUTE_FLOW;
-		r->flow = t.flow;
 		r->leg = t.leg;
 		r->path = kind == TOKEN_PATH;
-		return true;
-	case TOKEN_STALE:
-		refuse(r, 430, "Flow Failed");
 		return true;
 	case TOKEN_MISUSED:
 		r->misused = true;

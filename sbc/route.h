@@ -5,6 +5,7 @@
 #ifndef SBC_ROUTE_H
 #define SBC_ROUTE_H
 
+#include "sbc/known.h"
 #include "sbc/token.h"
 #include "sip/scan.h"
 #include "sip/uri.h"
@@ -30,6 +31,8 @@ struct route_conf {
 	struct route_tail tail[ROUTE_NAMES];
 	uint32_t tailc;
 	const struct token_keys *keys;    /**< borrowed                       */
+	const struct known *known;        /**< borrowed; NULL: nobody is found
+					       again                          */
 	const struct listener *lst;       /**< borrowed                       */
 	uint16_t lstc;
 	bool dialog_token;   /**< refuse requests inside a dialog without token */
@@ -50,6 +53,9 @@ struct route {
 	uint64_t key;             /**< POOL                                   */
 	struct flow flow;         /**< FLOW                                   */
 	bool path;                /**< FLOW: by a path token                  */
+	bool found;               /**< FLOW: not the token's own connection but
+				       the one its client has now             */
+	uint64_t id;              /**< FLOW: the client, 0 = not known        */
 	enum token_leg leg;       /**< FLOW: leg of the target                */
 	unsigned strip;           /**< leading Route elements to take off     */
 	unsigned foreign;         /**< Route elements of strangers after those,

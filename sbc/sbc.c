@@ -129,6 +129,8 @@ static int start_edge(struct sbc *s)
 		.t1 = s->cf.timers.t1, .t2 = s->cf.timers.t2,
 		.t4 = s->cf.timers.t4,
 		.max_transactions = s->cf.limits.max_transactions,
+		/* some connections carry several users */
+		.max_known = 2 * s->cf.limits.max_connections,
 	};
 	int err = keys_load(s->cf.state_dir, ec.key, ec.prev, &ec.has_prev);
 

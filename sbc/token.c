@@ -3,12 +3,13 @@
  *
  * Plain form, big endian:
  *
- *     u8   kind << 4 | leg << 1 | (1 = IPv6)
+ *     u8   kind << 4 | (4 = id follows) | leg << 1 | (1 = IPv6)
  *     u8   transport
  *     u16  listener
  *     u32  connection, u32 boot        streams only
  *     u16  port, 4 or 16 bytes IP
  *     u64  hash of the Call-ID         record-route only
+ *     u64  id                          streams only, not in older tokens
  *
  * On the wire: base64url(nonce, sealed form). The nonce is a keyed hash of the
  * plain form (as in SIV), so equal contents give equal tokens and nothing is
@@ -19,9 +20,10 @@
 #include <errno.h>
 
 enum {
-	PLAIN_MAX = 1 + 1 + 2 + 8 + 2 + 16 + 8,
+	PLAIN_MAX = 1 + 1 + 2 + 8 + 2 + 16 + 8 + 8,
 	PLAIN_MIN = 1 + 1 + 2 + 2 + 4,
 	RAW_MAX   = AEAD_NONCE + PLAIN_MAX + AEAD_TAG,
+	HEAD_V6 = 1, HEAD_LEG = 2, HEAD_ID = 4, HEAD_KNOWN = 7,
 };
 _Static_assert((int)PLAIN_MAX <= (int)TOKEN_PLAIN, "a memo holds every token");
 
@@ -32,6 +34,7 @@ static void key_init(struct token_key *k, const uint8_t key[SECRET_KEY])
 	secret_derive(seal, key, "flow token seal 2");
 	aead_init(&k->seal, seal);
 	secret_derive(k->nonce, key, "flow token nonce 1");
+	secret_derive(k->id, key, "flow token identity 1");
 }
 
 void token_keys_init(struct token_keys *k, const uint8_t cur[SECRET_KEY],
@@ -88,13 +91,14 @@ void token_put(struct buf *b, const struct token_keys *k,
 	       const struct token *t, struct sl callid)
 {
 	const struct flow *f = &t->flow;
-	bool v6 = f->peer.af == 6;
+	bool v6 = f->peer.af == 6, id = tp_stream(f->tp) && t->id;
 	uint8_t plain[PLAIN_MAX], raw[RAW_MAX], mac[16];
 	size_t at = b->n;
 	struct buf p;
 
 	buf_fixed(&p, plain, sizeof(plain));
-	put_u8(&p, (uint8_t)(t->kind << 4 | t->leg << 1 | v6));
+	put_u8(&p, (uint8_t)(t->kind << 4 | (id ? HEAD_ID : 0) |
+			     (t->leg ? HEAD_LEG : 0) | (v6 ? HEAD_V6 : 0)));
 	put_u8(&p, f->tp);
 	put_u16(&p, f->lst);
 	if (tp_stream(f->tp)) {
@@ -105,6 +109,8 @@ void token_put(struct buf *b, const struct token_keys *k,
 	buf_put(&p, f->peer.ip, v6 ? 16 : 4);
 	if (t->kind == TOKEN_RR)
 		put_u64(&p, callid_hash(&k->cur, callid));
+	if (id)
+		put_u64(&p, t->id);
 
 	secret_hash128(mac, k->cur.nonce, p.p, p.n);
 	memcpy(raw, mac, AEAD_NONCE);
@@ -136,12 +142,15 @@ static enum token_verdict plain_read(struct token *t, struct cur *c,
 				     enum token_kind want, struct sl callid)
 {
 	uint8_t head = cur_u8(c);
-	bool v6 = head & 1, stale = false;
+	bool v6 = head & HEAD_V6, stale = false;
 	struct sl ip;
 
 	memset(t, 0, sizeof(*t));
 	t->kind = head >> 4;
-	t->leg = head >> 1 & 1;
+	t->leg = head & HEAD_LEG ? TOKEN_CALLEE : TOKEN_CALLER;
+	t->prev = key == &k->prev;
+	if (head & 0xf & ~HEAD_KNOWN)
+		return TOKEN_FORGED;
 	if (t->kind != want)
 		return TOKEN_MISUSED;
 	t->flow.tp = cur_u8(c);
@@ -158,6 +167,8 @@ static enum token_verdict plain_read(struct token *t, struct cur *c,
 	memcpy(t->flow.peer.ip, ip.p, ip.n);
 	if (want == TOKEN_RR && cur_u64(c) != callid_hash(key, callid))
 		return TOKEN_MISUSED;
+	if (head & HEAD_ID)
+		t->id = cur_u64(c);
 	if (c->err || cur_left(c) || t->flow.tp >= TP_N)
 		return TOKEN_FORGED;
 	return stale ? TOKEN_STALE : TOKEN_OK;

@@ -7,6 +7,9 @@
  * nodes and stripped from every message to a client. A *record-route* token
  * is seen by both ends of a dialog, so it also holds a hash of the Call-ID and is
  * refused in any other call and outside a dialog.
+ *
+ * A token of a stream also names who registered on it (sbc/known), so that he
+ * is found again after his connection has ended.
  */
 #ifndef SBC_TOKEN_H
 #define SBC_TOKEN_H
@@ -24,14 +27,17 @@ struct token {
 	enum token_kind kind;
 	enum token_leg leg;
 	struct flow flow;
+	uint64_t id;             /**< streams: of known_read(); 0 = nobody    */
+	bool prev;               /**< opened: id is of the previous key       */
 };
 
 /** Longest token as text: IPv6, stream, record-route [bytes] */
-enum { TOKEN_MAX = 96, TOKEN_PLAIN = 40 };
+enum { TOKEN_MAX = 112, TOKEN_PLAIN = 48 };
 
 struct token_key {
 	struct aead seal;
 	uint8_t nonce[SECRET_KEY];
+	uint8_t id[SECRET_KEY];  /**< for known_read()                        */
 };
 
 /** A token that was made or opened lately, with what is in it: the ACK and the

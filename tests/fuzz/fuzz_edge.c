@@ -2,9 +2,11 @@
  * virtual time. Nothing may crash, leak, or grow.
  *
  * The input is cut at 0xff. First byte of a piece: '0' client over UDP,
- * '1' client over TCP, '2' node, 't' let time pass. In a piece, 0x01 stands
- * for the Vias and 0x02 for the first Record-Route or Path value of the last
- * request the edge sent, so that answers and routes can be right. */
+ * '1' client over TCP, '2' node, 't' let time pass, 'l' the TCP client's
+ * connection ends and his next one is another. In a piece, 0x01 stands for the
+ * Vias and 0x02 for the first Record-Route or Path value of the last request
+ * the edge sent, so that answers and routes can be right; 0x03 for the value
+ * before. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -18,7 +20,8 @@ struct run {
 	struct edge *e;
 	struct stats *st;
 	uint64_t now;
-	struct buf vias, route;
+	uint32_t conn;               /**< of the client                      */
+	struct buf vias, route, before;
 	unsigned sent;
 };
 
@@ -54,6 +57,8 @@ static void note(struct run *r, struct sl msg)
 	if (sip_iter(&m, SIP_PATH, &it) ||
 	    (it = (struct sip_iter){ 0 },
 	     sip_iter(&m, SIP_RECORD_ROUTE, &it))) {
+		buf_reset(&r->before);
+		buf_sl(&r->before, buf_as_sl(&r->route));
 		buf_reset(&r->route);
 		buf_sl(&r->route, it.val);
 	}
@@ -108,6 +113,8 @@ static void start(struct run *r)
 		abort();
 	buf_init(&r->vias, 65536);
 	buf_init(&r->route, 65536);
+	buf_init(&r->before, 65536);
+	r->conn = 10;
 }
 
 static void pass(struct run *r, uint64_t ms)
@@ -133,9 +140,16 @@ static void piece(struct run *r, const uint8_t *p, size_t n)
 		pass(r, n > 1 ? p[1] * 20u : 600u);
 		return;
 	}
+	if (p[0] == 'l') {
+		f = (struct flow){ .tp = TP_TCP, .lst = 1, .conn = r->conn++,
+				   .peer = addr_of("198.51.100.1:6000") };
+		edge_lost(r->e, &f, 0, r->now);
+		drain(r);
+		return;
+	}
 	f.lst = p[0] == '2' ? 2 : p[0] == '1' ? 1 : 0;
 	f.tp = f.lst ? TP_TCP : TP_UDP;
-	f.conn = f.lst;
+	f.conn = f.lst == 1 ? r->conn : f.lst;
 	f.peer = addr_of(f.lst == 2 ? "10.0.0.11" : "198.51.100.1:6000");
 	buf_init(&b, 200000);
 	for (size_t i = 1; i < n; i++) {
@@ -143,6 +157,8 @@ static void piece(struct run *r, const uint8_t *p, size_t n)
 			buf_sl(&b, buf_as_sl(&r->vias));
 		else if (p[i] == 2)
 			buf_sl(&b, buf_as_sl(&r->route));
+		else if (p[i] == 3)
+			buf_sl(&b, buf_as_sl(&r->before));
 		else
 			buf_chr(&b, (char)p[i]);
 	}
@@ -177,5 +193,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	stats_free(r.st);
 	buf_free(&r.vias);
 	buf_free(&r.route);
+	buf_free(&r.before);
 	return 0;
 }

@@ -34,8 +34,10 @@ static void round_trip(const struct token_keys *k, const uint8_t *p, size_t n)
 	t.leg = p[0] & 1;
 	t.flow.tp = (uint8_t)(1 + p[1] % (TP_N - 1));
 	t.flow.lst = p[2];
-	if (tp_stream(t.flow.tp))
+	if (tp_stream(t.flow.tp)) {
 		memcpy(&t.flow.conn, p + 4, 4);
+		memcpy(&t.id, p + 1, sizeof(t.id));
+	}
 	t.flow.peer.af = p[3] & 1 ? 6 : 4;
 	memcpy(&t.flow.peer.port, p + 8, 2);
 	memcpy(t.flow.peer.ip, p + 10, t.flow.peer.af == 6 ? 16 : 4);
@@ -43,7 +45,7 @@ static void round_trip(const struct token_keys *k, const uint8_t *p, size_t n)
 	buf_fixed(&b, room, sizeof(room));
 	token_put(&b, k, &t, callid);
 	if (b.err || token_open(&u, k, buf_as_sl(&b), t.kind, callid) ||
-	    !flow_eq(&u.flow, &t.flow) || u.leg != t.leg)
+	    !flow_eq(&u.flow, &t.flow) || u.leg != t.leg || u.id != t.id)
 		abort();
 	if (token_open(&u, k, buf_as_sl(&b), t.kind ^ 3, callid) !=
 	    TOKEN_MISUSED)

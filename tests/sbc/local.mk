@@ -5,6 +5,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_config.c \
 	tests/sbc/test_edge.c \
 	tests/sbc/test_guard.c \
+	tests/sbc/test_known.c \
 	tests/sbc/test_rules.c \
 	tests/sbc/test_sim.c \
 	tests/sbc/test_token.c \

@@ -326,6 +326,73 @@ Test(route, without_dialog_token_only_bare_requests_pass)
 	cr_expect_eq(with_route(path_uri, true, false).to, ROUTE_REFUSE);
 }
 
+/** A token of bob on connection 5 of this process (boot 1) or of another */
+static void put_known(char *dst, enum token_kind kind, uint32_t boot)
+{
+	struct token t = { .kind = kind, .leg = TOKEN_CALLEE, .flow = fb,
+			   .id = 77 };
+	struct token_keys k = keys;
+	char room[TOKEN_MAX];
+	struct buf b;
+
+	k.boot = boot;
+	buf_fixed(&b, room, sizeof(room));
+	token_put(&b, &k, &t, SL("c1"));
+	(void)snprintf(dst, 256, "<sip:%.*s@%s;lr>", (int)b.n, room,
+		       kind == TOKEN_PATH ? "10.0.0.1:5070" :
+					    "192.0.2.1:5060");
+}
+
+Test(route, client_of_a_stream_is_found_on_his_newest_connection)
+{
+	const struct known_reg reg = { .what = KNOWN_CLAIM, .aor = 1,
+				       .id = 77 };
+	struct flow now = fb, udp = fa;
+	struct known *known;
+	char t[4][256];
+	struct route r;
+
+	cr_assert_eq(known_alloc(&known, 10), 0);
+	rc.known = known;
+	for (int i = 0; i < 4; i++)
+		put_known(t[i], i & 1 ? TOKEN_PATH : TOKEN_RR, i & 2 ? 9 : 1);
+	/* nobody has claimed it: as it is, or gone with its process */
+	r = with_route(t[0], true, false);
+	cr_expect(r.to == ROUTE_FLOW && !r.found && r.flow.conn == 5);
+	cr_expect_eq(with_route(t[2], true, false).code, 430);
+	cr_expect_eq(with_route(t[3], false, true).code, 430);
+	known_apply(known, &fb, &reg);
+	r = with_route(t[1], false, true);
+	cr_expect(r.to == ROUTE_FLOW && !r.found && r.id == 77);
+	now.conn = 6;
+	now.peer.port++;
+	known_apply(known, &now, &reg);
+	for (int i = 0; i < 4; i++) {
+		r = with_route(t[i], !(i & 1), i & 1);
+		cr_expect(r.to == ROUTE_FLOW && r.found, "%d", i);
+		cr_expect(flow_eq(&r.flow, &now), "%d", i);
+	}
+	/* another call's token does not lead there */
+	put(t[0], TOKEN_RR, TOKEN_CALLEE, &fb, "c2", 9);
+	cr_expect_eq(with_route(t[0], true, false).code, 481);
+	/* nor one of a client without identity */
+	cr_expect_eq(with_route(stale, true, false).code, 430);
+	known_lost(known, &now);
+	known_lost(known, &udp);
+	r = with_route(t[0], true, false);
+	cr_expect_eq(r.code, 481);
+	rc.known = NULL;
+	known_free(known);
+}
+
+Test(route, token_of_a_listener_of_the_other_family_is_not_followed)
+{
+	lst[0].bound.af = 6;
+	cr_expect_eq(with_route(rr1, true, false).code, 430);
+	lst[0].bound.af = 4;
+	cr_expect_eq(with_route(rr1, true, false).to, ROUTE_POOL);
+}
+
 Test(route, options_to_us_is_answered_here_others_are_not)
 {
 #define OPT "To: <sip:x.org>\nCSeq: 1 OPTIONS\n"

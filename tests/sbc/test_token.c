@@ -211,3 +211,85 @@ Test(token, memo_changes_nothing_but_the_price)
 		cr_expect_eq(token_open(&u, &both, s, TOKEN_RR, SL("c1")),
 			     TOKEN_OK);
 }
+
+Test(token, identity_comes_back_with_every_form_of_a_stream_only)
+{
+	char room[TOKEN_MAX];
+	struct token u;
+
+	for (uint8_t tp = TP_UDP; tp < TP_N; tp++)
+		for (int kind = 1; kind <= 2; kind++) {
+			struct token t = make(tp, "[2001:db8::1]:5060", kind);
+
+			t.id = 0x0123456789abcdefull;
+			cr_assert_eq(token_open(&u, &k,
+						text(room, &k, &t, "c1"),
+						kind, SL("c1")), TOKEN_OK);
+			cr_expect_eq(u.id, tp_stream(tp) ? t.id : 0);
+			cr_expect(flow_eq(&u.flow, &t.flow));
+			cr_expect_eq(u.leg, TOKEN_CALLEE);
+		}
+}
+
+Test(token, identity_of_the_previous_key_is_told_apart)
+{
+	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
+	struct token_keys n;
+	char room[TOKEN_MAX];
+	struct sl s;
+
+	t.id = 5;
+	s = text(room, &k, &t, "c1");
+	cr_assert_eq(token_open(&u, &k, s, TOKEN_RR, SL("c1")), TOKEN_OK);
+	cr_expect_not(u.prev);
+	token_keys_init(&n, key2, key1, 8);
+	cr_assert_eq(token_open(&u, &n, s, TOKEN_RR, SL("c1")), TOKEN_STALE);
+	cr_expect(u.prev);
+	cr_expect_eq(u.id, 5);
+}
+
+/* Made by the version before tokens had an identity: key 1, boot 7, connection
+ * 77 on listener 3 */
+Test(token, tokens_of_the_version_before_still_open)
+{
+	static const struct {
+		const char *txt, *peer;
+		uint8_t tp;
+		enum token_kind kind;
+	} v[] = {
+		{ "Xcu9hWqnHhy_QR2165p64GKnLqDeqlDu18SiH8Vm5lZ2yqLJe_c",
+		  "192.0.2.7:5060", TP_UDP, TOKEN_PATH },
+		{ "jij2uQQ8SkNX3beuPDHw3krjMGGRFdhMIOYPkzYV96pyh2pHg2stx42"
+		  "XWDLUMQ",
+		  "192.0.2.7:5060", TP_UDP, TOKEN_RR },
+		{ "qQyeKQiQdUDaF9Jmd0fqy1bgqXoKackheONVkYHECWisbsMJrVRxNsB"
+		  "dhSoP3g",
+		  "192.0.2.7:5060", TP_TCP, TOKEN_PATH },
+		{ "aLY4uFJyuS6ch-A3foRQOukM-huhpQyhu5Dgvf5FW_N9-jW03lFb6Rx"
+		  "8Fch-q5db0lbDr626",
+		  "192.0.2.7:5060", TP_TCP, TOKEN_RR },
+		{ "b2MbiGZZsHTJsv9mAVCrN7SlgfwKjz-9LJsKLf1JWPzz1gT5t3A05LQ"
+		  "D_1_jRJJ8sXc",
+		  "[2001:db8::1]:65535", TP_UDP, TOKEN_PATH },
+		{ "ooGaJMPlrsBPAOobYUGLJbNzAR958q1D29-BjbYbjK0YjZJJar2Xhxf"
+		  "096GjPQUGiTIY7uoKV61pgA",
+		  "[2001:db8::1]:65535", TP_UDP, TOKEN_RR },
+		{ "SyYzEo92ex35KBHqowXjoaGlnxhVbE5tpNmfELbv5L9CF7BkhLev8zU"
+		  "3ZggB4D80CaeJS_2mqtoMWw",
+		  "[2001:db8::1]:65535", TP_TCP, TOKEN_PATH },
+		{ "k6s4HR-IgcS7WPaGFjAhtX0Rvwm316oqz0m9ovc0licVpersAVryzqT"
+		  "4lxtDROSoiUrQZ9jwHCseawGRAnghT7Xm",
+		  "[2001:db8::1]:65535", TP_TCP, TOKEN_RR },
+	};
+	struct token u;
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		struct token t = make(v[i].tp, v[i].peer, v[i].kind);
+
+		cr_assert_eq(token_open(&u, &k, sl_cstr(v[i].txt), v[i].kind,
+					SL("c1")), TOKEN_OK, "%zu", i);
+		cr_expect(flow_eq(&u.flow, &t.flow), "%zu", i);
+		cr_expect_eq(u.leg, TOKEN_CALLEE);
+		cr_expect_eq(u.id, 0);
+	}
+}
