@@ -148,6 +148,8 @@ int api_start(struct sbc *s)
 		err = http_srv_alloc(&s->http, "http", &a, s->st);
 	if (!err)
 		err = actions_alloc(&s->act, s->http, s->cf.state_dir, s->st);
+	if (!err)
+		err = api_events(s);
 	return err ? err : admin_routes(s->http, &s->admin);
 }
 

@@ -11,11 +11,6 @@ void call_settle(struct call *c)
 	c->e->pending--;
 }
 
-static struct sl call_id(struct call *c)
-{
-	return c->stxn ? c->e->msg2.callid : SL_NONE;
-}
-
 /** Scan the kept request into e->msg2 */
 const struct sip_msg *call_request(struct call *c)
 {
@@ -71,9 +66,8 @@ static void call_give_up(struct call *c, uint64_t now)
 	uint64_t *count = c->silent ? &e->led.lost_silent :
 				      &e->led.lost_no_node;
 
-	(void)call_request(c);
 	ledger_lost(&e->led, count, c->silent ? "silent" : "no_node",
-		    call_id(c), call_method(c),
+		    call_request(c), call_method(c),
 		    c->attempts ? node_name(e, c->attempts->node) : "-",
 		    c->attemptc, now - c->begin, now);
 	call_reply(c, silent ? 408 : 503, now);
@@ -217,7 +211,7 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 		stxn_reply(c->stxn, 500, SL_NONE, SL_NONE, now);
 	}
 	if (!c->settled && c->attemptc > 1)
-		ledger_saved(&e->led, m->callid, call_method(c),
+		ledger_saved(&e->led, m, call_method(c),
 			     node_name(e, a->node), c->attemptc,
 			     now - c->begin, now);
 	call_settle(c);
@@ -234,7 +228,8 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 		return;
 	}
 	if (late) {
-		e->led.late_2xx++;
+		ledger_late_2xx(&e->led, m, node_name(e, a->node),
+				now - c->begin, now);
 		if (edge_pass_up(e, c->stxn, m, 0, NULL, now))
 			edge_ghost(e, m, &a->ghost, now);
 		call_settle(c);
@@ -326,9 +321,9 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 	if (c->cur)
 		to = c->cur->node;
 	if (to != a->node)
-		ledger_moved(&e->led, why, e->msg2.callid, call_method(c),
+		ledger_moved(&e->led, why, &e->msg2, call_method(c),
 			     node_name(e, a->node), node_name(e, to),
-			     now - c->begin, now);
+			     c->attemptc, now - c->begin, now);
 }
 
 void call_cancel(struct call *c, uint64_t now)

@@ -60,7 +60,9 @@ static bool salvage(struct attempt *a, uint64_t now)
 		return false;
 	if (a->code < 300)
 		call_cancel_relays(a, SL(ELSEWHERE), now);
-	c->e->led.rescued++;
+	ledger_rescued(&c->e->led, &c->e->msg2, call_method(c),
+		       c->e->node[a->node].name, c->attemptc, now - c->begin,
+		       now);
 	call_settle(c);
 	return true;
 }
@@ -71,9 +73,8 @@ static void lost(struct attempt *a, enum fail_why why, uint64_t now)
 	struct call *c = a->call;
 	struct edge *e = c->e;
 
-	(void)call_request(c);
 	ledger_lost(&e->led, &e->led.lost_ringing, fail_why_name(why),
-		    e->msg2.callid, call_method(c), e->node[a->node].name,
+		    call_request(c), call_method(c), e->node[a->node].name,
 		    c->attemptc, now - c->begin, now);
 	call_reply(c, 503, now);
 }
@@ -95,8 +96,7 @@ void call_adopt(struct attempt *a, enum fail_why why, uint64_t now)
 		lost(a, why, now);
 		return;
 	}
-	(void)call_request(c);
-	ledger_adopted(&e->led, why, e->msg2.callid, call_method(c),
+	ledger_adopted(&e->led, why, call_request(c), call_method(c),
 		       e->node[a->node].name, a->open, now - c->begin, now);
 	/* the node may have died with it */
 	if (a->ringing && stxn_code(c->stxn) <= 100)

@@ -197,6 +197,7 @@ void edge_free(struct edge *e)
 		slab_close(&e->obj[i]);
 	blobs_free(e->blobs);
 	free(e->keys.memo);
+	ledger_close(&e->led);
 	free(e);
 }
 
@@ -296,6 +297,8 @@ static void pump(struct edge *e, uint64_t now)
 				edge_probe_start(e, o.node, o.probe, now);
 				break;
 			case DISP_OUT_CHANGE:
+				ledger_node(&e->led, e->node[o.node].name,
+					    o.from, o.to, o.why, now);
 				if (o.to == DISP_DOWN)
 					edge_node_down(e, o.node, now);
 				break;
@@ -541,6 +544,11 @@ bool edge_ready(const struct edge *e)
 		if (!disp_view(e->disp, i, &v) && v.state == DISP_UP)
 			return !e->draining;
 	return false;
+}
+
+struct ledger *edge_ledger(struct edge *e)
+{
+	return &e->led;
 }
 
 uint32_t edge_pending(const struct edge *e)

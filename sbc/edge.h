@@ -11,6 +11,7 @@
 #include "sip/frame.h"
 
 struct edge;
+struct ledger;
 
 /** Times [ms] and limits that may change while it runs */
 struct edge_tune {
@@ -67,6 +68,9 @@ int  edge_reconf(struct edge *e, const struct edge_tune *t,
 		 uint64_t now);
 
 struct disp *edge_disp(struct edge *e);
+/** The account: its events, and where to enter what the shell knows. The shell
+ *  keeps its `wall` right */
+struct ledger *edge_ledger(struct edge *e);
 /** At least one node is UP */
 bool edge_ready(const struct edge *e);
 /** Requests that have no final answer yet */

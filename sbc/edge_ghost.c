@@ -144,8 +144,6 @@ void edge_ghost(struct edge *e, const struct sip_msg *m, uint64_t *seen,
 	if (h == (*seen | GHOSTS) || (*seen & GHOSTS) == GHOSTS)
 		return;
 	*seen = (h & ~(uint64_t)GHOSTS) | ((*seen & GHOSTS) + 1);
-	e->led.ghost++;
-	if (log_allow(&e->led.lim_lost, 20, now))
-		log_info("event=ghost_ended call_id=%s", log_esc(m->callid));
+	ledger_ghost(&e->led, m, now);
 	send_bye(e, &g, m, now);
 }

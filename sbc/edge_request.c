@@ -110,8 +110,7 @@ static void from_core(struct edge *e, const struct sip_msg *m,
 	uint16_t twice;
 
 	if (find_attempt(e, m, &a) == GATE_CLOSED) {
-		e->led.gate++;
-		log_debug("event=gate call_id=%s", log_esc(m->callid));
+		ledger_gate(&e->led, m, now);
 		edge_refuse(e, m, f, 487, SL_NONE, SL_NONE);
 		return;
 	}

@@ -2,6 +2,8 @@
 #include "sbc/ledger.h"
 #include <stdio.h>
 
+#include "sip/uri.h"
+
 const char *fail_why_name(enum fail_why w)
 {
 	switch (w) {
@@ -92,6 +94,14 @@ int ledger_init(struct ledger *l, struct stats *st, const void *owner)
 	int err = 0;
 
 	memset(l, 0, sizeof(*l));
+	err = events_init(&l->ev, EVENTS_CAP);
+	for (int i = 0; i < EVENT_N && !err; i++) {
+		(void)snprintf(label, sizeof(label), "kind=\"%s\"",
+			       event_kind_name(i));
+		err = stat_add(st, STAT_COUNTER, "sbc_events_total", label,
+			       "Events of /api/v1/events", &l->ev.count[i],
+			       owner);
+	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && !err; i++)
 		err = stat_add(st, STAT_COUNTER, rows[i].name, rows[i].labels,
 			       rows[i].help ? rows[i].help : "",
@@ -126,6 +136,11 @@ int ledger_init(struct ledger *l, struct stats *st, const void *owner)
 			       &l->refused[i].n, owner);
 	}
 	return err;
+}
+
+void ledger_close(struct ledger *l)
+{
+	events_free(&l->ev);
 }
 
 int ledger_txn(struct stats *st, const struct txn_stats *ts, const void *owner)
@@ -173,47 +188,185 @@ void ledger_refused(struct ledger *l, uint16_t code)
 	l->refused[i].n++;
 }
 
-void ledger_moved(struct ledger *l, enum fail_why why, struct sl callid,
-		  const char *method, const char *from, const char *to,
+/* --- events --- */
+
+static void put_aor(char *dst, size_t size, struct sl val)
+{
+	char room[SIP_AOR_MAX];
+	struct name_addr na;
+	struct buf b;
+
+	if (name_addr_parse(&na, val))
+		return;
+	buf_fixed(&b, room, sizeof(room));
+	event_put(dst, size, aor_canon(&b, na.uri) ? na.uri : buf_as_sl(&b));
+}
+
+/** m may be NULL */
+static struct event *note(struct ledger *l, enum event_kind kind,
+			  enum event_severity sev, const struct sip_msg *m,
+			  uint64_t now)
+{
+	struct event *x = events_add(&l->ev, kind, sev,
+				     (uint64_t)((int64_t)now + l->wall));
+
+	if (!m)
+		return x;
+	event_set(x->callid, m->callid);
+	event_set(x->method, m->method);
+	put_aor(x->from, sizeof(x->from), m->from);
+	put_aor(x->to, sizeof(x->to), m->to);
+	return x;
+}
+
+static void about(struct event *x, const char *node, const char *why,
+		  unsigned attempts, uint64_t age)
+{
+	event_set(x->node, sl_cstr(node));
+	event_set(x->reason, sl_cstr(why));
+	x->attempts = attempts;
+	x->age = age;
+}
+
+static const char *id_of(const struct sip_msg *m)
+{
+	return log_esc(m ? m->callid : SL_NONE);
+}
+
+void ledger_moved(struct ledger *l, enum fail_why why,
+		  const struct sip_msg *m, const char *method,
+		  const char *from, const char *to, unsigned attempts,
 		  uint64_t age, uint64_t now)
 {
+	struct event *x = note(l, EVENT_MOVED, EVENT_WARNING, m, now);
+
+	about(x, from, fail_why_name(why), attempts, age);
+	event_set(x->to_node, sl_cstr(to));
 	l->failover[why]++;
 	if (log_allow(&l->lim_saved, 20, now))
 		log_info("event=failover why=%s method=%s from=%s to=%s "
 			 "age=%llums call_id=%s", fail_why_name(why), method,
-			 from, to, (unsigned long long)age, log_esc(callid));
+			 from, to, (unsigned long long)age, id_of(m));
 }
 
-void ledger_saved(struct ledger *l, struct sl callid, const char *method,
-		  const char *node, unsigned attempts, uint64_t age,
-		  uint64_t now)
+void ledger_saved(struct ledger *l, const struct sip_msg *m,
+		  const char *method, const char *node, unsigned attempts,
+		  uint64_t age, uint64_t now)
 {
+	about(note(l, EVENT_SAVED, EVENT_INFO, m, now), node, NULL, attempts,
+	      age);
 	l->saved++;
 	if (log_allow(&l->lim_saved, 20, now))
 		log_info("event=saved method=%s node=%s attempts=%u "
 			 "age=%llums call_id=%s", method, node, attempts,
-			 (unsigned long long)age, log_esc(callid));
+			 (unsigned long long)age, id_of(m));
 }
 
 void ledger_lost(struct ledger *l, uint64_t *count, const char *why,
-		 struct sl callid, const char *method, const char *node,
-		 unsigned attempts, uint64_t age, uint64_t now)
+		 const struct sip_msg *m, const char *method,
+		 const char *node, unsigned attempts, uint64_t age,
+		 uint64_t now)
 {
+	about(note(l, EVENT_LOST, EVENT_ERROR, m, now), node, why, attempts,
+	      age);
 	++*count;
 	if (log_allow(&l->lim_lost, 20, now))
 		log_warn("event=lost why=%s method=%s node=%s attempts=%u "
 			 "age=%llums call_id=%s", why, method, node, attempts,
-			 (unsigned long long)age, log_esc(callid));
+			 (unsigned long long)age, id_of(m));
 }
 
-void ledger_adopted(struct ledger *l, enum fail_why why, struct sl callid,
-		    const char *method, const char *node, unsigned branches,
-		    uint64_t age, uint64_t now)
+void ledger_adopted(struct ledger *l, enum fail_why why,
+		    const struct sip_msg *m, const char *method,
+		    const char *node, unsigned branches, uint64_t age,
+		    uint64_t now)
 {
+	about(note(l, EVENT_ADOPTED, EVENT_WARNING, m, now), node,
+	      fail_why_name(why), 0, age);
 	l->adopted++;
 	if (log_allow(&l->lim_saved, 20, now))
 		log_info("event=adopted why=%s call_id=%s method=%s node=%s "
 			 "branches=%u after=%llums", fail_why_name(why),
-			 log_esc(callid), method, node, branches,
+			 id_of(m), method, node, branches,
 			 (unsigned long long)age);
+}
+
+void ledger_rescued(struct ledger *l, const struct sip_msg *m,
+		    const char *method, const char *node, unsigned attempts,
+		    uint64_t age, uint64_t now)
+{
+	about(note(l, EVENT_RESCUED, EVENT_INFO, m, now), node, NULL,
+	      attempts, age);
+	l->rescued++;
+	if (log_allow(&l->lim_saved, 20, now))
+		log_info("event=rescued method=%s node=%s age=%llums "
+			 "call_id=%s", method, node, (unsigned long long)age,
+			 id_of(m));
+}
+
+void ledger_late_2xx(struct ledger *l, const struct sip_msg *m,
+		     const char *node, uint64_t age, uint64_t now)
+{
+	about(note(l, EVENT_LATE_2XX, EVENT_INFO, m, now), node, NULL, 0,
+	      age);
+	l->late_2xx++;
+}
+
+void ledger_ghost(struct ledger *l, const struct sip_msg *m, uint64_t now)
+{
+	(void)note(l, EVENT_GHOST, EVENT_WARNING, m, now);
+	l->ghost++;
+	if (log_allow(&l->lim_lost, 20, now))
+		log_info("event=ghost_ended call_id=%s", id_of(m));
+}
+
+void ledger_gate(struct ledger *l, const struct sip_msg *m, uint64_t now)
+{
+	(void)note(l, EVENT_GATE, EVENT_INFO, m, now);
+	l->gate++;
+	log_debug("event=gate call_id=%s", id_of(m));
+}
+
+void ledger_node(struct ledger *l, const char *node, enum disp_state from,
+		 enum disp_state to, const char *why, uint64_t now)
+{
+	struct event *x = note(l, EVENT_NODE, to == DISP_DOWN ? EVENT_ERROR :
+			       to == DISP_SUSPECT ? EVENT_WARNING :
+			       EVENT_INFO, NULL, now);
+	struct buf b;
+
+	event_set(x->node, sl_cstr(node));
+	buf_fixed(&b, x->reason, sizeof(x->reason) - 1);
+	buf_str(&b, disp_state_name(from));
+	buf_lit(&b, " to ");
+	buf_str(&b, disp_state_name(to));
+	if (why) {
+		buf_lit(&b, ": ");
+		buf_str(&b, why);
+	}
+}
+
+void ledger_admin(struct ledger *l, struct sl what, struct sl node,
+		  struct sl who, struct sl why, uint64_t now)
+{
+	struct event *x = note(l, EVENT_ADMIN, EVENT_INFO, NULL, now);
+
+	event_set(x->method, what);
+	event_set(x->node, node);
+	event_set(x->who, who);
+	event_set(x->reason, why);
+}
+
+void ledger_records(struct ledger *l, const char *why, uint64_t now)
+{
+	struct event *x = note(l, EVENT_RECORDS, why ? EVENT_ERROR :
+			       EVENT_INFO, NULL, now);
+
+	event_set(x->reason, why ? sl_cstr(why) : SL("written again"));
+	if (why)
+		log_error("event=records problem=\"%s\" hint=\"calls go on; "
+			  "records wait, the latest are left out when too "
+			  "many wait\"", why);
+	else
+		log_info("event=records result=\"written again\"");
 }

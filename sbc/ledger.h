@@ -1,12 +1,14 @@
 /**
- * @file ledger.h  Pure. The edge's account: figures, and one log line for each
- * request that a failing node would have cost, or did cost.
+ * @file ledger.h  Pure. The edge's account: figures, and one event and one log
+ * line for each request that a failing node would have cost, or did cost.
  */
 #ifndef SBC_LEDGER_H
 #define SBC_LEDGER_H
 
 #include "base/log.h"
 #include "base/stat.h"
+#include "dispatcher/dispatcher.h"
+#include "sbc/events.h"
 #include "sbc/hide.h"
 #include "sip/scan.h"
 #include "sip/txn.h"
@@ -65,27 +67,51 @@ struct ledger {
 		uint64_t n;
 	} refused[LEDGER_CODES];       /**< answered by the edge, statelessly */
 	struct log_limit lim_lost, lim_saved, lim_odd;
+	struct events ev;
+	int64_t wall;                  /**< wall clock less `now` [ms]        */
 };
 
-/** Register all figures */
+/** Register all figures; ledger_close() also after an error */
 int  ledger_init(struct ledger *l, struct stats *st, const void *owner);
 /** The layer below: same registry */
 int  ledger_txn(struct stats *st, const struct txn_stats *ts,
 		const void *owner);
+void ledger_close(struct ledger *l);
 void ledger_refused(struct ledger *l, uint16_t code);
-void ledger_moved(struct ledger *l, enum fail_why why, struct sl callid,
-		  const char *method, const char *from, const char *to,
+
+/* m: the request, or an answer to it; NULL = not known any more. age: since the
+ * request came [ms] */
+void ledger_moved(struct ledger *l, enum fail_why why,
+		  const struct sip_msg *m, const char *method,
+		  const char *from, const char *to, unsigned attempts,
 		  uint64_t age, uint64_t now);
-void ledger_saved(struct ledger *l, struct sl callid, const char *method,
-		  const char *node, unsigned attempts, uint64_t age,
-		  uint64_t now);
+void ledger_saved(struct ledger *l, const struct sip_msg *m,
+		  const char *method, const char *node, unsigned attempts,
+		  uint64_t age, uint64_t now);
 /** The edge goes on with the open branches of a failed node */
-void ledger_adopted(struct ledger *l, enum fail_why why, struct sl callid,
-		    const char *method, const char *node, unsigned branches,
+void ledger_adopted(struct ledger *l, enum fail_why why,
+		    const struct sip_msg *m, const char *method,
+		    const char *node, unsigned branches, uint64_t age,
+		    uint64_t now);
+/** An answer that a phone gave went past its dead node */
+void ledger_rescued(struct ledger *l, const struct sip_msg *m,
+		    const char *method, const char *node, unsigned attempts,
 		    uint64_t age, uint64_t now);
+void ledger_late_2xx(struct ledger *l, const struct sip_msg *m,
+		     const char *node, uint64_t age, uint64_t now);
 /** One request lost; count is the field that counts this kind */
 void ledger_lost(struct ledger *l, uint64_t *count, const char *why,
-		 struct sl callid, const char *method, const char *node,
-		 unsigned attempts, uint64_t age, uint64_t now);
+		 const struct sip_msg *m, const char *method,
+		 const char *node, unsigned attempts, uint64_t age,
+		 uint64_t now);
+void ledger_ghost(struct ledger *l, const struct sip_msg *m, uint64_t now);
+void ledger_gate(struct ledger *l, const struct sip_msg *m, uint64_t now);
+void ledger_node(struct ledger *l, const char *node, enum disp_state from,
+		 enum disp_state to, const char *why, uint64_t now);
+/** Somebody did `what` to `node` ("" = none) */
+void ledger_admin(struct ledger *l, struct sl what, struct sl node,
+		  struct sl who, struct sl why, uint64_t now);
+/** Call records cannot be written (why), or can again (why NULL) */
+void ledger_records(struct ledger *l, const char *why, uint64_t now);
 
 #endif

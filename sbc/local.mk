@@ -15,6 +15,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_probe.c \
 	sbc/edge_request.c \
 	sbc/edge_response.c \
+	sbc/events.c \
+	sbc/events.h \
 	sbc/hide.c \
 	sbc/hide.h \
 	sbc/keys.c \
@@ -31,6 +33,7 @@ sbc_libsbc_a_SOURCES = \
 sbin_PROGRAMS += sbc/edgewise-sbc
 sbc_edgewise_sbc_SOURCES = \
 	sbc/api.c \
+	sbc/api_events.c \
 	sbc/main.c \
 	sbc/sbc.c \
 	sbc/sbc.h \

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "sbc/keys.h"
+#include "sbc/ledger.h"
 
 enum {
 	STOP_MS = 4500,        /**< what runs may take to end                */
@@ -24,6 +25,8 @@ static void turn(void *arg)
 	struct sbc *s = arg;
 	struct sip_out out;
 
+	/* the wall clock may be set while we run */
+	edge_ledger(s->edge)->wall = (int64_t)(clk_wall() - clk_now());
 	while (edge_poll(s->edge, &out))
 		transport_do(s->tp, &out);
 	ntimer_at(s->timer, s->stop_at ? clk_now() + STOP_LOOK :
@@ -170,6 +173,7 @@ int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path)
 	s->cf = *c;
 	s->path = path;
 	s->started = clk_now();
+	s->started_wall = clk_wall();
 	h.arg = s;
 	err = daemon_nofile(c->limits.max_connections + 256);
 	if (err)

@@ -1,5 +1,5 @@
 /**
- * @file sbc_priv.h  Shell. What sbc.c and api.c share.
+ * @file sbc_priv.h  Shell. What sbc.c and the api*.c files share.
  */
 #ifndef SBC_SBC_PRIV_H
 #define SBC_SBC_PRIV_H
@@ -24,6 +24,7 @@ struct sbc {
 	struct listener lst[SBC_LISTENS + 1];
 	uint16_t lstc;
 	uint64_t started;            /**< [ms]                                */
+	uint64_t started_wall;       /**< the same, [ms since 1970]           */
 	uint64_t stop_at;            /**< [ms], 0 = not ending                */
 	uint64_t reloads, reload_errors;
 	uint64_t log_lines[4];       /**< by level, for the figures           */
@@ -32,5 +33,6 @@ struct sbc {
 /** Pages and state. @return 0 or errno, logged */
 int  api_start(struct sbc *s);
 void api_stop(struct sbc *s);
+int  api_events(struct sbc *s);           /* api_events.c */
 
 #endif

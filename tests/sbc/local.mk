@@ -4,6 +4,7 @@ TESTS += tests/sbc/test_sbc
 tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_config.c \
 	tests/sbc/test_edge.c \
+	tests/sbc/test_events.c \
 	tests/sbc/test_guard.c \
 	tests/sbc/test_known.c \
 	tests/sbc/test_rules.c \
