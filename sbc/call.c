@@ -9,6 +9,7 @@ void call_settle(struct call *c)
 		return;
 	c->settled = true;
 	c->e->pending--;
+	edge_cdr(c);
 }
 
 /** Scan the kept request into e->msg2 */
@@ -52,6 +53,7 @@ void call_reply(struct call *c, uint16_t code, uint64_t now)
 {
 	char room[32];
 
+	c->trail.by = CDR_BY_EDGE;
 	stxn_reply(c->stxn, code, SL_NONE,
 		   code == 503 ? edge_retry_after(c->e, room) : SL_NONE, now);
 	call_settle(c);
@@ -114,6 +116,7 @@ static int attempt_open(struct call *c, const struct sip_msg *m, uint16_t node,
 	a->live = a->counted = true;
 	c->cur = a;
 	c->attemptc++;
+	cdr_sent(&c->trail, node, now - c->begin);
 	disp_begin(e->disp, node);
 	ctxn_send(a->ctxn, &e->node[node].flow, msg, &tm, now);
 	blob_unref(msg);
@@ -179,6 +182,7 @@ static void heard(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	if (a->heard)
 		return;
 	a->heard = true;
+	cdr_first(&a->call->trail, a->node, now - a->call->begin);
 	if (m->status != 503 || a->egress)
 		disp_report(e->disp, a->node, DISP_OK, (uint32_t)rtt * 1000,
 			    now);
@@ -200,6 +204,8 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 		  m->status, call_method(c), node_name(e, a->node),
 		  (unsigned long long)(now - c->begin), log_esc(m->callid));
 	attempt_end(a);
+	cdr_end(&c->trail, a->node, CDR_ANSWERED);
+	c->trail.by = a->egress ? CDR_BY_CALLEE : CDR_BY_NODE;
 	if (m->meth == SIP_REGISTER && m->status == 200)
 		edge_registered(e, call_request(c), stxn_flow(c->stxn));
 	blob_unref(a->answer);
@@ -302,6 +308,7 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 		return;
 	attempt_end(a);
 	a->lost = true;
+	cdr_end(&c->trail, a->node, (uint8_t)(CDR_LOST + why));
 	ctxn_abandon(a->ctxn, now);
 	/* its connection, or the probes, have been reported as a whole */
 	if (why != FAIL_RESET && why != FAIL_DOWN)

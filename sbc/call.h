@@ -12,6 +12,7 @@
 #define SBC_CALL_H
 
 #include "dispatcher/dispatcher.h"
+#include "sbc/cdr.h"
 #include "sbc/ledger.h"
 #include "sip/txn.h"
 
@@ -41,6 +42,7 @@ struct call {
 	uint64_t key;              /**< of the pool                           */
 	uint64_t begin;            /**< [ms]                                  */
 	uint8_t attemptc;
+	struct cdr_trail trail;
 	bool cancelled;            /**< by the client: no further attempt     */
 	bool silent;               /**< a node said nothing                   */
 	bool settled;              /**< has its final answer                  */

@@ -60,6 +60,7 @@ static bool salvage(struct attempt *a, uint64_t now)
 		return false;
 	if (a->code < 300)
 		call_cancel_relays(a, SL(ELSEWHERE), now);
+	c->trail.by = CDR_BY_CALLEE;
 	ledger_rescued(&c->e->led, &c->e->msg2, call_method(c),
 		       c->e->node[a->node].name, c->attemptc, now - c->begin,
 		       now);
@@ -84,6 +85,7 @@ void call_adopt(struct attempt *a, enum fail_why why, uint64_t now)
 	struct call *c = a->call;
 	struct edge *e = c->e;
 
+	c->trail.adopted = true;
 	/* a phone that answered before the CANCEL reached it has answered */
 	if (salvage(a, now))
 		return;

@@ -49,6 +49,7 @@ struct sbc_config {
 		uint32_t port;
 	} http;
 	char state_dir[256];
+	char cdr_file[256];
 	struct {
 		uint32_t level, target;
 	} log;

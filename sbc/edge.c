@@ -134,6 +134,10 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	if (!err)
 		err = ledger_txn(st, txnl_stats(e->txnl), e);
 	if (!err)
+		err = stat_add(st, STAT_COUNTER, "sbc_cdr_total",
+			       "result=\"unqueued\"", "Call records",
+			       &e->cdrs.dropped, e);
+	if (!err)
 		err = stat_add(st, STAT_GAUGE, "sbc_pending", NULL,
 			       "Requests without a final answer", &e->pending,
 			       e);
@@ -188,6 +192,8 @@ void edge_free(struct edge *e)
 	txnl_free(e->txnl);
 	while (e->objs)
 		eobj_free(e->objs);
+	for (struct blob *b; (b = cdrq_poll(&e->cdrs));)
+		blob_unref(b);
 	disp_free(e->disp);
 	known_free(e->known);
 	outq_free(&e->out);

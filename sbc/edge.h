@@ -71,6 +71,10 @@ struct disp *edge_disp(struct edge *e);
 /** The account: its events, and where to enter what the shell knows. The shell
  *  keeps its `wall` right */
 struct ledger *edge_ledger(struct edge *e);
+/** Are call records wanted? Off at first */
+void edge_cdr_on(struct edge *e, bool on);
+/** A line of call records, NULL = none. The caller unrefs it */
+struct blob *edge_poll_cdr(struct edge *e);
 /** At least one node is UP */
 bool edge_ready(const struct edge *e);
 /** Requests that have no final answer yet */

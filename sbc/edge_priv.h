@@ -9,6 +9,7 @@
 #include "base/slab.h"
 #include "sbc/admit.h"
 #include "sbc/call.h"
+#include "sbc/cdr.h"
 #include "sbc/edge.h"
 #include "sbc/hide.h"
 #include "sbc/ledger.h"
@@ -62,6 +63,7 @@ struct edge {
 	struct route_conf rc;
 	struct hide_conf hc;
 	struct ledger led;
+	struct cdrq cdrs;
 	uint64_t pending;          /**< requests without a final answer      */
 	uint64_t probe_seq;
 	uint64_t now;              /**< of the call in progress [ms]         */
@@ -74,6 +76,7 @@ struct edge {
 	/* working space, valid inside one call only */
 	struct sip_msg msg;        /**< the message received                 */
 	struct sip_msg msg2;       /**< a kept request, scanned again        */
+	struct sip_msg msg_cdr;    /**< the same, when a call has ended      */
 	struct splice sp;
 	struct admit adm;
 	struct buf top;            /**< header lines to insert               */
@@ -112,6 +115,10 @@ int  edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
 		  uint16_t code, struct blob **keep, uint64_t now);
 
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
+
+/* edge_cdr.c */
+/** Its final answer has been sent */
+void edge_cdr(struct call *c);
 
 /* edge_known.c */
 /** A REGISTER that came on f was answered 200 by a node */

@@ -4,11 +4,16 @@ sbc_libsbc_a_SOURCES = \
 	sbc/admit.h \
 	sbc/call.c sbc/call_adopt.c \
 	sbc/call.h \
+	sbc/cdr.c \
+	sbc/cdr.h \
+	sbc/cdrfile.c \
+	sbc/cdrfile.h \
 	sbc/config.c \
 	sbc/config.h \
 	sbc/edge.c \
 	sbc/edge.h \
 	sbc/edge_build.c \
+	sbc/edge_cdr.c \
 	sbc/edge_ghost.c \
 	sbc/edge_known.c \
 	sbc/edge_priv.h \
@@ -36,6 +41,7 @@ sbc_edgewise_sbc_SOURCES = \
 	sbc/api_events.c \
 	sbc/main.c \
 	sbc/sbc.c \
+	sbc/sbc_cdr.c \
 	sbc/sbc.h \
 	sbc/sbc_priv.h
 sbc_edgewise_sbc_LDADD = sbc/libsbc.a web/libweb.a dispatcher/libdispatcher.a \

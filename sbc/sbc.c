@@ -29,6 +29,7 @@ static void turn(void *arg)
 	edge_ledger(s->edge)->wall = (int64_t)(clk_wall() - clk_now());
 	while (edge_poll(s->edge, &out))
 		transport_do(s->tp, &out);
+	sbc_cdr_turn(s);
 	ntimer_at(s->timer, s->stop_at ? clk_now() + STOP_LOOK :
 					 edge_next(s->edge));
 }
@@ -189,6 +190,8 @@ int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path)
 	if (!err)
 		err = start_edge(s);
 	if (!err)
+		err = sbc_cdr_start(s);
+	if (!err)
 		err = api_start(s);
 	if (err) {
 		sbc_free(s);
@@ -203,6 +206,7 @@ void sbc_free(struct sbc *s)
 	if (!s)
 		return;
 	api_stop(s);
+	sbc_cdr_stop(s);
 	ntimer_free(s->timer);
 	transport_free(s->tp);
 	edge_free(s->edge);
@@ -271,6 +275,8 @@ static void sig_h(int sig, void *arg)
 	switch (sig) {
 	case SIGHUP:
 		reload(s);
+		/* moved away by logrotate, whatever the settings say */
+		(void)sbc_cdr_file(s, s->cf.cdr_file);
 		break;
 	case SIGTERM:
 	case SIGINT:

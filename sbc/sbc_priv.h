@@ -6,6 +6,7 @@
 
 #include "base/net.h"
 #include "base/stat.h"
+#include "sbc/cdrfile.h"
 #include "sbc/sbc.h"
 #include "sip/transport.h"
 #include "web/action.h"
@@ -27,6 +28,8 @@ struct sbc {
 	uint64_t started_wall;       /**< the same, [ms since 1970]           */
 	uint64_t stop_at;            /**< [ms], 0 = not ending                */
 	uint64_t reloads, reload_errors;
+	struct cdrfile *cdr;         /**< NULL: no records                    */
+	struct cdrfile_stats cdr_st, cdr_before;
 	uint64_t log_lines[4];       /**< by level, for the figures           */
 };
 
@@ -34,5 +37,13 @@ struct sbc {
 int  api_start(struct sbc *s);
 void api_stop(struct sbc *s);
 int  api_events(struct sbc *s);           /* api_events.c */
+
+/* sbc_cdr.c */
+int  sbc_cdr_start(struct sbc *s);
+/** Another file from now on, or the same opened anew; "" = none */
+int  sbc_cdr_file(struct sbc *s, const char *path);
+/** What calls have ended goes to the file's thread */
+void sbc_cdr_turn(struct sbc *s);
+void sbc_cdr_stop(struct sbc *s);
 
 #endif
