@@ -16,6 +16,8 @@ cluster_libcluster_a_SOURCES = \
 	cluster/record.h \
 	cluster/repl.c \
 	cluster/repl.h \
+	cluster/roster.c \
+	cluster/roster.h \
 	cluster/stamp.c \
 	cluster/stamp.h \
 	cluster/store.c \

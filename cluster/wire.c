@@ -106,41 +106,6 @@ void wire_end(struct buf *b, size_t at)
 
 enum { TLV_NAME = 1, TLV_ADDR = 2 };
 
-static void put_addr(struct buf *b, const struct addr *a)
-{
-	uint8_t v[19] = { a->af, (uint8_t)(a->port >> 8), (uint8_t)a->port };
-	size_t n = a->af == 4 ? 4 : 16;
-
-	memcpy(v + 3, a->ip, n);
-	tlv_put(b, TLV_ADDR, sl_mk(v, 3 + n));
-}
-
-static int get_addr(struct addr *a, struct sl v)
-{
-	const uint8_t *p = (const uint8_t *)v.p;
-
-	if (v.n < 7 || (p[0] != 4 && p[0] != 6) ||
-	    v.n != (p[0] == 4 ? 7u : 19u))
-		return EBADMSG;
-	memset(a, 0, sizeof(*a));
-	a->af = p[0];
-	a->port = (uint16_t)(p[1] << 8 | p[2]);
-	memcpy(a->ip, p + 3, v.n - 3);
-	return 0;
-}
-
-static int get_name(char *name, struct sl v)
-{
-	if (v.n >= CLUSTER_NAME)
-		return EBADMSG;
-	for (size_t i = 0; i < v.n; i++)
-		if ((uint8_t)v.p[i] <= ' ' || (uint8_t)v.p[i] >= 0x7f)
-			return EBADMSG;
-	memcpy(name, v.p, v.n);
-	name[v.n] = '\0';
-	return 0;
-}
-
 /* The rest of a message: unknown optional fields are skipped */
 int wire_tail(struct cur *c)
 {
@@ -168,7 +133,7 @@ void wire_hello_encode(struct buf *b, const struct wire_hello *h)
 	if (h->name[0])
 		tlv_put(b, TLV_NAME, sl_cstr(h->name));
 	if (h->addr.af)
-		put_addr(b, &h->addr);
+		tlv_put_addr(b, TLV_ADDR, &h->addr);
 	wire_end(b, at);
 }
 
@@ -182,9 +147,9 @@ static int hello_tlvs(struct wire_hello *h, struct cur *c)
 		if (n >= TLV_MAX)
 			return EBADMSG;
 		if (tag == TLV_NAME)
-			err = get_name(h->name, v);
+			err = tlv_get_name(h->name, sizeof(h->name), v);
 		else if (tag == TLV_ADDR)
-			err = get_addr(&h->addr, v);
+			err = tlv_get_addr(&h->addr, v);
 		else if (tag & TLV_MUST)
 			err = EBADMSG;
 	}
