@@ -1,4 +1,5 @@
 /* cfg.c - Shell. libconfig text into a struct, driven by a table. */
+#include "base/cfg_over.h"
 #include "base/cfg_text.h"
 #include "base/log.h"
 #include "base/cfg_value.h"
@@ -18,6 +19,7 @@ struct rd {
 	const char *file;
 	struct cfg_errs *errs;
 	bool nomem;
+	const struct cfg_over *over;    /* NULL = none, or while it is read */
 };
 
 static void add_err(struct cfg_errs *errs, const char *file, uint32_t line,
@@ -55,7 +57,7 @@ static void value_err(struct rd *rd, uint32_t line, const char *path,
 
 static uint32_t line_of(const config_setting_t *s)
 {
-	return config_setting_source_line(s);
+	return s ? config_setting_source_line(s) : 0;
 }
 
 static const char *shape_of(const config_setting_t *s)
@@ -179,7 +181,8 @@ static void set_defaults(struct rd *rd, void *base, const struct cfg_key *keys,
 		join(full, path, ".", k->name);
 		cfg_value_clear(base, k);
 		/* a wrong default of a table shows in every test of it */
-		if (!g || !member(g, k->name))
+		if (!(g && member(g, k->name)) &&
+		    !(line == 0 && cfg_over_find(rd->over, full)))
 			set_default(rd, base, k, full, line);
 	}
 }
@@ -292,27 +295,43 @@ static bool parse(struct rd *rd, config_t *c, const char *text)
 	return false;
 }
 
-/** Lists have their default in the file's own notation */
-static void list_default(struct rd *rd, void *base, const struct cfg_key *k,
-			 const char *path)
+/** A value in the file's own notation that stands elsewhere */
+static void set_from_text(struct rd *rd, void *base, const struct cfg_key *k,
+			  const char *path, const struct buf *text)
 {
 	const config_setting_t *s;
 	struct buf b;
 	config_t c;
 
 	buf_init(&b, CFG_TEXT_MAX);
-	buf_printf(&b, "v = %s;%c", k->def, 0);
-	if (b.err) {
+	buf_printf(&b, "v = %.*s;%c", SL_FMT(buf_as_sl(text)), 0);
+	if (b.err || text->err) {
 		rd->nomem = true;
+		buf_free(&b);
 		return;
 	}
 	config_init(&c);
-	if (parse(rd, &c, (const char *)b.p)) {
+	if (cfg_text_plain(rd->file, (const char *)b.p, rd->errs) &&
+	    parse(rd, &c, (const char *)b.p)) {
 		s = config_lookup(&c, "v");
-		if (s)
-			read_list(rd, base, k, s, path);
+		if (s && config_setting_length(config_root_setting(&c)) == 1)
+			set_value(rd, base, k, s, path);
+		else
+			value_err(rd, 0, path, k, "is more than one value");
 	}
 	config_destroy(&c);
+	buf_free(&b);
+}
+
+/** Lists have their default in the file's own notation */
+static void list_default(struct rd *rd, void *base, const struct cfg_key *k,
+			 const char *path)
+{
+	struct buf b;
+
+	buf_init(&b, CFG_TEXT_MAX);
+	buf_str(&b, k->def);
+	set_from_text(rd, base, k, path, &b);
 	buf_free(&b);
 }
 
@@ -328,13 +347,62 @@ static void set_default(struct rd *rd, void *base, const struct cfg_key *k,
 		value_err(rd, line, path, k, "has a wrong default");
 }
 
-int cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
-		 const char *text, struct cfg_errs *errs)
+static void set_over(struct rd *rd, void *target, const struct cfg_key *keys,
+		     const char *option)
 {
-	struct rd rd = { name, errs, false };
+	struct sl name = cfg_over_key(option), v = cfg_over_value(option);
+	const struct cfg_key *k = keys;
+	char file[CFG_OVER_NAME], what[60], full[PATH];
+	struct buf b;
+
+	rd->file = cfg_over_name(file, option);
+	while (k->name && !sl_eq(sl_cstr(k->name), name))
+		k++;
+	(void)snprintf(full, sizeof(full), "%.*s", SL_FMT(name));
+	if (!k->name) {
+		unknown(rd, keys, NULL, full, full);
+		return;
+	}
+	if (k->type == CFG_LIST) {
+		const struct cfg_key one[2] = { *k, { .name = NULL } };
+
+		clear_keys(target, one);
+	}
+	if (k->type == CFG_LIST || (v.n && v.p[0] == '"')) {
+		buf_init(&b, CFG_TEXT_MAX);
+		cfg_over_text(&b, option);
+		set_from_text(rd, target, k, full, &b);
+		buf_free(&b);
+	}
+	else if (!cfg_value_text(target, k, v)) {
+		(void)snprintf(what, sizeof(what), "is \"%.*s\"",
+			       v.n > 40 ? 40 : (int)v.n, v.p);
+		value_err(rd, 0, full, k, what);
+	}
+}
+
+static void set_overs(struct rd *rd, void *target, const struct cfg_key *keys,
+		      const struct cfg_over *over)
+{
+	const char *file = rd->file;
+
+	rd->over = NULL;
+	rd->errs->over = NULL;       /* these say themselves where they are from */
+	for (uint32_t i = 0; over && i < over->n; i++)
+		set_over(rd, target, keys, over->v[i]);
+	rd->errs->over = over;
+	rd->file = file;
+}
+
+int cfg_read_text(void *target, const struct cfg_key *keys, const char *name,
+		  const char *text, const struct cfg_over *over,
+		  struct cfg_errs *errs)
+{
+	struct rd rd = { name, errs, false, over };
 	uint32_t before = errs->n;
 	config_t c;
 
+	errs->over = NULL;
 	for (const struct cfg_key *k = keys; k->name; k++)
 		cfg_value_clear(target, k);
 	if (!cfg_text_plain(name, text, errs))
@@ -345,6 +413,7 @@ int cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
 
 		set_defaults(&rd, target, keys, root, "", 0);
 		read_group(&rd, target, keys, root, "", "");
+		set_overs(&rd, target, keys, over);
 	}
 	config_destroy(&c);
 	if (!rd.nomem && errs->n == before)
@@ -353,12 +422,19 @@ int cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
 	return rd.nomem ? ENOMEM : EBADMSG;
 }
 
+int cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
+		 const char *text, struct cfg_errs *errs)
+{
+	return cfg_read_text(target, keys, name, text, NULL, errs);
+}
+
 int cfg_read_file(void *target, const struct cfg_key *keys, const char *path,
-		  struct cfg_errs *errs)
+		  const struct cfg_over *over, struct cfg_errs *errs)
 {
 	struct buf b;
 	int fd, err = 0;
 
+	errs->over = NULL;
 	for (const struct cfg_key *k = keys; k->name; k++)
 		cfg_value_clear(target, k);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -372,8 +448,8 @@ int cfg_read_file(void *target, const struct cfg_key *keys, const char *path,
 	err = cfg_text_slurp(&b, fd, path, errs);
 	close(fd);
 	if (!err)
-		err = cfg_read_mem(target, keys, path, (const char *)b.p,
-				   errs);
+		err = cfg_read_text(target, keys, path, (const char *)b.p,
+				    over, errs);
 	else if (err != EBADMSG)
 		cfg_err(errs, path, 0, NULL, "cannot be read: %s",
 			strerror(err));
@@ -399,10 +475,13 @@ static void clear_keys(void *base, const struct cfg_key *keys)
 void cfg_err(struct cfg_errs *errs, const char *file, uint32_t line,
 	     const char *key, const char *fmt, ...)
 {
-	char t[256];
+	const char *option = key ? cfg_over_find(errs->over, key) : NULL;
+	char t[256], name[CFG_OVER_NAME];
 	va_list ap;
 
-	if (!line && key)
+	if (!line && option)
+		file = cfg_over_name(name, option);
+	else if (!line && key)
 		line = cfg_text_line(file, key);
 
 	va_start(ap, fmt);

@@ -39,19 +39,33 @@ struct cfg_list {
 	uint32_t n;
 };
 
+/** "-o key=value" of the command line: what is set there wins over the file */
+#define CFG_OVERS 64
+struct cfg_over {
+	uint32_t n;
+	const char *v[CFG_OVERS];   /**< "key=value", borrowed               */
+};
+
 #define CFG_ERRS 16
 struct cfg_errs {
+	const struct cfg_over *over;    /**< set by reading: whose fault a key is */
 	uint32_t n;                 /**< all found; texts of the first CFG_ERRS */
 	char txt[CFG_ERRS][256];    /**< "file:line: key: what, what is allowed" */
 };
 
-/** Fill `target` with defaults, then the file. On error target is cleared.
+/** Take one more option. @return 0, EBADMSG (not key=value), ENOSPC */
+int  cfg_over_add(struct cfg_over *o, const char *option);
+/** Fill `target` with defaults, then the file, then `over` (NULL = nothing). On
+ *  error target is cleared.
  *  @return 0, ENOENT (no file), EBADMSG (texts in errs), ENOMEM */
 int  cfg_read_file(void *target, const struct cfg_key *keys, const char *path,
-		   struct cfg_errs *errs);
+		   const struct cfg_over *over, struct cfg_errs *errs);
 /** The same from memory (tests, fuzz); `name` stands for the file in texts */
 int  cfg_read_mem(void *target, const struct cfg_key *keys, const char *name,
 		  const char *text, struct cfg_errs *errs);
+int  cfg_read_text(void *target, const struct cfg_key *keys, const char *name,
+		   const char *text, const struct cfg_over *over,
+		   struct cfg_errs *errs);
 /** Append an error in the common form, found by a program's own cross checks */
 void cfg_err(struct cfg_errs *errs, const char *file, uint32_t line,
 	     const char *key, const char *fmt, ...)

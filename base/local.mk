@@ -9,6 +9,8 @@ base_libbase_a_SOURCES = \
 	base/buf.c \
 	base/buf.h \
 	base/cfg.c \
+	base/cfg_over.c \
+	base/cfg_over.h \
 	base/cfg_text.c \
 	base/cfg_text.h \
 	base/cfg_value.c \

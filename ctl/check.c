@@ -9,13 +9,15 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"usage: edgewise check [--type sbc|node] FILE\n"
+	"usage: edgewise check [--type sbc|node] [-o KEY=VALUE]... FILE\n"
+	"  -o  as of the programs: a setting over the file's\n"
 	"exit: 0 right, 1 mistakes, 2 not readable or nobody's\n";
 
-static int read_sbc(const char *path, struct cfg_errs *e)
+static int read_sbc(const char *path, const struct cfg_over *o,
+		    struct cfg_errs *e)
 {
 	struct sbc_config *c = calloc(1, sizeof(*c));
-	int err = c ? sbc_config_read(c, path, e) : ENOMEM;
+	int err = c ? sbc_config_read(c, path, o, e) : ENOMEM;
 
 	if (!err)
 		sbc_config_clear(c);
@@ -23,10 +25,11 @@ static int read_sbc(const char *path, struct cfg_errs *e)
 	return err;
 }
 
-static int read_node(const char *path, struct cfg_errs *e)
+static int read_node(const char *path, const struct cfg_over *o,
+		     struct cfg_errs *e)
 {
 	struct node_config *c = calloc(1, sizeof(*c));
-	int err = c ? node_config_read(c, path, e) : ENOMEM;
+	int err = c ? node_config_read(c, path, o, e) : ENOMEM;
 
 	if (!err)
 		node_config_clear(c);
@@ -36,7 +39,8 @@ static int read_node(const char *path, struct cfg_errs *e)
 
 static const struct kind {
 	const char *name, *program;
-	int (*read)(const char *path, struct cfg_errs *e);
+	int (*read)(const char *path, const struct cfg_over *o,
+		    struct cfg_errs *e);
 } kinds[] = {
 	{ "sbc", "edgewise-sbc", read_sbc },
 	{ "node", "edgewise-node", read_node },
@@ -44,7 +48,7 @@ static const struct kind {
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 /** Whose table fits with fewer mistakes; when equal, the file's name tells */
-static const struct kind *guess(const char *path)
+static const struct kind *guess(const char *path, const struct cfg_over *o)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash ? slash + 1 : path;
@@ -53,7 +57,7 @@ static const struct kind *guess(const char *path)
 	for (size_t i = 0; i < KINDS; i++) {
 		e[i].n = 0;
 		/* only the number of mistakes matters here */
-		(void)kinds[i].read(path, &e[i]);
+		(void)kinds[i].read(path, o, &e[i]);
 	}
 	if (e[0].n != e[1].n)
 		return &kinds[e[0].n > e[1].n];
@@ -64,13 +68,14 @@ static const struct kind *guess(const char *path)
 	return NULL;
 }
 
-static int check(const struct kind *k, const char *path)
+static int check(const struct kind *k, const char *path,
+		 const struct cfg_over *o)
 {
 	static struct cfg_errs e;
 	int err;
 
 	e.n = 0;
-	err = k->read(path, &e);
+	err = k->read(path, o, &e);
 	for (uint32_t i = 0; i < e.n && i < CFG_ERRS; i++)
 		fprintf(stderr, "%s\n", e.txt[i]);
 	if (e.n > CFG_ERRS)
@@ -91,21 +96,26 @@ int ctl_check(int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	const struct kind *k = NULL;
+	struct cfg_over over = { 0 };
 	const char *type = NULL;
+	bool bad = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "t:h", opts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "t:o:h", opts, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
 			return CTL_OK;
 		}
-		type = c == 't' ? optarg : "";
+		if (c == 't')
+			type = optarg;
+		else
+			bad |= c != 'o' || cfg_over_add(&over, optarg);
 	}
 	for (size_t i = 0; type && i < KINDS; i++) {
 		if (!strcmp(type, kinds[i].name))
 			k = &kinds[i];
 	}
-	if (optind + 1 != argc || (type && !k)) {
+	if (bad || optind + 1 != argc || (type && !k)) {
 		fputs(usage, stderr);
 		return CTL_FAIL;
 	}
@@ -115,11 +125,11 @@ int ctl_check(int argc, char **argv)
 		return CTL_FAIL;
 	}
 	if (!k)
-		k = guess(argv[optind]);
+		k = guess(argv[optind], &over);
 	if (!k) {
 		fprintf(stderr, "edgewise: %s: of the edge or of a node? use "
 			"--type\n", argv[optind]);
 		return CTL_FAIL;
 	}
-	return check(k, argv[optind]);
+	return check(k, argv[optind], &over);
 }

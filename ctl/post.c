@@ -62,7 +62,7 @@ static int target_of_sbc(struct target *t, const char *path,
 			 struct cfg_errs *e)
 {
 	struct sbc_config *c = calloc(1, sizeof(*c));
-	int err = c ? sbc_config_read(c, path, e) : ENOMEM;
+	int err = c ? sbc_config_read(c, path, NULL, e) : ENOMEM;
 
 	if (!err) {
 		set_target(t, &c->http.address, c->http.port, c->state_dir);
@@ -76,7 +76,7 @@ static int target_of_node(struct target *t, const char *path,
 			  struct cfg_errs *e)
 {
 	struct node_config *c = calloc(1, sizeof(*c));
-	int err = c ? node_config_read(c, path, e) : ENOMEM;
+	int err = c ? node_config_read(c, path, NULL, e) : ENOMEM;
 
 	if (!err) {
 		set_target(t, &c->http.address, c->http.address.port,

@@ -271,12 +271,12 @@ static int finish(struct node_config *c, const char *file,
 }
 
 int node_config_read(struct node_config *c, const char *path,
-		     struct cfg_errs *errs)
+		     const struct cfg_over *over, struct cfg_errs *errs)
 {
 	int err;
 
 	memset(c, 0, sizeof(*c));
-	err = cfg_read_file(c, node_config_keys, path, errs);
+	err = cfg_read_file(c, node_config_keys, path, over, errs);
 	return err ? err : finish(c, path, errs);
 }
 

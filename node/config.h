@@ -75,10 +75,11 @@ enum node_fork { NODE_FORK_PARALLEL, NODE_FORK_SERIAL };
 
 extern const struct cfg_key node_config_keys[];
 
-/** Read, check, and make the tables above. On error *c is empty.
+/** Read, check, and make the tables above. over: options of the command line
+ *  or NULL. On error *c is empty.
  *  @return 0, ENOENT, EBADMSG (texts in errs), ENOMEM */
 int  node_config_read(struct node_config *c, const char *path,
-		      struct cfg_errs *errs);
+		      const struct cfg_over *over, struct cfg_errs *errs);
 /** The same from memory */
 int  node_config_read_mem(struct node_config *c, const char *name,
 			  const char *text, struct cfg_errs *errs);

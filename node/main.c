@@ -19,8 +19,10 @@
 static int usage(FILE *f, int status)
 {
 	(void)fprintf(f,
-		"usage: edgewise-node [-c FILE] [-t] [-V] [-h]\n"
+		"usage: edgewise-node [-c FILE] [-o KEY=VALUE]... [-t] [-V] "
+		"[-h]\n"
 		"  -c FILE  settings (" CONFIG ")\n"
+		"  -o KEY=VALUE  a setting over the file's, lists as there\n"
 		"  -t       check the settings and the files they name, "
 		"start nothing\n"
 		"  -V       version\n"
@@ -38,7 +40,7 @@ static void say(const struct cfg_errs *errs)
 		(void)fprintf(stderr, "... and %u more\n", errs->n - n);
 }
 
-static int check(const char *path)
+static int check(const char *path, const struct cfg_over *over)
 {
 	static struct cfg_errs errs;
 	struct node_config cf;
@@ -46,7 +48,7 @@ static int check(const char *path)
 	uint8_t key[32];
 	int err;
 
-	err = node_config_read(&cf, path, &errs);
+	err = node_config_read(&cf, path, over, &errs);
 	if (!err)
 		err = files_key(key, cf.cluster.key_file, &errs);
 	explicit_bzero(key, sizeof(key));
@@ -69,14 +71,21 @@ int main(int argc, char *argv[])
 {
 	const char *path = CONFIG;
 	struct node *n = NULL;
+	struct cfg_over over = { 0 };
 	bool only_check = false;
 	int opt, err;
 
-	while ((opt = getopt(argc, argv, "c:tVh")) != -1) {
+	while ((opt = getopt(argc, argv, "c:o:tVh")) != -1) {
 		switch (opt) {
 		case 'c':
 			path = optarg;
 			break;
+		case 'o':
+			if (!cfg_over_add(&over, optarg))
+				break;
+			(void)fprintf(stderr, "-o %s: is not key=value, or one "
+				      "too many\n", optarg);
+			return 2;
 		case 't':
 			only_check = true;
 			break;
@@ -96,8 +105,8 @@ int main(int argc, char *argv[])
 	if (err)
 		return EXIT_FAILURE;
 	if (only_check)
-		return check(path);
-	err = node_alloc(&n, path);
+		return check(path, &over);
+	err = node_alloc(&n, path, &over);
 	if (!err)
 		err = node_run(n);
 	node_free(n);

@@ -155,7 +155,7 @@ static void on_acked(uint64_t from, uint64_t to, void *arg)
 /* --- start -------------------------------------------------------------------- */
 
 static int read_settings(struct node_config *cf, struct users **up,
-			 const char *path)
+			 const char *path, const struct cfg_over *over)
 {
 	struct cfg_errs *errs = calloc(1, sizeof(*errs));
 	int err;
@@ -163,7 +163,7 @@ static int read_settings(struct node_config *cf, struct users **up,
 	if (!errs)
 		return ENOMEM;
 	*up = NULL;
-	err = node_config_read(cf, path, errs);
+	err = node_config_read(cf, path, over, errs);
 	if (err == ENOENT && !errs->n)
 		cfg_err(errs, path, 0, NULL, "%s", strerror(err));
 	if (!err && cf->auth == NODE_AUTH_ON)
@@ -316,17 +316,19 @@ static int open_cluster(struct node *n)
 	return err;
 }
 
-int node_alloc(struct node **np, const char *path)
+int node_alloc(struct node **np, const char *path,
+	       const struct cfg_over *over)
 {
 	struct node *n = calloc(1, sizeof(*n));
 	int err = ENOMEM;
 
 	if (!n)
 		return ENOMEM;
+	n->over = over;
 	n->path = strdup(path);
 	if (!n->path)
 		goto out;
-	err = read_settings(&n->cf, &n->users, path);
+	err = read_settings(&n->cf, &n->users, path, over);
 	if (err)
 		goto out;
 	log_init("edgewise-node", n->cf.log.target, n->cf.log.level);
@@ -398,7 +400,7 @@ static void reload(struct node *n)
 	struct store_conf sc;
 	const char *frozen;
 
-	if (read_settings(&cf, &users, n->path)) {
+	if (read_settings(&cf, &users, n->path, n->over)) {
 		n->reloads_failed++;
 		log_error("event=reload result=\"nothing changed\"");
 		return;

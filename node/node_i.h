@@ -15,6 +15,7 @@
 
 struct node {
 	char *path;                  /**< settings file                       */
+	const struct cfg_over *over; /**< options over it, borrowed           */
 	struct node_config cf;
 	struct users *users;
 	struct stats *st;

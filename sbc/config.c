@@ -240,9 +240,9 @@ static int check(struct sbc_config *c, const char *file, struct cfg_errs *errs)
 }
 
 int sbc_config_read(struct sbc_config *c, const char *path,
-		    struct cfg_errs *errs)
+		    const struct cfg_over *over, struct cfg_errs *errs)
 {
-	int err = cfg_read_file(c, sbc_keys, path, errs);
+	int err = cfg_read_file(c, sbc_keys, path, over, errs);
 
 	return err ? err : check(c, path, errs);
 }

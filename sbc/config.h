@@ -60,7 +60,7 @@ extern const struct cfg_key sbc_keys[];
 /** Read and check a file. On error *c is cleared.
  *  @return 0, ENOENT, EBADMSG (texts in errs), ENOMEM */
 int  sbc_config_read(struct sbc_config *c, const char *path,
-		     struct cfg_errs *errs);
+		     const struct cfg_over *over, struct cfg_errs *errs);
 /** The same from memory; `name` stands for the file in the texts */
 int  sbc_config_mem(struct sbc_config *c, const char *name, const char *text,
 		    struct cfg_errs *errs);

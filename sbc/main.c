@@ -13,18 +13,21 @@
 
 static void usage(FILE *f)
 {
-	(void)fputs("usage: edgewise-sbc [-t] [-c FILE]\n"
+	(void)fputs("usage: edgewise-sbc [-t] [-c FILE] [-o KEY=VALUE]...\n"
 		    "  -c FILE  settings, default " SYSCONFDIR
 		    "/edgewise/sbc.conf\n"
+		    "  -o KEY=VALUE  a setting over the file's, lists as "
+		    "there\n"
 		    "  -t       check the settings and end\n"
 		    "  -V       version\n"
 		    "  -h       this text\n", f);
 }
 
-static int read_config(struct sbc_config *c, const char *path)
+static int read_config(struct sbc_config *c, const char *path,
+		       const struct cfg_over *over)
 {
 	struct cfg_errs errs = { 0 };
-	int err = sbc_config_read(c, path, &errs);
+	int err = sbc_config_read(c, path, over, &errs);
 
 	for (uint32_t i = 0; i < errs.n && i < CFG_ERRS; i++)
 		(void)fprintf(stderr, "%s\n", errs.txt[i]);
@@ -36,7 +39,8 @@ static int read_config(struct sbc_config *c, const char *path)
 	return err;
 }
 
-static int run(struct sbc_config *c, const char *path)
+static int run(struct sbc_config *c, const char *path,
+	       const struct cfg_over *over)
 {
 	uint32_t fds = c->limits.max_connections + 256;
 	struct sbc *s = NULL;
@@ -52,7 +56,7 @@ static int run(struct sbc_config *c, const char *path)
 		sbc_config_clear(c);
 		return err;
 	}
-	err = sbc_alloc(&s, c, path);
+	err = sbc_alloc(&s, c, path, over);
 	if (!err)
 		err = sbc_run(s);
 	sbc_free(s);
@@ -63,15 +67,22 @@ static int run(struct sbc_config *c, const char *path)
 int main(int argc, char *argv[])
 {
 	const char *path = SYSCONFDIR "/edgewise/sbc.conf";
+	struct cfg_over over = { 0 };
 	bool check = false;
 	struct sbc_config c;
 	int o;
 
-	while ((o = getopt(argc, argv, "c:tVh")) != -1) {
+	while ((o = getopt(argc, argv, "c:o:tVh")) != -1) {
 		switch (o) {
 		case 'c':
 			path = optarg;
 			break;
+		case 'o':
+			if (!cfg_over_add(&over, optarg))
+				break;
+			(void)fprintf(stderr, "-o %s: is not key=value, or one "
+				      "too many\n", optarg);
+			return 2;
 		case 't':
 			check = true;
 			break;
@@ -90,12 +101,12 @@ int main(int argc, char *argv[])
 		usage(stderr);
 		return 2;
 	}
-	if (read_config(&c, path))
+	if (read_config(&c, path, &over))
 		return 1;
 	if (check) {
 		(void)printf("%s: good\n", path);
 		sbc_config_clear(&c);
 		return 0;
 	}
-	return run(&c, path) ? 1 : 0;
+	return run(&c, path, &over) ? 1 : 0;
 }

@@ -151,7 +151,8 @@ static int start_edge(struct sbc *s)
 	return err;
 }
 
-int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path)
+int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path,
+	      const struct cfg_over *over)
 {
 	const struct transport_conf tc = {
 		.max_msg = c->limits.max_message,
@@ -173,6 +174,7 @@ int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path)
 	}
 	s->cf = *c;
 	s->path = path;
+	s->over = over;
 	s->started = clk_now();
 	s->started_wall = clk_wall();
 	h.arg = s;
@@ -233,7 +235,7 @@ static void reload(struct sbc *s)
 	struct sbc_config c;
 	struct edge_tune t;
 	const char *frozen;
-	int err = sbc_config_read(&c, s->path, &errs);
+	int err = sbc_config_read(&c, s->path, s->over, &errs);
 
 	if (err) {
 		if (!errs.n)

@@ -15,6 +15,7 @@
 struct sbc {
 	struct sbc_config cf;
 	const char *path;            /**< settings file, borrowed             */
+	const struct cfg_over *over; /**< options over it, borrowed           */
 	struct stats *st;
 	struct transport *tp;
 	struct edge *edge;

@@ -224,10 +224,10 @@ Test(cfg, missing_file_is_enoent_with_a_text)
 	struct cfg_errs e = { 0 };
 	struct conf c;
 
-	cr_assert_eq(cfg_read_file(&c, keys, "/nonexistent/x", &e), ENOENT);
+	cr_assert_eq(cfg_read_file(&c, keys, "/nonexistent/x", NULL, &e), ENOENT);
 	cr_assert_str_eq(e.txt[0], "/nonexistent/x: cannot be read: "
 			 "No such file or directory");
-	cr_assert_neq(cfg_read_file(&c, keys, "/", &e), 0);
+	cr_assert_neq(cfg_read_file(&c, keys, "/", NULL, &e), 0);
 }
 
 Test(cfg, error_of_a_program_finds_the_line_of_its_key)
@@ -261,7 +261,7 @@ Test(cfg, file_with_nul_byte_is_refused)
 
 	cr_assert_eq(write(fd, "on = true;\0x", 12), 12);
 	close(fd);
-	cr_assert_eq(cfg_read_file(&c, keys, path, &e), EBADMSG);
+	cr_assert_eq(cfg_read_file(&c, keys, path, NULL, &e), EBADMSG);
 	cr_assert_not_null(strstr(e.txt[0], "NUL byte"));
 	unlink(path);
 }
@@ -303,4 +303,98 @@ Test(cfg, digest_follows_picked_values_only)
 	cfg_clear(&a, keys);
 	cfg_clear(&b, keys);
 	cfg_clear(&c, keys);
+}
+
+/* --- options over the file ------------------------------------------------- */
+
+static int rd_over(struct conf *c, struct cfg_errs *e, const char *text,
+		   const char *const *v)
+{
+	struct cfg_over o = { 0 };
+	int err;
+
+	for (; *v; v++)
+		cr_assert_eq(cfg_over_add(&o, *v), 0);
+	memset(c, 0xa5, sizeof(*c));
+	memset(e, 0xa5, sizeof(*e));
+	e->n = 0;
+	err = cfg_read_text(c, keys, "f", text, &o, e);
+	e->over = NULL;
+	return err;
+}
+
+Test(cfg, options_win_over_the_file_and_the_last_one_over_the_first)
+{
+	static const char *const v[] = { "on=false", "probe.inter = 20",
+		"probe.inter=30", "algorithm=wrr", "dir=a b", "ip=192.0.2.7",
+		"pool=( \"x\", { name = \"y\"; weight = 7; } )",
+		"nets=one", NULL };
+	struct cfg_errs e;
+	struct conf c;
+
+	cr_assert_eq(rd_over(&c, &e, "probe = { inter = 99; }; "
+			     "pool = ( \"a\", \"b\", \"c\" ); "
+			     "nets = ( \"q\", \"r\" );", v), 0, "%s", e.txt[0]);
+	cr_assert_not(c.on);
+	cr_assert_eq(c.inter, 30);
+	cr_assert_eq(c.fall, 3);
+	cr_assert_eq(c.alg, 2);
+	cr_assert_str_eq(c.dir, "a b");
+	cr_assert_eq(c.ip.ip[3], 7);
+	cr_assert_eq(c.pool.n, 2);
+	cr_assert_eq(((struct node *)c.pool.v)[1].weight, 7);
+	cr_assert_eq(c.nets.n, 1);
+	cr_assert_str_eq(((struct word *)c.nets.v)->s, "one");
+	cfg_clear(&c, keys);
+}
+
+static void wrong(const char *option, const char *want)
+{
+	const char *const v[] = { option, NULL };
+	struct cfg_errs e;
+	struct conf c;
+
+	cr_assert_eq(rd_over(&c, &e, "", v), EBADMSG, "%s", option);
+	cr_assert_eq(e.n, 1, "%s: %u", option, e.n);
+	cr_assert(strstr(e.txt[0], want) == e.txt[0], "%s", e.txt[0]);
+	cr_assert_null(c.pool.v);
+}
+
+Test(cfg, a_wrong_option_is_named_as_a_line_of_a_file_is)
+{
+	wrong("probe.inter=5", "-o probe.inter=5: probe.inter: is \"5\", "
+	      "allowed: a whole number from 10 to 60000");
+	wrong("probe.inter=", "-o probe.inter=: probe.inter: is \"\"");
+	wrong("algorithm=best", "-o algorithm=best: algorithm: is \"best\"");
+	wrong("probe.intr=50", "-o probe.intr=50: probe.intr: unknown key, "
+	      "did you mean \"probe.inter\"?");
+	wrong("probe=1", "-o probe=1: probe: unknown key");
+	wrong("pool=( )", "-o pool=( ):1: pool: has 0 entries");
+	wrong("pool=( \"a\"", "-o pool=( \"a\":");
+	wrong("nets=( \"a\" ); ip = \"::2\"", "-o nets=(");
+	wrong("nets=((((((((((((((((((\"a\"))))))))))))))))))", "-o nets=((((");
+	wrong("dir=\"a\"; on = true", "-o dir=");
+}
+
+Test(cfg, a_check_of_the_program_names_the_option_that_set_the_key)
+{
+	struct cfg_over o = { 0 };
+	struct cfg_errs e = { .over = &o };
+
+	cr_assert_eq(cfg_over_add(&o, "probe.inter=11"), 0);
+	cfg_err(&e, "f", 0, "probe.inter", "too much");
+	cfg_err(&e, "f", 0, "probe.in", "too much");
+	cr_assert_str_eq(e.txt[0], "-o probe.inter=11: probe.inter: too much");
+	cr_assert_str_eq(e.txt[1], "f: probe.in: too much");
+}
+
+Test(cfg, an_option_is_key_and_value_and_there_is_a_last_one)
+{
+	struct cfg_over o = { 0 };
+
+	cr_assert_eq(cfg_over_add(&o, "name"), EBADMSG);
+	cr_assert_eq(cfg_over_add(&o, " = 5"), EBADMSG);
+	for (int i = 0; i < CFG_OVERS; i++)
+		cr_assert_eq(cfg_over_add(&o, "a=1"), 0);
+	cr_assert_eq(cfg_over_add(&o, "a=1"), ENOSPC);
 }
