@@ -52,6 +52,10 @@ static void carry_out(struct cluster *c, const struct mesh_out *o)
 		if (c->cf.ackedh && !c->closed)
 			c->cf.ackedh(o->from, o->to, c->cf.arg);
 		break;
+	case MESH_ROSTER:
+		if (c->cf.rosterh && !c->closed)
+			c->cf.rosterh(mesh_roster(c->mesh), c->cf.arg);
+		break;
 	case MESH_CHANGED:
 		if (c->cf.changedh && !c->closed)
 			c->cf.changedh(c->cf.arg);
@@ -196,12 +200,19 @@ struct figure {
 	const uint64_t *v;
 };
 
-static int add_figures(struct cluster *c)
+static int add(struct cluster *c, const struct figure *f, size_t n)
+{
+	int err = 0;
+
+	for (size_t i = 0; c->stats && !err && i < n; i++)
+		err = stat_add(c->stats, f[i].type, f[i].name, NULL,
+			       f[i].help, f[i].v, c);
+	return err;
+}
+
+static int add_store(struct cluster *c)
 {
 	const struct store_stats *s = store_stats(c->store);
-	const struct mesh_stats *m = mesh_stats(c->mesh);
-	const struct streams_stats *t = streams_stats(c->tr);
-	const struct sync_stats *y = sync_stats(mesh_sync(c->mesh));
 	const struct figure f[] = {
 	{ STAT_GAUGE, "store_records", "Bindings and tombstones held",
 	  &s->records },
@@ -228,6 +239,17 @@ static int add_figures(struct cluster *c)
 	  &s->oom },
 	{ STAT_COUNTER, "store_bad_stamp_total",
 	  "Records refused: stamp too far ahead", &s->bad_stamp },
+	};
+
+	return add(c, f, sizeof(f) / sizeof(f[0]));
+}
+
+static int add_links(struct cluster *c)
+{
+	const struct mesh_stats *m = mesh_stats(c->mesh);
+	const struct streams_stats *t = streams_stats(c->tr);
+	const struct sync_stats *y = sync_stats(mesh_sync(c->mesh));
+	const struct figure f[] = {
 	{ STAT_GAUGE, "cluster_links", "Links to other nodes",
 	  &m->links_now },
 	{ STAT_COUNTER, "cluster_links_made_total", "Links made",
@@ -238,6 +260,10 @@ static int add_figures(struct cluster *c)
 	  &m->bad_frames },
 	{ STAT_COUNTER, "cluster_refused_total",
 	  "Links refused: other cluster, version or settings", &m->refused },
+	{ STAT_GAUGE, "cluster_members", "Members, ourselves included",
+	  &m->members },
+	{ STAT_COUNTER, "cluster_removed_total",
+	  "Links closed or refused: the other end was removed", &m->removed },
 	{ STAT_COUNTER, "cluster_records_in_total", "Records received",
 	  &m->records_in },
 	{ STAT_COUNTER, "cluster_records_new_total",
@@ -266,12 +292,8 @@ static int add_figures(struct cluster *c)
 	{ STAT_COUNTER, "cluster_bytes_out_total", "Bytes sent",
 	  &t->bytes_out },
 	};
-	int err = 0;
+	int err = add(c, f, sizeof(f) / sizeof(f[0]));
 
-	for (size_t i = 0; c->stats && !err && i < sizeof(f) / sizeof(f[0]);
-	     i++)
-		err = stat_add(c->stats, f[i].type, f[i].name, NULL,
-			       f[i].help, f[i].v, c);
 	for (int w = 0; c->stats && !err && w < SYNC_WHY_N; w++) {
 		char label[32];
 
@@ -291,13 +313,15 @@ static int start_mesh(struct cluster *c)
 	const struct cluster_conf *cf = &c->cf;
 	struct mesh_conf mc = { .node = cf->node, .addr = cf->addr,
 		.npeers = cf->npeers, .heartbeat = cf->heartbeat,
-		.dead = cf->dead, .max_expires = cf->max_expires };
+		.dead = cf->dead, .max_expires = cf->max_expires,
+		.njoin = cf->njoin, .sip = cf->sip, .roster = cf->roster };
 	uint8_t id[SECRET_KEY];
 	uint64_t seed;
 
 	mc.addr.port = streams_port(c->tr);
 	memcpy(mc.name, cf->name, sizeof(mc.name));
 	memcpy(mc.peers, cf->peers, sizeof(mc.peers));
+	memcpy(mc.join, cf->join, sizeof(mc.join));
 	secret_derive(id, cf->key, "cluster id 1");
 	memcpy(mc.cluster, id, sizeof(mc.cluster));
 	secret_random(&seed, sizeof(seed));
@@ -325,10 +349,13 @@ int cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
 	if (!err)
 		err = start_mesh(c);
 	memset(c->cf.key, 0, sizeof(c->cf.key));
+	c->cf.roster = NULL;           /* was copied */
 	if (!err)
 		err = ntimer_alloc(&c->timer, timer, c);
 	if (!err)
-		err = add_figures(c);
+		err = add_store(c);
+	if (!err)
+		err = add_links(c);
 	if (err) {
 		cluster_free(c);
 		return err;
@@ -384,6 +411,35 @@ uint32_t cluster_alive(const struct cluster *c)
 bool cluster_synced(const struct cluster *c)
 {
 	return mesh_synced(c->mesh);
+}
+
+bool cluster_removed(const struct cluster *c)
+{
+	return mesh_removed(c->mesh);
+}
+
+bool cluster_held(const struct cluster *c, uint64_t seq)
+{
+	return mesh_held(c->mesh, seq);
+}
+
+uint32_t cluster_links(const struct cluster *c)
+{
+	return (uint32_t)mesh_stats(c->mesh)->links_now;
+}
+
+int cluster_turn(struct cluster *c, uint64_t node, bool in, bool force)
+{
+	int err = mesh_turn(c->mesh, node, in, force, clk_now(), clk_wall());
+
+	ntimer_at(c->timer, clk_now());
+	return err;
+}
+
+int cluster_lookup(const struct cluster *c, const char *who, bool in,
+		   uint64_t *node)
+{
+	return roster_lookup(mesh_roster(c->mesh), sl_cstr(who), in, node);
 }
 
 bool cluster_majority(const struct cluster *c)

@@ -11,11 +11,16 @@
 
 #define CLUSTER_MAX 32          /**< members, ourselves included               */
 #define CLUSTER_NAME 64
+#define CLUSTER_VIEW 72         /**< members, unanswered addresses, removed ones */
 
 struct cluster;
+struct roster;
 
 /** Our own state, told to the others */
-enum cluster_state { CLUSTER_JOINING, CLUSTER_READY, CLUSTER_DRAINING };
+enum cluster_state {
+	CLUSTER_JOINING, CLUSTER_READY, CLUSTER_DRAINING,
+	CLUSTER_REMOVED,        /**< never said on the wire                    */
+};
 const char *cluster_state_name(enum cluster_state s);      /**< "joining" */
 
 /** How another member looks from here */
@@ -37,6 +42,10 @@ struct cluster_conf {
 	uint8_t key[32];              /**< the cluster key                      */
 	struct addr peers[CLUSTER_MAX];   /**< our own may be among them        */
 	uint32_t npeers;
+	struct addr join[CLUSTER_MAX];    /**< asked while we know nobody     */
+	uint32_t njoin;
+	struct addr sip;              /**< ours, told to the others; af 0 = none */
+	const struct roster *roster;  /**< as it was saved, or NULL; copied   */
 	uint32_t heartbeat, dead;     /**< [ms] 500, 3000                       */
 	uint32_t max_expires;         /**< [s] must be equal on all nodes        */
 	/** Another living node has our changes after `from` up to `to`; called in
@@ -44,6 +53,8 @@ struct cluster_conf {
 	void (*ackedh)(uint64_t from, uint64_t to, void *arg);
 	/** Members or our readiness changed. May be NULL */
 	void (*changedh)(void *arg);
+	/** The members map changed: save it. May be NULL */
+	void (*rosterh)(const struct roster *r, void *arg);
 	void *arg;
 };
 
@@ -70,6 +81,19 @@ bool cluster_synced(const struct cluster *c);
 /** We hear more than half of the members (ourselves included) */
 bool cluster_majority(const struct cluster *c);
 
+/** We were taken out of the cluster */
+bool cluster_removed(const struct cluster *c);
+/** A living other node, not about to leave, has our changes up to `seq` */
+bool cluster_held(const struct cluster *c, uint64_t seq);
+/** Links that are up */
+uint32_t cluster_links(const struct cluster *c);
+/** Take a member out (in = false) or in again. force: also a living one.
+ *  @return 0; ENOENT; EALREADY; EBUSY: it is alive; ENOSPC: 32 are members */
+int  cluster_turn(struct cluster *c, uint64_t node, bool in, bool force);
+/** A member by name or id. @return 0, ENOENT, ENOTUNIQ */
+int  cluster_lookup(const struct cluster *c, const char *who, bool in,
+		    uint64_t *node);
+
 void cluster_set_state(struct cluster *c, enum cluster_state s);
 /** Digest of settings that must be equal, and of the users file; a
  *  difference to a live member is a warning in the view and one log line */
@@ -79,7 +103,11 @@ struct cluster_member_view {
 	uint64_t node;                /**< 0 = not known yet                    */
 	char name[CLUSTER_NAME];      /**< "" = not known yet                   */
 	struct addr addr;
+	struct addr sip;              /**< for edges; af 0 = not known          */
 	bool self, linked;
+	bool removed;                 /**< taken out of the cluster             */
+	uint64_t turned;              /**< wall clock [ms] of joining or removal,
+	                                   0 = not known                        */
 	enum cluster_health health;
 	enum cluster_state state;     /**< what it says of itself               */
 	bool majority;
@@ -112,7 +140,7 @@ struct cluster_view {
 	uint64_t seq, acked;
 	uint64_t links_now, links_made, links_lost, auth_failed, bad_frames;
 	uint32_t n;
-	struct cluster_member_view m[CLUSTER_MAX];     /**< m[0] = ourselves   */
+	struct cluster_member_view m[CLUSTER_VIEW];    /**< m[0] = ourselves   */
 };
 void cluster_view(const struct cluster *c, struct cluster_view *v);
 

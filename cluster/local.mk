@@ -10,6 +10,7 @@ cluster_libcluster_a_SOURCES = \
 	cluster/mesh.h \
 	cluster/mesh_priv.h \
 	cluster/mesh_recv.c \
+	cluster/mesh_roster.c \
 	cluster/mesh_sync.c \
 	cluster/mesh_view.c \
 	cluster/record.c \

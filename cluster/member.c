@@ -31,6 +31,7 @@ const char *cluster_state_name(enum cluster_state s)
 	case CLUSTER_JOINING:  return "joining";
 	case CLUSTER_READY:    return "ready";
 	case CLUSTER_DRAINING: return "draining";
+	case CLUSTER_REMOVED:  return "removed";
 	}
 	return "?";
 }
@@ -100,6 +101,7 @@ uint8_t member_add(struct members *ms, uint64_t node, uint64_t now)
 void member_linked(struct members *ms, uint8_t i, uint64_t now)
 {
 	ms->m[i].linked = true;
+	ms->m[i].ack = 0;              /* may be another life of it */
 	ms->m[i].beaten = false;
 	ms->m[i].heard = now;
 	set_health(ms, i, CLUSTER_ALIVE, "link_up", now);
@@ -144,6 +146,7 @@ void member_beat(struct members *ms, uint8_t i,
 	m->settings = h->settings;
 	m->users = h->users;
 	m->seq = h->seq;
+	m->ack = h->ack;
 	m->records = h->records;
 	m->contacts = h->contacts;
 	m->clock = (int64_t)(h->wall - wall);

@@ -32,6 +32,7 @@ struct member {
 	enum cluster_state state;
 	bool majority;
 	uint64_t settings, users, seq, records, contacts;
+	uint64_t ack;                 /**< of ours it has all up to this      */
 	int64_t clock;                /**< its wall clock minus ours [ms]     */
 };
 

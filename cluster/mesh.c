@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include "cluster/mesh_priv.h"
 
-#define BACKOFF_MIN 100     /* [ms] */
 #define BACKOFF_MAX 250     /* [ms] a healed cut is noticed soon */
 
 int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
@@ -13,9 +12,9 @@ int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 	struct member_conf mc = { cf->node, cf->heartbeat, cf->dead };
 	struct mesh *m;
 
-	(void)wall;
 	if (!cf->node || !cf->incarnation || !cf->heartbeat || !cf->dead ||
-	    cf->npeers > CLUSTER_MAX || cf->max_version > WIRE_VERSION)
+	    cf->npeers > CLUSTER_MAX || cf->njoin > CLUSTER_MAX ||
+	    cf->max_version > WIRE_VERSION)
 		return EINVAL;
 	m = calloc(1, sizeof(*m));
 	if (!m)
@@ -39,13 +38,7 @@ int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 		return ENOMEM;
 	}
 	memset(m->link_of, MESH_NONE, sizeof(m->link_of));
-	for (uint32_t i = 0; i < cf->npeers; i++) {
-		if (addr_eq(&cf->peers[i], &cf->addr))
-			continue;
-		m->target[m->ntargets].addr = cf->peers[i];
-		m->target[m->ntargets].next = now;
-		m->target[m->ntargets++].backoff = BACKOFF_MIN;
-	}
+	mesh_roster_start(m, now, wall);
 	*mp = m;
 	return 0;
 }
@@ -114,9 +107,9 @@ static void detach(struct mesh *m, uint8_t l, bool quiet, uint64_t now)
 		/* Whoever knows its address dials again at once */
 		for (uint32_t t = 0; t < m->ntargets; t++)
 			if (m->target[t].node == m->ms.m[k->member].node &&
-			    m->target[t].next > now + BACKOFF_MIN)
+			    m->target[t].next > now + MESH_BACKOFF)
 				m->target[t].next = now +
-					rng_below(&m->rng, BACKOFF_MIN);
+					rng_below(&m->rng, MESH_BACKOFF);
 		if (k->state == LINK_UP)
 			m->st.links_lost += !quiet;
 	}
@@ -176,7 +169,10 @@ static void fill_hello(const struct mesh *m, struct buf *b, uint64_t wall)
 		.incarnation = m->cf.incarnation,
 		.max_expires = m->cf.max_expires, .canon = WIRE_CANON,
 		.wall = wall };
+	const struct roster_entry *own = roster_find(&m->roster, m->cf.node);
 
+	if (own)
+		h.turn = own->turn;
 	if (!addr_is_any(&m->cf.addr))
 		h.addr = m->cf.addr;
 	memcpy(h.cluster, m->cf.cluster, sizeof(h.cluster));
@@ -202,7 +198,7 @@ static void fill_beat(struct mesh *m, const struct link *k,
 	struct wire_heartbeat h;
 
 	h.beat = m->beat;
-	h.state = (uint8_t)m->state;
+	h.state = (uint8_t)(m->removed ? CLUSTER_DRAINING : m->state);
 	h.majority = mesh_majority(m);
 	h.synced = m->synced;
 	h.wall = wall;
@@ -233,6 +229,8 @@ void mesh_fill(struct mesh *m, uint8_t l, struct buf *b, size_t limit,
 		a.seq = m->repl.p[k->member].have;
 		wire_ack_encode(b, &a);
 	}
+	if (k->state == LINK_UP && want & WANT_MEMBERS)
+		wire_members_encode(b, &m->roster);
 	if (k->state == LINK_UP && want & WANT_BEAT)
 		fill_beat(m, k, b, wall);
 	else
@@ -301,7 +299,7 @@ static void tick_targets(struct mesh *m, uint64_t now)
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		struct target *t = &m->target[i];
 
-		if (!t->self && !t->dialing && now >= t->next &&
+		if (mesh_dials(m, t) && !t->dialing && now >= t->next &&
 		    !mesh_target_linked(m, i))
 			t->dialing = t->due = true;
 		else
@@ -312,7 +310,7 @@ static void tick_targets(struct mesh *m, uint64_t now)
 
 void mesh_look_synced(struct mesh *m, uint64_t now)
 {
-	bool all = true, any = false;
+	bool all = true, any = false, asks = false, known;
 
 	if (m->synced)
 		return;
@@ -323,12 +321,18 @@ void mesh_look_synced(struct mesh *m, uint64_t now)
 		all = all && repl_synced(&m->repl, i) &&
 			repl_behind(&m->repl, i, now) < MESH_LAG_MAX;
 	}
-	for (uint32_t t = 0; t < m->ntargets; t++)
-		if (!m->target[t].self && !mesh_target_linked(m, t) &&
+	for (uint32_t t = 0; t < m->ntargets; t++) {
+		if (!mesh_dials(m, &m->target[t]))
+			continue;
+		asks = true;
+		if (!mesh_target_linked(m, t) &&
 		    now - m->started < m->cf.dead)
 			all = false;
-	if (all && (any || m->ntargets == 0 ||
-		    now - m->started >= m->cf.dead)) {
+	}
+	/* Who was only told whom to ask has nothing before that one answers */
+	known = mesh_count(m) > 1 || !m->cf.njoin || !asks;
+	if (all && (any || !asks ||
+		    (known && now - m->started >= m->cf.dead))) {
 		m->synced = true;
 		m->changed = true;
 	}
@@ -336,7 +340,6 @@ void mesh_look_synced(struct mesh *m, uint64_t now)
 
 void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
 {
-	(void)wall;
 	member_tick(&m->ms, now);
 	tick_links(m, now);
 	tick_targets(m, now);
@@ -350,6 +353,7 @@ void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
 		return;
 	m->beat_at = now + m->cf.heartbeat;
 	m->beat++;
+	mesh_roster_tick(m, now, wall);
 	for (uint8_t l = 0; l < MESH_LINKS; l++)
 		if (m->link[l].state == LINK_UP)
 			m->link[l].want |= WANT_BEAT;
@@ -370,7 +374,7 @@ uint64_t mesh_next(const struct mesh *m)
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		const struct target *t = &m->target[i];
 
-		if (!t->self && !t->dialing && t->next < next &&
+		if (mesh_dials(m, t) && !t->dialing && t->next < next &&
 		    !mesh_target_linked(m, i))
 			next = t->next;
 	}
@@ -384,7 +388,7 @@ uint64_t mesh_next(const struct mesh *m)
 
 static void last_words(const struct link *k, struct mesh_out *out)
 {
-	struct wire_error e = { k->error, sl_cstr(k->why) };
+	struct wire_error e = { k->error, sl_cstr(k->why), k->turn };
 	struct wire_bye y = { k->bye };
 	struct buf b;
 
@@ -442,6 +446,11 @@ bool mesh_poll(struct mesh *m, struct mesh_out *out)
 	}
 	if (m->acked_rose && poll_acked(m, out))
 		return true;
+	if (m->roster_new) {
+		m->roster_new = false;
+		out->kind = MESH_ROSTER;
+		return true;
+	}
 	if (m->changed || m->ms.changed) {
 		m->changed = m->ms.changed = false;
 		out->kind = MESH_CHANGED;

@@ -16,6 +16,8 @@
 
 #define MESH_LINKS 64             /**< at once                               */
 #define MESH_NONE 0xff
+#define MESH_TARGETS 96           /**< addresses to dial                      */
+#define MESH_REPLACE 60000        /**< who has our address is taken out after [ms] */
 #define MESH_HELLO_MAX 5000       /**< hand-shake of a link [ms]             */
 #define MESH_CHECK 10000          /**< [ms]                                  */
 #define MESH_LAG_MAX 100          /**< READY: nothing of a peer missing for longer [ms] */
@@ -27,6 +29,10 @@ struct mesh_conf {
 	uint8_t cluster[16];          /**< id                                   */
 	struct addr peers[CLUSTER_MAX];
 	uint32_t npeers;
+	struct addr join[CLUSTER_MAX];    /**< dialed while nobody is heard    */
+	uint32_t njoin;
+	struct addr sip;              /**< told to the others                   */
+	const struct roster *roster;  /**< saved one or NULL; copied            */
 	uint32_t heartbeat, dead;     /**< [ms]                                 */
 	uint32_t max_expires;         /**< [s]                                  */
 	uint8_t max_version;          /**< of messages; 0 = WIRE_VERSION        */
@@ -42,6 +48,7 @@ enum mesh_kind {
 	MESH_ACKED,       /**< our changes after `from` up to `to` are held by
 	                       another living node                           */
 	MESH_CHANGED,     /**< members or our readiness                      */
+	MESH_ROSTER,      /**< mesh_roster() is to be saved                  */
 };
 
 struct mesh_out {
@@ -64,6 +71,8 @@ struct mesh_stats {
 	uint64_t records_in, records_new, records_refused;
 	uint64_t frames_in, frames_out;
 	uint64_t rewinds;
+	uint64_t members;             /**< gauge: not removed, ourselves included */
+	uint64_t removed;             /**< links refused: taken out            */
 };
 
 struct mesh;
@@ -106,6 +115,14 @@ void mesh_set_digests(struct mesh *m, uint64_t settings, uint64_t users);
 void mesh_verify(struct mesh *m, uint64_t now);
 bool mesh_verifying(const struct mesh *m);
 const struct sync *mesh_sync(const struct mesh *m);
+/* mesh_roster.c */
+const struct roster *mesh_roster(const struct mesh *m);
+/** As cluster_turn() */
+int mesh_turn(struct mesh *m, uint64_t node, bool in, bool force,
+	      uint64_t now, uint64_t wall);
+bool mesh_removed(const struct mesh *m);
+/** As cluster_held() */
+bool mesh_held(const struct mesh *m, uint64_t seq);
 
 uint64_t mesh_acked(const struct mesh *m);
 uint32_t mesh_alive(const struct mesh *m);       /**< ourselves left out     */

@@ -15,7 +15,10 @@ enum link_state {
 	LINK_CLOSING,     /* MESH_CLOSE not yet taken                     */
 };
 
-enum { WANT_HELLO = 1, WANT_HELLO_ACK = 2, WANT_BEAT = 4, WANT_ACK = 8 };
+enum { WANT_HELLO = 1, WANT_HELLO_ACK = 2, WANT_BEAT = 4, WANT_ACK = 8,
+       WANT_MEMBERS = 16 };
+
+#define MESH_BACKOFF 100    /* first pause between dials [ms] */
 
 struct link {
 	enum link_state state;
@@ -28,6 +31,7 @@ struct link {
 	const char *why;           /* CLOSING                             */
 	uint8_t bye;               /* CLOSING: reason, or 0               */
 	uint16_t error;            /* CLOSING: code, or 0                 */
+	struct roster_turn turn;   /* CLOSING: of the peer, n 0 = none    */
 };
 
 struct target {
@@ -36,6 +40,8 @@ struct target {
 	uint64_t next;             /* [ms] dial not before                */
 	uint32_t backoff;          /* [ms]                                */
 	bool self, dialing, due;
+	bool conf, join, member;   /* who named it: peers, join, roster   */
+	bool gone;                 /* of peers, join: its node was removed */
 };
 
 struct mesh {
@@ -48,7 +54,7 @@ struct mesh {
 	uint64_t verified_at;            /* [ms] last asked for           */
 	struct rng rng;
 	struct link link[MESH_LINKS];
-	struct target target[CLUSTER_MAX];
+	struct target target[MESH_TARGETS];
 	uint32_t ntargets;
 	uint32_t closing, due;           /* effects not taken: links, dials */
 	uint8_t link_of[CLUSTER_MAX];    /* member -> link, MESH_NONE      */
@@ -58,6 +64,11 @@ struct mesh {
 	uint64_t settings, users;
 	uint64_t beat, beat_at, sample_at;
 	uint64_t started;
+	struct roster roster;
+	bool removed;                    /* what the roster says of us     */
+	bool roster_new;                 /* MESH_ROSTER not yet taken      */
+	bool nobody_told;                /* nobody answers: logged         */
+	uint64_t part_at;                /* removed: links are closed, 0   */
 	bool synced, acked_rose, changed;
 	struct mesh_stats st;
 	struct log_limit refuse_log;
@@ -79,6 +90,22 @@ uint64_t mesh_sync_next(const struct mesh *m);
 bool mesh_sync_recv(struct mesh *m, uint8_t l, uint8_t type, struct sl p,
 		    uint64_t now, uint64_t wall, int *err);
 
+/* mesh_roster.c */
+void mesh_roster_start(struct mesh *m, uint64_t now, uint64_t wall);
+void mesh_roster_tick(struct mesh *m, uint64_t now, uint64_t wall);
+/* The roster changed: act on it, tell all */
+void mesh_roster_changed(struct mesh *m, uint64_t now);
+void mesh_recv_members(struct mesh *m, uint8_t l, struct sl p, uint64_t now);
+/* What HELLO says of its sender. @return is it to be refused? */
+bool mesh_hello_removed(struct mesh *m, const struct wire_hello *h,
+			uint64_t now);
+/* Close a link whose other end was removed, and tell it */
+void mesh_close_removed(struct mesh *m, uint8_t l, uint64_t node,
+			uint64_t now);
+/* Is this address to be dialed as things stand? */
+bool mesh_dials(const struct mesh *m, const struct target *t);
+/* mesh_recv.c */
+void mesh_malformed(struct mesh *m, uint8_t l, uint64_t now);
 /* mesh.c */
 bool mesh_target_linked(const struct mesh *m, uint32_t t);
 /* Has everybody who is linked given us what it had? Once yes, for ever yes */

@@ -12,7 +12,7 @@ static void refuse(struct mesh *m, uint8_t l, const char *why, uint16_t code,
 	mesh_close(m, l, why, 0, code, now);
 }
 
-static void malformed(struct mesh *m, uint8_t l, uint64_t now)
+void mesh_malformed(struct mesh *m, uint8_t l, uint64_t now)
 {
 	m->st.bad_frames++;
 	refuse(m, l, "malformed", WIRE_E_MALFORMED, now);
@@ -109,7 +109,7 @@ static void recv_hello(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 	uint8_t i, old;
 
 	if (wire_hello_decode(&h, p)) {
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 		return;
 	}
 	why = hello_wrong(m, &h, &code);
@@ -120,6 +120,10 @@ static void recv_hello(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 	}
 	if (h.node == m->cf.node) {
 		own_id(m, l, &h, now);
+		return;
+	}
+	if (mesh_hello_removed(m, &h, now)) {
+		mesh_close_removed(m, l, h.node, now);
 		return;
 	}
 	i = member_add(&m->ms, h.node, now);
@@ -159,11 +163,11 @@ static void recv_hello_ack(struct mesh *m, uint8_t l, struct sl p,
 	if (wire_hello_ack_decode(&a, p) || a.version != k->version ||
 	    a.incarnation != m->cf.incarnation ||
 	    a.have > store_seq(m->store)) {
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 		return;
 	}
 	k->state = LINK_UP;
-	k->want |= WANT_BEAT;
+	k->want |= WANT_BEAT | (k->version >= 2 ? WANT_MEMBERS : 0);
 	m->st.links_now++;
 	m->st.links_made++;
 	if (k->target != MESH_NONE)
@@ -205,7 +209,7 @@ static void recv_heartbeat(struct mesh *m, uint8_t l, struct sl p,
 	int64_t skew;
 
 	if (wire_heartbeat_decode(&h, p) || h.fed > h.seq) {
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 		return;
 	}
 	member_beat(&m->ms, i, &h, wall);
@@ -259,7 +263,7 @@ static void recv_push(struct mesh *m, uint8_t l, struct sl p, uint64_t now,
 	uint16_t code = 0;
 
 	if (wire_push_decode(&u, p)) {
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 		return;
 	}
 	if (u.prev > r->have) {
@@ -269,7 +273,7 @@ static void recv_push(struct mesh *m, uint8_t l, struct sl p, uint64_t now,
 	while (!code && wire_push_next(&u, &packed))
 		code = merge_one(m, i, packed, wall);
 	if (code == WIRE_E_MALFORMED) {
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 		return;
 	}
 	if (code) {
@@ -290,7 +294,7 @@ static void recv_ack(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 	struct wire_ack a;
 
 	if (wire_ack_decode(&a, p)) {
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 		return;
 	}
 	if (repl_acked(&m->repl, m->link[l].member, a.seq, now))
@@ -303,7 +307,7 @@ static void recv_bye(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 	struct wire_bye y;
 
 	if (wire_bye_decode(&y, p)) {
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 		return;
 	}
 	if (y.reason == WIRE_BYE_LEAVE && i != MEMBER_NONE &&
@@ -320,7 +324,7 @@ static void recv_error(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 	struct wire_error e;
 
 	if (wire_error_decode(&e, p)) {
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 		return;
 	}
 	if (log_allow(&m->refuse_log, 5, now))
@@ -328,6 +332,8 @@ static void recv_error(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 			 e.code, log_esc(e.text));
 	m->st.refused++;
 	mesh_close(m, l, "peer_refuses", 0, 0, now);
+	if (e.turn.n && roster_join_turn(&m->roster, m->cf.node, &e.turn))
+		mesh_roster_changed(m, now);
 }
 
 static void recv_sync(struct mesh *m, uint8_t l, uint8_t type, struct sl p,
@@ -346,7 +352,7 @@ static void recv_sync(struct mesh *m, uint8_t l, uint8_t type, struct sl p,
 		refuse(m, l, "no_memory", WIRE_E_MEMORY, now);
 		return;
 	default:
-		malformed(m, l, now);
+		mesh_malformed(m, l, now);
 	}
 }
 
@@ -404,6 +410,9 @@ void mesh_recv(struct mesh *m, uint8_t l, const struct wire_head *h,
 	case WIRE_ERROR:
 		recv_error(m, l, p, now);
 		return;
+	case WIRE_MEMBERS:
+		mesh_recv_members(m, l, p, now);
+		return;
 	case WIRE_PUSH:
 		recv_push(m, l, p, now, wall);
 		return;
@@ -420,5 +429,5 @@ void mesh_recv(struct mesh *m, uint8_t l, const struct wire_head *h,
 		recv_sync(m, l, h->type, p, now, wall);
 		return;
 	}
-	malformed(m, l, now);       /* a type that this version hasn't */
+	mesh_malformed(m, l, now);       /* a type that this version hasn't */
 }

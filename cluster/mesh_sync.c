@@ -135,6 +135,7 @@ bool mesh_sync_recv(struct mesh *m, uint8_t l, uint8_t type, struct sl p,
 	case WIRE_HEARTBEAT:
 	case WIRE_BYE:
 	case WIRE_ERROR:
+	case WIRE_MEMBERS:
 	case WIRE_PUSH:
 	case WIRE_ACK:
 		return false;

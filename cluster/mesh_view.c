@@ -1,6 +1,8 @@
 /* mesh_view.c - Pure. What can be asked and set from outside. */
 #include "cluster/mesh_priv.h"
 
+#define VIEW_REMOVED 8       /* shown of those taken out */
+
 void mesh_set_state(struct mesh *m, enum cluster_state s)
 {
 	if (m->state == s)
@@ -37,38 +39,27 @@ const struct mesh_stats *mesh_stats(const struct mesh *m)
 	return &m->st;
 }
 
-static bool has_target(const struct mesh *m, uint64_t node)
-{
-	for (uint32_t t = 0; t < m->ntargets; t++)
-		if (m->target[t].node == node && !m->target[t].self)
-			return true;
-	return false;
-}
-
-/* Configured addresses count whether or not we know who lives there; a node
- * that nobody configured counts while it is with us. */
-uint32_t mesh_count(const struct mesh *m)
-{
-	uint32_t n = 1;
-
-	for (uint32_t t = 0; t < m->ntargets; t++)
-		n += !m->target[t].self;
-	for (uint8_t i = 1; i < CLUSTER_MAX; i++)
-		n += m->ms.m[i].node && member_hears(&m->ms, i) &&
-		     !has_target(m, m->ms.m[i].node);
-	return n;
-}
-
-bool mesh_majority(const struct mesh *m)
-{
-	return 2 * member_alive(&m->ms) > mesh_count(m);
-}
-
 uint8_t mesh_link(const struct mesh *m, uint64_t node)
 {
 	uint8_t i = member_find(&m->ms, node);
 
 	return i == MEMBER_NONE ? MESH_NONE : m->link_of[i];
+}
+
+/* What the roster knows of a member; healths and figures stay */
+static void view_entry(const struct roster_entry *e,
+		       struct cluster_member_view *v)
+{
+	if (!e)
+		return;
+	v->node = e->node;
+	if (!v->name[0])
+		memcpy(v->name, e->name, sizeof(v->name));
+	if (!v->addr.af)
+		v->addr = e->addr;
+	v->sip = e->sip;
+	v->removed = !roster_in(e);
+	v->turned = e->turn.at;
 }
 
 static void view_member(const struct mesh *m, uint8_t i, uint64_t now,
@@ -80,6 +71,7 @@ static void view_member(const struct mesh *m, uint8_t i, uint64_t now,
 	v->node = b->node;
 	memcpy(v->name, b->name, sizeof(v->name));
 	v->addr = b->addr;
+	view_entry(roster_find(&m->roster, b->node), v);
 	v->linked = b->linked;
 	v->health = b->health;
 	v->state = b->state;
@@ -101,6 +93,11 @@ static void view_member(const struct mesh *m, uint8_t i, uint64_t now,
 	v->n_hears = (uint32_t)__builtin_popcount(b->row);
 }
 
+static enum cluster_state state_of(const struct mesh *m)
+{
+	return m->removed ? CLUSTER_REMOVED : m->state;
+}
+
 static void view_self(const struct mesh *m, uint64_t now,
 		      struct cluster_member_view *v)
 {
@@ -110,7 +107,7 @@ static void view_self(const struct mesh *m, uint64_t now,
 	v->self = true;
 	memcpy(v->name, m->cf.name, sizeof(v->name));
 	v->addr = m->cf.addr;
-	v->state = m->state;
+	v->state = state_of(m);
 	v->majority = mesh_majority(m);
 	v->incarnation = m->cf.incarnation;
 	v->heard_ago = 0;
@@ -123,6 +120,68 @@ static void view_self(const struct mesh *m, uint64_t now,
 	v->verdict = "equal";
 }
 
+/* Members that we know from the roster alone */
+static void view_unheard(const struct mesh *m, struct cluster_view *v)
+{
+	for (uint32_t i = 0; i < m->roster.n && v->n < CLUSTER_VIEW; i++) {
+		const struct roster_entry *e = &m->roster.e[i];
+
+		if (roster_in(e) && member_find(&m->ms, e->node) ==
+		    MEMBER_NONE) {
+			v->m[v->n].health = CLUSTER_UNKNOWN;
+			v->m[v->n].verdict = "unknown";
+			view_entry(e, &v->m[v->n++]);
+		}
+	}
+}
+
+/* Configured addresses nobody is known at */
+static void view_unanswered(const struct mesh *m, struct cluster_view *v)
+{
+	for (uint32_t t = 0; t < m->ntargets && v->n < CLUSTER_VIEW; t++) {
+		const struct target *tg = &m->target[t];
+
+		if (tg->self || !tg->conf || tg->gone || tg->member ||
+		    (tg->node && member_find(&m->ms, tg->node) !=
+		     MEMBER_NONE))
+			continue;
+		v->m[v->n].addr = tg->addr;
+		v->m[v->n].verdict = "unknown";
+		v->m[v->n++].health = CLUSTER_UNKNOWN;
+	}
+}
+
+/* The last ones removed, newest first */
+static void view_removed(const struct mesh *m, struct cluster_view *v)
+{
+	const struct roster_entry *last = NULL;
+
+	for (int k = 0; k < VIEW_REMOVED && v->n < CLUSTER_VIEW; k++) {
+		const struct roster_entry *best = NULL;
+
+		for (uint32_t i = 0; i < m->roster.n; i++) {
+			const struct roster_entry *e = &m->roster.e[i];
+
+			if (roster_in(e) ||
+			    member_find(&m->ms, e->node) != MEMBER_NONE ||
+			    (last && (e->turn.at > last->turn.at ||
+				      (e->turn.at == last->turn.at &&
+				       e->node >= last->node))))
+				continue;
+			if (!best || e->turn.at > best->turn.at ||
+			    (e->turn.at == best->turn.at &&
+			     e->node > best->node))
+				best = e;
+		}
+		if (!best)
+			return;
+		last = best;
+		v->m[v->n].health = CLUSTER_LEFT;
+		v->m[v->n].verdict = "unknown";
+		view_entry(best, &v->m[v->n++]);
+	}
+}
+
 void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v)
 {
 	memset(v, 0, sizeof(*v));
@@ -130,7 +189,7 @@ void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v)
 	v->incarnation = m->cf.incarnation;
 	memcpy(v->name, m->cf.name, sizeof(v->name));
 	v->addr = m->cf.addr;
-	v->state = m->state;
+	v->state = state_of(m);
 	v->synced = m->synced;
 	v->majority = mesh_majority(m);
 	v->progress = (uint32_t)sync_stats(m->sync)->progress;
@@ -148,14 +207,7 @@ void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v)
 	for (uint8_t i = 1; i < CLUSTER_MAX; i++)
 		if (m->ms.m[i].node)
 			view_member(m, i, now, &v->m[v->n++]);
-	for (uint32_t t = 0; t < m->ntargets && v->n < CLUSTER_MAX; t++) {
-		const struct target *tg = &m->target[t];
-
-		if (tg->self || (tg->node && member_find(&m->ms, tg->node) !=
-				 MEMBER_NONE))
-			continue;
-		v->m[v->n].addr = tg->addr;
-		v->m[v->n].verdict = "unknown";
-		v->m[v->n++].health = CLUSTER_UNKNOWN;
-	}
+	view_unheard(m, v);
+	view_unanswered(m, v);
+	view_removed(m, v);
 }

@@ -1,5 +1,6 @@
 /* roster.c - Pure. Who belongs to the cluster. docs/cluster-protocol.md 5.8. */
 #include <errno.h>
+#include <stdio.h>
 #include "cluster/crc.h"
 #include "cluster/roster.h"
 #include "cluster/tlv.h"
@@ -247,7 +248,66 @@ int roster_turn(struct roster *r, uint64_t node, bool in, uint64_t by,
 	return 0;
 }
 
+static bool named(const struct roster_entry *e, struct sl who)
+{
+	char id[20];
+
+	(void)snprintf(id, sizeof(id), "%016llx", (unsigned long long)e->node);
+	return sl_eq(who, sl_cstr(id));
+}
+
+int roster_lookup(const struct roster *r, struct sl who, bool in,
+		  uint64_t *node)
+{
+	uint32_t hits[2] = { 0, 0 };
+	uint64_t found[2] = { 0, 0 };
+
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct roster_entry *e = &r->e[i];
+		bool as_wished = roster_in(e) == in;
+
+		if (named(e, who)) {
+			*node = e->node;
+			return 0;
+		}
+		if (!who.n || !sl_eq(sl_cstr(e->name), who))
+			continue;
+		hits[as_wished]++;
+		found[as_wished] = e->node;
+	}
+	if (!hits[0] && !hits[1])
+		return ENOENT;
+	if (hits[hits[1] > 0] > 1)
+		return ENOTUNIQ;
+	*node = found[hits[1] > 0];
+	return 0;
+}
+
 /* --- bytes ------------------------------------------------------------------------- */
+
+void roster_put_turn(struct buf *b, uint16_t tag, const struct roster_turn *t)
+{
+	uint8_t v[20];
+	struct buf x;
+
+	buf_fixed(&x, v, sizeof(v));
+	put_u32(&x, t->n);
+	put_u64(&x, t->at);
+	put_u64(&x, t->by);
+	tlv_put(b, tag, sl_mk(v, x.n));
+}
+
+int roster_get_turn(struct roster_turn *t, struct sl v)
+{
+	struct cur c;
+
+	cur_init(&c, v.p, v.n);
+	t->n = cur_u32(&c);
+	t->at = cur_u64(&c);
+	t->by = cur_u64(&c);
+	return c.err || cur_left(&c) || !t->n || t->n > ROSTER_COUNT ?
+	       EBADMSG : 0;
+}
 
 void roster_put(struct buf *b, const struct roster *r)
 {
@@ -268,6 +328,7 @@ static int get_entry(struct roster_entry *e, struct cur *c)
 {
 	struct sl info;
 
+	e->told = 0;
 	e->node = cur_u64(c);
 	e->turn.n = cur_u32(c);
 	e->turn.at = cur_u64(c);

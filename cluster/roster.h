@@ -32,6 +32,7 @@ struct roster_entry {
 	uint32_t version;          /**< of info                              */
 	uint16_t info_n;
 	uint8_t info[ROSTER_INFO]; /**< optional fields, unknown ones kept   */
+	uint32_t told;             /**< turn that was logged, ours alone     */
 	/* read from info */
 	char name[CLUSTER_NAME];
 	struct addr addr;          /**< for the other nodes; af 0 = none     */
@@ -72,6 +73,15 @@ bool roster_self(struct roster *r, uint64_t node, const char *name,
 int  roster_turn(struct roster *r, uint64_t node, bool in, uint64_t by,
 		 uint64_t wall);
 
+/** A node by its id (16 hex digits) or the name it gave; of several with one
+ *  name those that are `in` (or out) come first.
+ *  @return 0, ENOENT, ENOTUNIQ (name of several) */
+int  roster_lookup(const struct roster *r, struct sl who, bool in,
+		   uint64_t *node);
+
+/** A turn as an optional field of HELLO and ERROR: n u32 | at u64 | by u64 */
+void roster_put_turn(struct buf *b, uint16_t tag, const struct roster_turn *t);
+int  roster_get_turn(struct roster_turn *t, struct sl v);
 /** The map as MEMBERS has it: n u16, entries by rising id */
 void roster_put(struct buf *b, const struct roster *r);
 /** Check a map at c, nothing is kept. @return 0 or EBADMSG */

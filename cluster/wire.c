@@ -13,6 +13,7 @@ const char *wire_type_name(uint8_t type)
 	case WIRE_HEARTBEAT: return "HEARTBEAT";
 	case WIRE_BYE:       return "BYE";
 	case WIRE_ERROR:     return "ERROR";
+	case WIRE_MEMBERS:   return "MEMBERS";
 	case WIRE_PUSH:      return "PUSH";
 	case WIRE_ACK:       return "ACK";
 	case WIRE_ASK:       return "ASK";
@@ -104,7 +105,8 @@ void wire_end(struct buf *b, size_t at)
 
 /* --- TLVs of messages ---------------------------------------------------------- */
 
-enum { TLV_NAME = 1, TLV_ADDR = 2 };
+enum { TLV_NAME = 1, TLV_ADDR = 2, TLV_TURN = 3 };    /* of HELLO */
+enum { TLV_E_TURN = 1 };                               /* of ERROR */
 
 /* The rest of a message: unknown optional fields are skipped */
 int wire_tail(struct cur *c)
@@ -134,6 +136,8 @@ void wire_hello_encode(struct buf *b, const struct wire_hello *h)
 		tlv_put(b, TLV_NAME, sl_cstr(h->name));
 	if (h->addr.af)
 		tlv_put_addr(b, TLV_ADDR, &h->addr);
+	if (h->turn.n)
+		roster_put_turn(b, TLV_TURN, &h->turn);
 	wire_end(b, at);
 }
 
@@ -150,6 +154,8 @@ static int hello_tlvs(struct wire_hello *h, struct cur *c)
 			err = tlv_get_name(h->name, sizeof(h->name), v);
 		else if (tag == TLV_ADDR)
 			err = tlv_get_addr(&h->addr, v);
+		else if (tag == TLV_TURN)
+			err = roster_get_turn(&h->turn, v);
 		else if (tag & TLV_MUST)
 			err = EBADMSG;
 	}
@@ -283,17 +289,49 @@ void wire_error_encode(struct buf *b, const struct wire_error *e)
 
 	put_u16(b, e->code);
 	put_sl16(b, sl_sub(e->text, 0, WIRE_TEXT_MAX));
+	if (e->turn.n)
+		roster_put_turn(b, TLV_E_TURN, &e->turn);
 	wire_end(b, at);
 }
 
 int wire_error_decode(struct wire_error *e, struct sl p)
 {
+	uint16_t tag;
 	struct cur c;
+	struct sl v;
+	size_t at;
 
 	cur_init(&c, p.p, p.n);
 	e->code = cur_u16(&c);
 	e->text = cur_sl16(&c, WIRE_TEXT_MAX);
+	e->turn = (struct roster_turn){ 0 };
+	at = c.pos;
+	/* the known one first, so that the rest can be checked as ever */
+	if (tlv_next(&c, &tag, &v) && tag == TLV_E_TURN) {
+		if (roster_get_turn(&e->turn, v))
+			return EBADMSG;
+	}
+	else if (!c.err) {
+		c.pos = at;
+	}
 	return wire_tail(&c);
+}
+
+void wire_members_encode(struct buf *b, const struct roster *r)
+{
+	size_t at = wire_begin(b, WIRE_MEMBERS, WIRE_CONTROL);
+
+	roster_put(b, r);
+	wire_end(b, at);
+}
+
+int wire_members_decode(struct cur *c, struct sl p)
+{
+	cur_init(c, p.p, p.n);
+	if (roster_check(c) || wire_tail(c))
+		return EBADMSG;
+	cur_init(c, p.p, p.n);
+	return 0;
 }
 
 void wire_ack_encode(struct buf *b, const struct wire_ack *a)

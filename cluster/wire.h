@@ -9,7 +9,7 @@
 
 #include "base/addr.h"
 #include "base/cur.h"
-#include "cluster/cluster.h"
+#include "cluster/roster.h"
 
 #define WIRE_MAGIC 0x4557          /* "EW" */
 #define WIRE_FRAME 1               /**< layout of the frame header            */
@@ -30,6 +30,7 @@ enum wire_type {
 	WIRE_HEARTBEAT = 0x03,
 	WIRE_BYE = 0x04,
 	WIRE_ERROR = 0x05,
+	WIRE_MEMBERS = 0x06,       /* version 2 */
 	WIRE_PUSH = 0x11,
 	WIRE_ACK = 0x12,
 	WIRE_ASK = 0x21,           /* version 2, as all that follow */
@@ -60,6 +61,7 @@ struct wire_hello {
 	uint64_t wall;             /**< sender's clock [ms]                   */
 	char name[CLUSTER_NAME];   /**< TLV 1                                 */
 	struct addr addr;          /**< TLV 2: where it listens; af 0 = absent */
+	struct roster_turn turn;   /**< TLV 3: its own; n 0 = absent          */
 };
 
 struct wire_hello_ack {
@@ -100,7 +102,11 @@ enum wire_error_code {
 	WIRE_E_MEMORY = 8,
 	WIRE_E_ORDER = 9,          /**< right frame, wrong moment             */
 };
-struct wire_error { uint16_t code; struct sl text; };
+struct wire_error {
+	uint16_t code;
+	struct sl text;
+	struct roster_turn turn;   /**< TLV 1: of the receiver; n 0 = absent  */
+};
 
 /** Records after seq `prev` up to `last`; those that the receiver needn't get
  *  are left out, so n = 0 is possible */
@@ -178,6 +184,9 @@ void wire_bye_encode(struct buf *b, const struct wire_bye *y);
 int  wire_bye_decode(struct wire_bye *y, struct sl p);
 void wire_error_encode(struct buf *b, const struct wire_error *e);
 int  wire_error_decode(struct wire_error *e, struct sl p);
+void wire_members_encode(struct buf *b, const struct roster *r);
+/** Checks all of it. @return 0: *c stands before the map, for roster_take() */
+int  wire_members_decode(struct cur *c, struct sl p);
 void wire_ack_encode(struct buf *b, const struct wire_ack *a);
 int  wire_ack_decode(struct wire_ack *a, struct sl p);
 

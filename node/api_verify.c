@@ -34,8 +34,11 @@ static json_t *members_json(const struct cluster_view *v, bool *all_equal)
 	for (uint32_t i = 0; i < v->n; i++) {
 		const struct cluster_member_view *m = &v->m[i];
 		const char *says = verdict(m);
-		json_t *o = json_object();
+		json_t *o;
 
+		if (m->removed && !m->self)
+			continue;
+		o = json_object();
 		jsn_str(o, "name", m->name);
 		jsn_addr(o, "address", &m->addr);
 		jsn_str(o, "verdict", says);

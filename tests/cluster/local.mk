@@ -8,6 +8,7 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/sim.h \
 	tests/cluster/test_cluster.c \
 	tests/cluster/test_member.c \
+	tests/cluster/test_mesh_roster.c \
 	tests/cluster/test_oom.c \
 	tests/cluster/test_record.c \
 	tests/cluster/test_repl.c \

@@ -45,8 +45,17 @@ void sim_start(struct sim *s, int i)
 
 	memset(sc.key, 5, sizeof(sc.key));
 	mc.name[0] = (char)('a' + i);
-	for (int k = 0; k < s->n; k++)
-		mc.peers[k] = addr_of(k);
+	mc.npeers = 0;
+	for (int k = 0; k < s->n && !x->joins; k++)
+		if (!s->node[k].joins)
+			mc.peers[mc.npeers++] = addr_of(k);
+	if (x->joins)
+		mc.join[mc.njoin++] = addr_of(0);
+	mc.sip = mc.addr;
+	mc.sip.port = 5060;
+	mc.roster = x->saved;
+	if (x->id)
+		sc.node = mc.node = x->id;
 	for (int l = 0; l < MESH_LINKS; l++)
 		x->conn[l] = -1;
 	x->acked = 0;
@@ -214,6 +223,12 @@ static void effects(struct sim *s, int i)
 			cr_assert_leq(o.to, store_seq(x->store));
 			if (o.to > x->acked)
 				x->acked = o.to;
+			break;
+		case MESH_ROSTER:
+			if (!x->saved)
+				x->saved = malloc(sizeof(*x->saved));
+			cr_assert_not_null(x->saved);
+			*x->saved = *mesh_roster(x->mesh);
 			break;
 		case MESH_CHANGED:
 			break;
@@ -399,6 +414,12 @@ void sim_run(struct sim *s, uint64_t ms)
 	s->now = until;
 }
 
+void sim_forget(struct sim *s, int i)
+{
+	free(s->node[i].saved);
+	s->node[i].saved = NULL;
+}
+
 void sim_crash(struct sim *s, int i, bool loud)
 {
 	struct sim_node *x = &s->node[i];
@@ -446,9 +467,11 @@ void sim_break(struct sim *s, int a, int b)
 
 void sim_close(struct sim *s)
 {
-	for (int i = 0; i < s->n; i++)
+	for (int i = 0; i < s->n; i++) {
 		if (s->node[i].mesh)
 			sim_crash(s, i, false);
+		free(s->node[i].saved);
+	}
 	for (int ci = 0; ci < SIM_CONNS; ci++)
 		for (int e = 0; e < 2; e++)
 			if (s->conn[ci].used)

@@ -8,8 +8,8 @@
 #include "base/rng.h"
 #include "cluster/mesh.h"
 
-#define SIM_NODES 5
-#define SIM_CONNS 64
+#define SIM_NODES 21
+#define SIM_CONNS 512
 
 struct sim_node {
 	struct mesh *mesh;             /**< NULL = crashed                    */
@@ -20,6 +20,9 @@ struct sim_node {
 	uint64_t frozen;               /**< until then [ms]                   */
 	uint64_t acked;                /**< as told by MESH_ACKED             */
 	int conn[MESH_LINKS];          /**< link -> connection, -1            */
+	uint64_t id;                   /**< 0 = place + 1                     */
+	bool joins;                    /**< knows node 0's address alone      */
+	struct roster *saved;          /**< what it finds at its start        */
 };
 
 struct sim_piece {
@@ -62,6 +65,8 @@ void sim_init(struct sim *s, int n, uint64_t seed);
 void sim_close(struct sim *s);
 uint64_t sim_wall(const struct sim *s, int i);
 void sim_start(struct sim *s, int i);
+/** What it saved is lost, too */
+void sim_forget(struct sim *s, int i);
 /** Memory is lost. loud: the others' kernels are told (RST) */
 void sim_crash(struct sim *s, int i, bool loud);
 void sim_freeze(struct sim *s, int i, uint64_t ms);

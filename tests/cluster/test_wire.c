@@ -110,7 +110,7 @@ Test(wire, heartbeat_and_the_small_ones_round_trip)
 {
 	struct wire_heartbeat h;
 	struct wire_hello_ack a = { 1, 2, 3, 4, 5 }, a2;
-	struct wire_error e = { 6, SL("no") }, e2;
+	struct wire_error e = { 6, SL("no"), { 2, 77, 9 } }, e2;
 	struct wire_bye y = { 1 }, y2;
 	struct buf b;
 
@@ -133,6 +133,12 @@ Test(wire, heartbeat_and_the_small_ones_round_trip)
 	wire_error_encode(&b, &e);
 	cr_assert_eq(wire_error_decode(&e2, payload(&b)), 0);
 	cr_assert(sl_eq(e2.text, e.text));
+	cr_assert(e2.turn.n == 2 && e2.turn.at == 77 && e2.turn.by == 9);
+	e.turn.n = 0;                 /* as version 1 has it */
+	buf_reset(&b);
+	wire_error_encode(&b, &e);
+	cr_assert_eq(wire_error_decode(&e2, payload(&b)), 0);
+	cr_assert_eq(e2.turn.n, 0);
 	buf_reset(&b);
 	wire_bye_encode(&b, &y);
 	cr_assert_eq(wire_bye_decode(&y2, payload(&b)), 0);
@@ -289,6 +295,7 @@ static int decode_any(uint8_t type, struct sl p)
 	struct wire_want w;
 	struct wire_data t;
 	struct wire_done o;
+	struct cur c;
 
 	switch ((enum wire_type)type) {
 	case WIRE_HELLO:
@@ -301,6 +308,8 @@ static int decode_any(uint8_t type, struct sl p)
 		return wire_bye_decode(&y, p);
 	case WIRE_ERROR:
 		return wire_error_decode(&e, p);
+	case WIRE_MEMBERS:
+		return wire_members_decode(&c, p);
 	case WIRE_PUSH:
 		return wire_push_decode(&u, p);
 	case WIRE_ACK:
@@ -319,10 +328,20 @@ static int decode_any(uint8_t type, struct sl p)
 	return EINVAL;
 }
 
+static void put_members(struct buf *b)
+{
+	static struct roster r;
+	struct addr a = { .af = 4, .port = 5080, .ip = { 10, 0, 0, 1 } };
+
+	memset(&r, 0, sizeof(r));
+	cr_assert(roster_self(&r, 0x0a, "n1", &a, &a, 0x1234));
+	wire_members_encode(b, &r);
+}
+
 static void put_any(struct buf *b, uint8_t type)
 {
 	struct wire_hello_ack a = { 1, 2, 3, 4, 5 };
-	struct wire_error e = { 6, SL("no") };
+	struct wire_error e = { 6, SL("no"), { 0 } };
 	struct wire_bye y = { 1 };
 	struct wire_ack k = { 3 };
 	struct wire_ask q = { 7, 1, 3 };
@@ -342,6 +361,9 @@ static void put_any(struct buf *b, uint8_t type)
 		break;
 	case WIRE_ERROR:
 		wire_error_encode(b, &e);
+		break;
+	case WIRE_MEMBERS:
+		put_members(b);
 		break;
 	case WIRE_PUSH:
 		put_push(b);
@@ -368,7 +390,8 @@ static void put_any(struct buf *b, uint8_t type)
 }
 
 static const uint8_t types[] = { WIRE_HELLO, WIRE_HELLO_ACK, WIRE_HEARTBEAT,
-				 WIRE_BYE, WIRE_ERROR, WIRE_PUSH, WIRE_ACK,
+				 WIRE_BYE, WIRE_ERROR, WIRE_MEMBERS,
+				 WIRE_PUSH, WIRE_ACK,
 				 WIRE_ASK, WIRE_DIGEST, WIRE_WANT, WIRE_DATA,
 				 WIRE_DONE };
 
@@ -495,4 +518,44 @@ Test(wire, random_payloads_crash_nothing)
 				 sl_mk(p, n));
 		free(p);
 	}
+}
+
+Test(wire, members_have_these_bytes)
+{
+	static const uint8_t want[] = {
+		0, 1,                                /* n */
+		0, 0, 0, 0, 0, 0, 0, 0x0a,           /* node */
+		0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x12, 0x34,
+		0, 0, 0, 0, 0, 0, 0, 0x0a,           /* turn: n, at, by */
+		0, 0, 0, 1, 0, 34,                   /* version, info */
+		0, 1, 0, 0, 0, 2, 'n', '1',
+		0, 2, 0, 0, 0, 7, 4, 0x13, 0xd8, 10, 0, 0, 1,
+		0, 3, 0, 0, 0, 7, 4, 0x13, 0xd8, 10, 0, 0, 1,
+	};
+	struct buf b;
+
+	buf_init(&b, 4096);
+	put_members(&b);
+	cr_assert(sl_eq(payload(&b), sl_mk(want, sizeof(want))));
+	buf_free(&b);
+}
+
+Test(wire, hello_tells_the_senders_turn_and_checks_it)
+{
+	struct wire_hello h = { .min = 1, .max = 2, .node = 9,
+		.turn = { 3, 44, 8 } }, got;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	wire_hello_encode(&b, &h);
+	cr_assert_eq(wire_hello_decode(&got, payload(&b)), 0);
+	cr_assert(got.turn.n == 3 && got.turn.at == 44 && got.turn.by == 8);
+	b.p[b.n - 20] = 0x80;         /* a turn that nobody comes to */
+	cr_assert_eq(wire_hello_decode(&got, payload(&b)), EBADMSG);
+	buf_reset(&b);
+	h.turn.n = 0;
+	wire_hello_encode(&b, &h);
+	cr_assert_eq(wire_hello_decode(&got, payload(&b)), 0);
+	cr_assert_eq(got.turn.n, 0);
+	buf_free(&b);
 }

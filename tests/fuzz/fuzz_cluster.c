@@ -11,6 +11,8 @@
  *         9 without hand-shake
  *   10    link down: u8
  *   11    packed record: length u16, bytes: decode, encode, compare
+ *   12    saved members map: length u16, bytes: load, save, load, compare
+ * A node u8 from 128 on speaks version 2.
  *   other end of input */
 #include <stdlib.h>
 #include <string.h>
@@ -103,10 +105,11 @@ static void raw(struct world *w, struct sl in)
 
 static void shake(struct world *w, uint8_t l, uint8_t who)
 {
-	struct wire_hello h = { .min = 1, .max = 1, .node = 1 + who % 4,
+	uint8_t version = who < 128 ? 1 : 2;
+	struct wire_hello h = { .min = 1, .max = version, .node = 1 + who % 4,
 		.incarnation = 1 + who / 4 % 4, .max_expires = 3600,
 		.canon = WIRE_CANON, .wall = WALL, .name = "peer" };
-	struct wire_hello_ack a = { .version = 1, .incarnation = 77,
+	struct wire_hello_ack a = { .version = version, .incarnation = 77,
 				    .seq = who };
 	struct buf b;
 
@@ -167,6 +170,27 @@ static void packed(struct sl in)
 	buf_free(&b);
 }
 
+/* What is accepted is accepted again as it was saved, and is no news */
+static void saved(struct sl in)
+{
+	struct roster *r = calloc(1, sizeof(*r)), *q = calloc(1, sizeof(*q));
+	struct buf b;
+
+	check(r && q);
+	if (roster_load(r, in) == 0) {
+		check(r->n <= ROSTER_MAX && roster_members(r) <= CLUSTER_MAX);
+		buf_init(&b, ROSTER_FILE);
+		roster_save(&b, r);
+		check(b.err == 0 && roster_load(q, buf_as_sl(&b)) == 0);
+		check(q->n == r->n);
+		for (uint32_t i = 0; i < q->n; i++)
+			check(!roster_join(r, &q->e[i]));
+		buf_free(&b);
+	}
+	free(r);
+	free(q);
+}
+
 static void advance(struct world *w, uint16_t ms)
 {
 	w->now += ms;
@@ -213,6 +237,9 @@ static bool step(struct world *w, struct cur *c)
 	case 11:
 		packed(cur_sl16(c, 65535));
 		break;
+	case 12:
+		saved(cur_sl16(c, 65535));
+		break;
 	default:
 		return false;
 	}
@@ -235,7 +262,8 @@ static void end(struct world *w)
 		;
 	check(n <= st->records);
 	mesh_view(w->m, w->now, v);
-	check(v->n <= CLUSTER_MAX);
+	check(v->n <= CLUSTER_VIEW);
+	check(roster_members(mesh_roster(w->m)) <= CLUSTER_MAX);
 	free(v);
 }
 
