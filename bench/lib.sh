@@ -59,7 +59,13 @@ machine() {
 
 # Driver contract: sys_start, sys_start_node N, sys_master edge|1|2|3 (pid),
 # sys_contacts N, sys_mem_kb N, sys_node_calls N (INVITEs it received),
-# sys_peers N (peers it holds for alive), sys_version, sys_settings
+# sys_peers N (peers it holds for alive), sys_version, sys_settings. May be
+# replaced: sys_ready N WANT (does node N say that it can serve; by default:
+# does it hold WANT contacts), sys_fill PREFIX N (N contacts PREFIX1.. at once;
+# prints how many), sys_verify (prints exit status and ms).
+sys_ready() { local c; c=$(sys_contacts $1); [ "${c:-0}" -ge "$2" ]; }
+sys_fill() { return 1; }
+sys_verify() { return 1; }
 edge_pids() { tree "$(sys_master edge)"; }
 node_pids() { tree "$(sys_master "$1")"; }
 nodes_pids() { local n; for n in $NODES; do node_pids $n; done; }

@@ -48,7 +48,7 @@ sys_start_node() {
 	edges = ( "127.0.0.0/8" );
 	domains = "any";
 	auth = "off";
-	registrar = { max_expires = 86400; };
+	registrar = { max_expires = 86400; max_bindings = ${MAX_BINDINGS:-1000000}; };
 	cluster = {
 	  address = "$(node_ip $n)"; port = 5080; key_file = "$EW_KEY";
 	  peers = ( "$(node_ip 1):5080", "$(node_ip 2):5080", "$(node_ip 3):5080" );
@@ -98,3 +98,16 @@ sys_contacts() { _ew_status $1 contacts; }
 sys_mem_kb() { rss_kb $(node_pids $1); }     # it keeps no figure of its own
 sys_node_calls() { _ew_metric $1 edgewise_node_forks_total; }
 sys_peers() { echo $(($(_ew_get $((8060 + $1)) /api/v1/status | grep -o '"health": *"alive"' | wc -l) - 1)); }
+sys_ready() { _ew_get $((8060 + $1)) /readyz | head -1 | grep -q ' 200 '; }
+sys_fill() { # prefix n, pushed by an authenticated peer: make -C build bench/fill
+	local fill=$EDGEWISE_BUILD/bench/fill
+	[ -x "$fill" ] || return 1
+	"$fill" --key "$EW_KEY" --to "$(node_ip 2):5080" --count "$2" --first 1 --prefix "$1" --domain 127.0.0.1 --edge "$EDGE_IP:5070" \
+		--expires 80000 --max-expires 86400 >"$BENCH_TMP/fill.out" 2>&1 9>&- && sed -n 's/^contacts=\([0-9]*\) .*/\1/p' "$BENCH_TMP/fill.out"
+}
+sys_verify() { # exit status and ms of `edgewise verify`, where there is one
+	local tool t0 rc=0
+	tool=$(_ew_bin edgewise) && "$tool" help | grep -q '^  verify' || return 1
+	t0=$(now_ms); "$tool" verify --config "$BENCH_TMP/ew-1.conf" >"$BENCH_TMP/verify.out" 2>&1 || rc=$?
+	echo "$rc $(($(now_ms) - t0))"
+}

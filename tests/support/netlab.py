@@ -85,7 +85,7 @@ class NetLab:
                 for x in self.peers[name]]}
         return merge(conf, self.extra)
 
-    # --- the network 
+    # --- the network ---------------------------------------------------------
     def _bridge(self):
         run(['ip', 'link', 'del', 'br0'], quiet=True)
         run(['ip', 'link', 'add', 'br0', 'type', 'bridge'])
