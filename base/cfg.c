@@ -245,6 +245,15 @@ static void read_list(struct rd *rd, void *base, const struct cfg_key *k,
 	}
 }
 
+static void warn_old(const struct rd *rd, const struct cfg_key *k,
+		     uint32_t line)
+{
+	if (k->instead)
+		log_warn("event=settings file=%s line=%u old=%s instead=%s",
+			 log_esc(sl_cstr(rd->file)), line, k->name,
+			 k->instead);
+}
+
 static void set_value(struct rd *rd, void *base, const struct cfg_key *k,
 		      const config_setting_t *s, const char *path)
 {
@@ -252,6 +261,7 @@ static void set_value(struct rd *rd, void *base, const struct cfg_key *k,
 	char what[60];
 	bool ok = false;
 
+	warn_old(rd, k, line_of(s));
 	if (k->type == CFG_LIST) {
 		read_list(rd, base, k, s, path);
 		return;
@@ -374,7 +384,10 @@ static void set_over(struct rd *rd, void *target, const struct cfg_key *keys,
 		set_from_text(rd, target, k, full, &b);
 		buf_free(&b);
 	}
-	else if (!cfg_value_text(target, k, v)) {
+	else {
+		warn_old(rd, k, 0);
+		if (cfg_value_text(target, k, v))
+			return;
 		(void)snprintf(what, sizeof(what), "is \"%.*s\"",
 			       v.n > 40 ? 40 : (int)v.n, v.p);
 		value_err(rd, 0, full, k, what);

@@ -28,6 +28,8 @@ struct cfg_key {
 	const char *help;      /**< one sentence, also in the shipped file   */
 	const char *const *names;   /**< CFG_ENUM, ends with NULL            */
 	bool reload;           /**< may change at SIGHUP                     */
+	const char *instead;   /**< an old name, in the place of this key: still
+	                            taken, warned of                         */
 	/* CFG_LIST: each entry is a group read by this table, or one value
 	 * (string) when sub[0].name is "" */
 	const struct cfg_key *sub;      /**< ends with .name = NULL          */

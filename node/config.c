@@ -114,9 +114,17 @@ const struct cfg_key node_config_keys[] = {
 	    "interval of heartbeats"),
 	U32("cluster.dead", cluster.dead, 200, 60000, "3000", "ms",
 	    "silence after which a node counts as dead"),
-	U32R("cluster.ack_timeout", cluster.ack_timeout, 0, 5000, "200", "ms",
-	     "longest wait of a 200 to REGISTER for another node to have the "
-	     "contact"),
+	U32R("replicate_ack", replicate_ack, 0, 1, "1", NULL,
+	     "1: the 200 to a REGISTER waits until another living node has "
+	     "the contact, too"),
+	U32R("replicate_ack_timeout", replicate_ack_timeout, 0, 5000, "500",
+	     "ms", "time a REGISTER may take in all; the 200 leaves at four "
+	     "fifths of it even if no other node has the contact; not above "
+	     "the edge's timers.noreply"),
+	{ .name = "cluster.ack_timeout", .type = CFG_U32,
+	  .off = OFF(replicate_ack_timeout), .max = 5000, .def = "500",
+	  .unit = "ms", .help = "old name of replicate_ack_timeout",
+	  .reload = true, .instead = "replicate_ack_timeout" },
 	U32("limits.max_message", limits.max_message, 4096, 65535, "65535",
 	    "bytes", "largest SIP message"),
 	U32("limits.max_transactions", limits.max_transactions, 100, 10000000,

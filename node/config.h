@@ -49,7 +49,7 @@ struct node_config {
 		uint32_t port;
 		char key_file[256];
 		struct cfg_list peers;             /**< struct node_text      */
-		uint32_t heartbeat, dead, ack_timeout;    /**< [ms]           */
+		uint32_t heartbeat, dead;             /**< [ms]           */
 	} cluster;
 	struct {
 		uint32_t max_message, max_transactions, max_connections;
@@ -58,6 +58,8 @@ struct node_config {
 		struct addr address;
 		uint32_t port;
 	} http;
+	uint32_t replicate_ack;            /**< 0 or 1                        */
+	uint32_t replicate_ack_timeout;    /**< [ms]                          */
 	char state_dir[256];
 	struct {
 		uint32_t level, target;

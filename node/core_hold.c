@@ -3,11 +3,16 @@
  * until another living node has the change too, so that the death of this
  * node right after the answer loses nothing.
  *
+ * After a while the 200 goes out all the same: a phone that is refused is
+ * worse off. Each of those is counted and logged.
+ *
  * The queue is in the order of the store's sequence and, as all wait equally
  * long, of the deadlines.
  */
 #include "node/core_priv.h"
 #include <stdlib.h>
+
+enum { LOG_MAX = 200 };     /* of a text that is logged [bytes] */
 
 struct hold {
 	struct hold *next;
@@ -15,7 +20,28 @@ struct hold {
 	uint64_t seq;            /* of the store right after the change */
 	uint64_t since, until;   /* [ms] */
 	struct buf extra;
+	uint32_t cseq;           /* these three for the log */
+	uint16_t aor_n, callid_n;
+	char txt[];
 };
+
+/* One by one and never left out: who looks for a lost contact finds it */
+static void unacked(struct core *c, struct sl aor, struct sl callid,
+		    uint32_t cseq, uint64_t after)
+{
+	c->unacked++;
+	log_warn("event=unacked aor=%s callid=%s cseq=%u node=%s after=%llums "
+		 "text=\"answered though no other node has it yet\"",
+		 log_esc(aor), log_esc(callid), cseq,
+		 log_esc(sl_cstr(c->cf->name)), (unsigned long long)after);
+}
+
+/* The edge counts from when it sent the request, and moves one that comes later
+ * than it waits: so the 200 leaves well before. */
+static uint64_t patience(const struct core *c)
+{
+	return (uint64_t)c->cf->replicate_ack_timeout * 4 / 5;
+}
 
 /* *at is the place that points to the one to be answered */
 static void answer(struct core *c, struct hold **at, uint64_t now)
@@ -31,16 +57,27 @@ static void answer(struct core *c, struct hold **at, uint64_t now)
 	free(h);
 }
 
-bool core_hold(struct core *c, struct stxn *s, struct buf *extra, uint64_t now)
+bool core_hold(struct core *c, struct stxn *s, struct sl aor,
+	       struct buf *extra, uint64_t now)
 {
-	uint32_t wait = c->cf->cluster.ack_timeout;
-	struct hold *h;
+	struct sl id = sl_sub(c->msg.callid, 0, LOG_MAX);
+	uint64_t wait = patience(c);
+	struct hold *h = NULL;
 
-	if (!c->others || !wait || c->held_now >= HOLD_MAX)
+	if (!c->others || !c->cf->replicate_ack || !wait)
 		return false;
-	h = calloc(1, sizeof(*h));
-	if (!h)
+	aor = sl_sub(aor, 0, LOG_MAX);
+	if (c->held_now < HOLD_MAX)
+		h = calloc(1, sizeof(*h) + aor.n + id.n);
+	if (!h) {
+		unacked(c, aor, id, c->msg.cseq, 0);
 		return false;
+	}
+	h->aor_n = (uint16_t)aor.n;
+	h->callid_n = (uint16_t)id.n;
+	memcpy(h->txt, aor.p, aor.n);
+	memcpy(h->txt + aor.n, id.p, id.n);
+	h->cseq = c->msg.cseq;
 	h->s = s;
 	h->seq = store_seq(c->loc.store);
 	h->since = now;
@@ -59,11 +96,11 @@ bool core_hold(struct core *c, struct stxn *s, struct buf *extra, uint64_t now)
 void core_hold_tick(struct core *c, uint64_t now)
 {
 	while (c->holds && c->holds->until <= now) {
-		c->unacked++;
-		log_warn("event=register_unacked seq=%llu after=%llums "
-			 "text=\"answered though no other node has it yet\"",
-			 (unsigned long long)c->holds->seq,
-			 (unsigned long long)(now - c->holds->since));
+		const struct hold *h = c->holds;
+
+		unacked(c, sl_mk(h->txt, h->aor_n),
+			sl_mk(h->txt + h->aor_n, h->callid_n), h->cseq,
+			now - h->since);
 		answer(c, &c->holds, now);
 	}
 }

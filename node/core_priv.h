@@ -63,9 +63,10 @@ void core_reply(struct core *c, const struct flow *f, uint16_t code,
 
 /* core_hold.c */
 
-/** Send this 200 when another node has the change. extra is taken over.
- *  @return false: nothing to wait for, answer now */
-bool core_hold(struct core *c, struct stxn *s, struct buf *extra, uint64_t now);
+/** Send this 200 to the REGISTER in hand when another node has the change.
+ *  extra is taken over. @return false: nothing to wait for, answer now */
+bool core_hold(struct core *c, struct stxn *s, struct sl aor,
+	       struct buf *extra, uint64_t now);
 void core_hold_tick(struct core *c, uint64_t now);
 uint64_t core_hold_next(const struct core *c);
 void core_hold_close(struct core *c);

@@ -269,7 +269,8 @@ static void handle_register(struct ask *a)
 	log_debug("event=register aor=%s code=%u changed=%d",
 		  log_esc(buf_as_sl(&aor)), ans.code, ans.changed);
 	if (ans.code == 200 && ans.changed
-	    && core_hold(c, a->s, &ans.extra, a->now))
+	    && core_hold(c, a->s, buf_as_sl(&aor), &ans.extra,
+				a->now))
 		return;
 	if (ans.code == 200)
 		stxn_reply(a->s, 200, SL_NONE, buf_as_sl(&ans.extra), a->now);

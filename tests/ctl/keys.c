@@ -119,6 +119,8 @@ static void present(const char *path, const config_t *c,
 {
 	const config_setting_t *s = config_lookup(c, k->name), *e;
 
+	if (k->instead)
+		return;
 	if (!s) {
 		complain(path, k->name, "is not in the file");
 		return;

@@ -1,7 +1,9 @@
 /* What a node does with each message: pings, readiness, bad input, RFC 4475. */
 #include "tests/node/rig.h"
+#include "base/log.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <stdlib.h>
 
 #define ANY "auth = \"off\";\ndomains = \"any\";\n"
@@ -305,16 +307,83 @@ Test(core, register_waits_until_another_node_has_the_contact)
 
 Test(core, register_does_not_wait_for_ever)
 {
-	struct rig *r = rig_new(OPEN "cluster = { ack_timeout = 150; };\n",
-				"");
+	struct rig *r = rig_new(OPEN "replicate_ack_timeout = 150;\n", "");
 
 	core_set_others(r->core, 1, r->now);
 	reg(r, 1);
-	rig_pass(r, 149);
+	rig_pass(r, 119);
 	cr_expect(rig_final(r) == -1);
 	rig_pass(r, 1);
 	cr_expect(rig_final(r) == 200);
 	cr_expect(rig_stat(r, "node_registers_unacked_total", NULL) == 1);
+	rig_free(r);
+}
+
+/* The edge moves a REGISTER after 500 ms and has sent it earlier than we got it */
+Test(core, register_is_answered_well_before_the_edge_moves_it)
+{
+	struct rig *r = rig_new(OPEN, "");
+
+	core_set_others(r->core, 1, r->now);
+	reg(r, 1);
+	rig_pass(r, 399);
+	cr_expect(rig_final(r) == -1);
+	rig_pass(r, 1);
+	cr_expect(rig_final(r) == 200);
+	rig_free(r);
+}
+
+Test(core, register_does_not_wait_where_that_is_switched_off)
+{
+	static const char *const off[] = { "replicate_ack = 0;\n",
+		"replicate_ack_timeout = 0;\n",
+		"cluster = { ack_timeout = 0; };\n" };
+
+	for (unsigned i = 0; i < 3; i++) {
+		char conf[200];
+		struct rig *r;
+
+		(void)snprintf(conf, sizeof(conf), OPEN "%s", off[i]);
+		r = rig_new(conf, "");
+		core_set_others(r->core, 1, r->now);
+		reg(r, 1);
+		cr_expect(rig_final(r) == 200, "%s", off[i]);
+		rig_free(r);
+	}
+}
+
+/* Twenty at once, from a client who would write its own line into our log */
+Test(core, every_register_answered_without_a_copy_is_a_line_of_the_log)
+{
+	struct rig *r = rig_new(OPEN, "");
+	FILE *f = tmpfile();
+	char line[1024], want[64];
+	unsigned n = 0;
+
+	cr_assert(f && dup2(fileno(f), STDERR_FILENO) >= 0);
+	log_init("test", LOG_TO_STDERR, LOG_LV_WARN);
+	core_set_others(r->core, 1, r->now);
+	for (unsigned i = 0; i < 20; i++) {
+		(void)snprintf(line, sizeof(line), "id\"%u=x", i);
+		rig_req(r, "REGISTER", "sip:example.com", A, A, line, i + 7,
+			"Contact: <sip:a@h>\r\n");
+	}
+	rig_pass(r, 400);
+	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
+	rewind(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (!strstr(line, "event=unacked "))
+			continue;
+		(void)snprintf(want, sizeof(want), " callid=\"id\\\"%u=x\" "
+			       "cseq=%u node=\"n1\" ", n, n + 7);
+		cr_expect(strstr(line, want), "%s: %s", want, line);
+		cr_expect(strstr(line, " aor=\"a@example.com\" "), "%s",
+			  line);
+		n++;
+	}
+	cr_expect(n == 20, "%u", n);
+	cr_expect(rig_stat(r, "node_registers_unacked_total", NULL) == 20);
+	(void)fclose(f);
 	rig_free(r);
 }
 
