@@ -133,6 +133,7 @@ static int up(struct stream *t, int target, void *arg)
 
 	if (l == MESH_NONE)
 		return -1;
+	mesh_named(c->mesh, l, stream_name(t));
 	c->conn[l] = t;
 	if (l >= c->conns)
 		c->conns = l + 1;
@@ -285,7 +286,7 @@ static int add_links(struct cluster *c)
 	{ STAT_GAUGE, "cluster_round_progress_percent",
 	  "Of the round under way or the last one", &y->progress },
 	{ STAT_COUNTER, "cluster_auth_failed_total",
-	  "Strangers: wrong key, no TLS, too slow, too much",
+	  "Strangers: wrong key or certificate, no TLS, too slow, too much",
 	  &t->auth_failed },
 	{ STAT_COUNTER, "cluster_bytes_in_total", "Bytes received",
 	  &t->bytes_in },
@@ -335,13 +336,14 @@ int cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	struct streams_h h = { up, failed, receive, down, done, c };
-	struct streams_conf tc = { .addr = cf->addr,
+	struct streams_conf tc = { .addr = cf->addr, .cert = cf->cert,
 		.user_timeout = cf->dead + 2 * cf->heartbeat };
 	int err;
 
 	if (!c)
 		return ENOMEM;
 	c->cf = *cf;
+	c->cf.cert = NULL;
 	c->store = store;
 	c->stats = stats;
 	memcpy(tc.key, cf->key, sizeof(tc.key));
@@ -384,6 +386,11 @@ void cluster_free(struct cluster *c)
 	streams_free(c->tr);
 	mesh_free(c->mesh);
 	free(c);
+}
+
+int cluster_recert(struct cluster *c, const struct cert *cert)
+{
+	return streams_recert(c->tr, cert);
 }
 
 uint16_t cluster_port(const struct cluster *c)

@@ -13,6 +13,7 @@
 #define CLUSTER_NAME 64
 #define CLUSTER_VIEW 72         /**< members, unanswered addresses, removed ones */
 
+struct cert;
 struct cluster;
 struct roster;
 
@@ -40,6 +41,9 @@ struct cluster_conf {
 	struct addr addr;             /**< listens there, and links leave from this
 	                                   IP; port 0 = any (tests)             */
 	uint8_t key[32];              /**< the cluster key                      */
+	/** What links show, beside the key: borrowed for cluster_alloc(). NULL =
+	 *  they are authenticated by the key */
+	const struct cert *cert;
 	struct addr peers[CLUSTER_MAX];   /**< our own may be among them        */
 	uint32_t npeers;
 	struct addr join[CLUSTER_MAX];    /**< asked while we know nobody     */
@@ -64,6 +68,9 @@ int  cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
 		   struct store *store, struct stats *stats);
 /** Says good-bye and closes */
 void cluster_free(struct cluster *c);
+/** Another certificate (borrowed for the call; NULL = by key) for links to
+ *  come; those that stand stay. @return 0, or errno and nothing has changed */
+int  cluster_recert(struct cluster *c, const struct cert *cert);
 /** The port that we listen on */
 uint16_t cluster_port(const struct cluster *c);
 

@@ -1,5 +1,7 @@
 noinst_LIBRARIES += cluster/libcluster.a
 cluster_libcluster_a_SOURCES = \
+	cluster/cert.c \
+	cluster/cert.h \
 	cluster/cluster.c \
 	cluster/cluster.h \
 	cluster/crc.c \
@@ -39,6 +41,8 @@ cluster_libcluster_a_SOURCES = \
 	cluster/tlv.h \
 	cluster/stream.c \
 	cluster/stream.h \
+	cluster/stream_auth.c \
+	cluster/stream_priv.h \
 	cluster/stream_sock.c \
 	cluster/stream_sock.h \
 	cluster/wire.c \

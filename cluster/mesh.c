@@ -87,6 +87,14 @@ uint8_t mesh_up(struct mesh *m, uint8_t target, uint64_t now)
 	return MESH_NONE;
 }
 
+void mesh_named(struct mesh *m, uint8_t l, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n < sizeof(m->link[l].name))
+		memcpy(m->link[l].name, name, n + 1);
+}
+
 void mesh_dial_failed(struct mesh *m, uint8_t target, uint64_t now)
 {
 	redial_later(m, target, now);

@@ -85,6 +85,9 @@ void mesh_free(struct mesh *m);
 /** A stream stands, authenticated. target: what MESH_DIAL said, or MESH_NONE when
  *  it was accepted. @return link, or MESH_NONE: no room, close it */
 uint8_t mesh_up(struct mesh *m, uint8_t target, uint64_t now);
+/** The peer of a new link showed a certificate: it may call itself by that
+ *  name alone */
+void mesh_named(struct mesh *m, uint8_t link, const char *name);
 void mesh_dial_failed(struct mesh *m, uint8_t target, uint64_t now);
 /** The stream is gone */
 void mesh_down(struct mesh *m, uint8_t link, uint64_t now);

@@ -28,6 +28,7 @@ struct link {
 	uint8_t version;           /* of its messages, from LINK_ACK on   */
 	uint64_t since;            /* [ms] of the stream                  */
 	uint64_t seq;              /* ours, as our HELLO_ACK says         */
+	char name[CLUSTER_NAME];   /* by its certificate, or ""           */
 	const char *why;           /* CLOSING                             */
 	uint8_t bye;               /* CLOSING: reason, or 0               */
 	uint16_t error;            /* CLOSING: code, or 0                 */

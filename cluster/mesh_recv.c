@@ -48,6 +48,33 @@ static const char *hello_wrong(const struct mesh *m,
 	return NULL;
 }
 
+/* A certificate speaks for one name, and a linked member's id for that member.
+ * @return the link is refused */
+static bool impostor(struct mesh *m, uint8_t l, const struct wire_hello *h,
+		     uint64_t now)
+{
+	const char *name = m->link[l].name, *why = NULL;
+	uint8_t i = member_find(&m->ms, h->node);
+
+	if (!*name)
+		return false;
+	if (strcmp(name, h->name))
+		why = "name_not_of_certificate";
+	else if (i != MEMBER_NONE && i != MEMBER_SELF &&
+		 m->link_of[i] != MESH_NONE && strcmp(m->ms.m[i].name, name))
+		why = "node_id_of_another_member";
+	if (!why)
+		return false;
+	m->st.refused++;
+	if (log_allow(&m->refuse_log, 5, now))
+		log_warn("event=cluster_refused link=%u reason=%s "
+			 "certificate=%s says=%s node=%016llx", l, why, name,
+			 log_esc(sl_cstr(h->name)),
+			 (unsigned long long)h->node);
+	mesh_close(m, l, why, 0, WIRE_E_IDENTITY, now);
+	return true;
+}
+
 /* Our own id: either we dialed ourselves, or two nodes share an id */
 static void own_id(struct mesh *m, uint8_t l, const struct wire_hello *h,
 		   uint64_t now)
@@ -118,6 +145,8 @@ static void recv_hello(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 		refuse(m, l, why, code, now);
 		return;
 	}
+	if (impostor(m, l, &h, now))
+		return;
 	if (h.node == m->cf.node) {
 		own_id(m, l, &h, now);
 		return;

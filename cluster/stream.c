@@ -8,11 +8,8 @@
 #include <unistd.h>
 #include <openssl/err.h>
 #include "base/clk.h"
-#include "base/log.h"
-#include "base/net.h"
 #include "base/secret.h"
-#include "cluster/tls.h"
-#include "cluster/stream.h"
+#include "cluster/stream_priv.h"
 #include "cluster/stream_sock.h"
 
 #define READ_PIECE 16384
@@ -20,38 +17,6 @@
 #define IN_KEEP 65536          /* of the buffer of an idle link [bytes] */
 #define IN_MAX ((1u << 20) + 65536u)
 #define OUT_MAX (4u << 20)
-
-enum tstate { T_CONNECT, T_AUTH, T_OPEN, T_DEAD };
-
-struct stream {
-	struct stream *next;
-	struct streams *t;
-	enum tstate state;
-	int fd;
-	struct nfd *nfd;
-	SSL *ssl;
-	struct addr peer;
-	uint64_t until;            /* deadline of CONNECT and AUTH [ms] */
-	int target;                /* dialed, or -1                    */
-	int id;                    /* the caller's                     */
-	struct buf in, out;
-	size_t sent;               /* of out                           */
-	bool blocked;              /* waits for the socket to take more */
-	bool again;                /* has more to read than one turn's share */
-};
-
-struct streams {
-	struct streams_conf cf;
-	struct streams_h h;
-	struct streams_stats st;
-	struct tls_psk psk;
-	SSL_CTX *server, *client;
-	int fd;
-	struct nfd *nfd;
-	uint16_t port;
-	struct stream *conns;
-	struct log_limit log;
-};
 
 /* --- life of a stream -------------------------------------------------------- */
 
@@ -82,7 +47,7 @@ static void reap(struct streams *t)
 	}
 }
 
-static void stop(struct stream *c)
+void stream_stop(struct stream *c)
 {
 	nfd_free(c->nfd);
 	c->nfd = NULL;
@@ -92,15 +57,14 @@ static void stop(struct stream *c)
 	c->state = T_DEAD;
 }
 
-/* Ends it and tells the user, in the words of its state */
-static void lose(struct stream *c, const char *why)
+void stream_lose(struct stream *c, const char *why)
 {
 	struct streams *t = c->t;
 	enum tstate was = c->state;
 
 	if (was == T_DEAD)
 		return;
-	stop(c);
+	stream_stop(c);
 	switch (was) {
 	case T_CONNECT:
 		t->st.dial_failed++;
@@ -109,13 +73,7 @@ static void lose(struct stream *c, const char *why)
 		break;
 	case T_AUTH:
 		t->st.auth_failed++;
-		if (log_allow(&t->log, 5, clk_now())) {
-			char txt[ADDR_TXT];
-
-			log_warn("event=cluster_auth_failed peer=%s reason=%s"
-				 " hint=\"no node, or another cluster key\"",
-				 addr_txt(&c->peer, txt), why);
-		}
+		stream_auth_log(c, why);
 		if (c->target >= 0)
 			t->h.failed(c->target, t->h.arg);
 		break;
@@ -129,7 +87,7 @@ static void lose(struct stream *c, const char *why)
 
 static void event(int flags, void *arg);
 
-static int watch(struct stream *c, int flags)
+int stream_watch(struct stream *c, int flags)
 {
 	if (c->nfd)
 		return nfd_set(c->nfd, flags);
@@ -160,60 +118,7 @@ static struct stream *conn_new(struct streams *t, int fd,
 	return c;
 }
 
-static int start_tls(struct stream *c)
-{
-	struct streams *t = c->t;
-
-	c->ssl = SSL_new(c->target >= 0 ? t->client : t->server);
-	if (!c->ssl || !SSL_set_fd(c->ssl, c->fd))
-		return ENOMEM;
-	if (c->target >= 0)
-		SSL_set_connect_state(c->ssl);
-	else
-		SSL_set_accept_state(c->ssl);
-	c->state = T_AUTH;
-	c->until = clk_now() + t->cf.auth;
-	return 0;
-}
-
-/* --- TLS ------------------------------------------------------------------------ */
-
-static void auth(struct stream *c)
-{
-	struct streams *t = c->t;
-	int r, e;
-
-	ERR_clear_error();
-	r = SSL_do_handshake(c->ssl);
-	if (BIO_number_read(SSL_get_rbio(c->ssl)) > t->cf.preauth) {
-		lose(c, "too_much_before_authentication");
-		return;
-	}
-	if (r != 1) {
-		e = SSL_get_error(c->ssl, r);
-		if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE) {
-			if (watch(c, e == SSL_ERROR_WANT_READ ? NET_READ :
-				  NET_READ | NET_WRITE))
-				lose(c, "no_memory");
-			return;
-		}
-		lose(c, "hand_shake");
-		return;
-	}
-	if (!tls_by_key(c->ssl)) {
-		lose(c, "not_by_key");
-		return;
-	}
-	t->st.authenticated++;
-	c->state = T_OPEN;
-	if (watch(c, NET_READ)) {
-		lose(c, "no_memory");
-		return;
-	}
-	c->id = t->h.up(c, c->target, t->h.arg);
-	if (c->id < 0)
-		stop(c);
-}
+/* --- bytes --------------------------------------------------------------- */
 
 /* Give whole frames to the user; keep the rest */
 static void take_frames(struct stream *c)
@@ -244,7 +149,7 @@ static void read_some(struct stream *c)
 		uint8_t *p = buf_room(&c->in, READ_PIECE);
 
 		if (!p) {
-			lose(c, "no_memory");
+			stream_lose(c, "no_memory");
 			return;
 		}
 		ERR_clear_error();
@@ -264,8 +169,8 @@ static void read_some(struct stream *c)
 		}
 		e = SSL_get_error(c->ssl, r);
 		if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
-			lose(c, e == SSL_ERROR_ZERO_RETURN ? "closed" :
-			     "reset");
+			stream_lose(c, e == SSL_ERROR_ZERO_RETURN ?
+				    "closed" : "reset");
 		return;
 	}
 }
@@ -283,7 +188,7 @@ static void write_some(struct stream *c)
 			if (e == SSL_ERROR_WANT_WRITE ||
 			    e == SSL_ERROR_WANT_READ)
 				break;
-			lose(c, "reset");
+			stream_lose(c, "reset");
 			return;
 		}
 		c->sent += (size_t)r;
@@ -299,8 +204,8 @@ static void write_some(struct stream *c)
 		}
 	}
 	c->blocked = c->out.n > 0;
-	if (watch(c, c->blocked ? NET_READ | NET_WRITE : NET_READ))
-		lose(c, "no_memory");
+	if (stream_watch(c, c->blocked ? NET_READ | NET_WRITE : NET_READ))
+		stream_lose(c, "no_memory");
 }
 
 /* --- events --------------------------------------------------------------------- */
@@ -311,14 +216,14 @@ static void connected(struct stream *c)
 	socklen_t n = sizeof(err);
 
 	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &n) || err) {
-		lose(c, "connect");
+		stream_lose(c, "connect");
 		return;
 	}
-	if (start_tls(c)) {
-		lose(c, "no_memory");
+	if (stream_auth_start(c)) {
+		stream_lose(c, "no_memory");
 		return;
 	}
-	auth(c);
+	stream_auth(c);
 }
 
 static void run(struct stream *c, int flags)
@@ -328,7 +233,7 @@ static void run(struct stream *c, int flags)
 		connected(c);
 		break;
 	case T_AUTH:
-		auth(c);
+		stream_auth(c);
 		break;
 	case T_OPEN:
 		if (flags & NET_WRITE)
@@ -367,7 +272,7 @@ static void make_room(struct streams *t)
 	}
 	if (n >= STREAM_HALF) {
 		t->st.half_full++;
-		lose(oldest, "half_open_limit");
+		stream_lose(oldest, "half_open_limit");
 	}
 }
 
@@ -385,8 +290,8 @@ static void accept_one(struct streams *t, int fd,
 		return;
 	}
 	t->st.accepted++;
-	if (start_tls(c) || watch(c, NET_READ))
-		lose(c, "no_memory");
+	if (stream_auth_start(c) || stream_watch(c, NET_READ))
+		stream_lose(c, "no_memory");
 }
 
 static void incoming(int flags, void *arg)
@@ -440,10 +345,15 @@ int streams_dial(struct streams *t, const struct addr *a, int target)
 	t->st.dialed++;
 	c->state = T_CONNECT;
 	c->until = clk_now() + STREAM_CONNECT;
-	err = watch(c, NET_WRITE);
+	err = stream_watch(c, NET_WRITE);
 	if (err)
-		stop(c);
+		stream_stop(c);
 	return err;
+}
+
+const char *stream_name(const struct stream *c)
+{
+	return c->name;
 }
 
 struct buf *stream_out(struct stream *c)
@@ -462,7 +372,7 @@ void stream_flush(struct stream *c)
 	if (c->state != T_OPEN || c->blocked)
 		return;
 	if (c->out.err)
-		lose(c, "no_memory");
+		stream_lose(c, "no_memory");
 	else if (c->out.n)
 		write_some(c);
 }
@@ -478,7 +388,7 @@ void stream_close(struct stream *c, const char *why)
 		(void)SSL_shutdown(c->ssl);      /* one try, then it closes */
 		ERR_clear_error();
 	}
-	stop(c);
+	stream_stop(c);
 }
 
 uint32_t stream_rtt(const struct stream *c)
@@ -497,7 +407,7 @@ void streams_tick(struct streams *t, uint64_t now)
 	for (struct stream *c = t->conns; c; c = c->next) {
 		if ((c->state == T_CONNECT || c->state == T_AUTH) &&
 		    now >= c->until)
-			lose(c, "too_slow");
+			stream_lose(c, "too_slow");
 		else if (c->state == T_OPEN && c->again)
 			read_some(c);
 	}
@@ -556,17 +466,14 @@ int streams_alloc(struct streams **tp, const struct streams_conf *cf,
 	if (!t)
 		return ENOMEM;
 	t->cf = *cf;
-	if (!t->cf.preauth)
-		t->cf.preauth = STREAM_PREAUTH;
 	if (!t->cf.auth)
 		t->cf.auth = STREAM_AUTH;
 	t->h = *h;
 	t->fd = -1;
 	secret_derive(t->psk.key, cf->key, "cluster tls 1");
 	memset(t->cf.key, 0, sizeof(t->cf.key));
-	err = tls_server(&t->server, &t->psk);
-	if (!err)
-		err = tls_client(&t->client, &t->psk);
+	t->cf.cert = NULL;
+	err = streams_recert(t, cf->cert);
 	if (!err)
 		err = open_listener(t);
 	if (err) {

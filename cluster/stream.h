@@ -1,8 +1,8 @@
 /**
- * @file stream.h  Shell. Streams of the cluster: TLS 1.3 with a key that
- * both sides have (external PSK with (EC)DHE, RFC 8446 4.2.9), no certificates, no
- * tickets, no early data. Whoever hasn't the key gets no byte past the
- * hand-shake.
+ * @file stream.h  Shell. Streams of the cluster: TLS 1.3, no tickets, no early
+ * data. By key: both sides have it (external PSK with (EC)DHE, RFC 8446
+ * 4.2.9), no certificates. By certificate: both sides show one of our CA's that
+ * names them. Whoever hasn't it gets no byte past the hand-shake.
  */
 #ifndef CLUSTER_STREAM_H
 #define CLUSTER_STREAM_H
@@ -12,18 +12,23 @@
 
 #define STREAM_CONNS 128       /**< in all                                */
 #define STREAM_HALF 16         /**< accepted, not authenticated           */
-#define STREAM_PREAUTH 1024    /**< bytes from a stranger                 */
+#define STREAM_PREAUTH 1024    /**< bytes from a stranger, by key         */
+#define STREAM_PREAUTH_CERT 10240    /**< the same by certificate: CERT_CHAIN
+					  and what is around it           */
 #define STREAM_CONNECT 500     /**< [ms]                                  */
 #define STREAM_AUTH 5000       /**< TLS hand-shake [ms]                   */
 #define STREAM_OUT 65536       /**< asks for no more to send above this [bytes] */
 
+struct cert;
 struct streams;
 struct stream;
 
 /** Called in the loop; down() also from stream_flush() */
 struct streams_h {
-	/** Authenticated. dialed: `target` of streams_dial(), else -1. @return
-	 *  the caller's number of it, or -1: close */
+	/** Authenticated. dialed: `target` of streams_dial(), else -1: then
+	 *  the caller speaks first, which tells a peer that shows a
+	 *  certificate that it was taken. @return the caller's number of it,
+	 *  or -1: close */
 	int  (*up)(struct stream *c, int target, void *arg);
 	/** It came to nothing before up() */
 	void (*failed)(int target, void *arg);
@@ -39,13 +44,16 @@ struct streams_conf {
 	struct addr addr;             /**< listens there; dials from its IP     */
 	uint8_t key[32];              /**< cluster key                          */
 	uint32_t user_timeout;        /**< of sent bytes without an ACK [ms]    */
-	uint32_t preauth;             /**< [bytes]; 0 = STREAM_PREAUTH          */
+	const struct cert *cert;      /**< borrowed for streams_alloc(); NULL =
+	                                   by key */
+	uint32_t preauth;             /**< [bytes]; 0 = STREAM_PREAUTH... */
 	uint32_t auth;                /**< [ms]; 0 = STREAM_AUTH                */
 };
 
 struct streams_stats {
 	uint64_t accepted, dialed, authenticated;
-	uint64_t auth_failed;         /**< wrong key, no TLS, too slow, too much */
+	uint64_t auth_failed;         /**< wrong key or certificate, no TLS,
+	                                   too slow, too much                   */
 	uint64_t half_full;           /**< oldest half-open one dropped         */
 	uint64_t dial_failed;
 	uint64_t bytes_in, bytes_out;
@@ -58,8 +66,15 @@ void streams_free(struct streams *t);
 uint16_t streams_port(const struct streams *t);
 const struct streams_stats *streams_stats(const struct streams *t);
 
+/** Other certificate, key, CAs (NULL = by key) for streams to come; those that
+ *  stand stay. cert is borrowed for the call. @return 0, or errno and nothing
+ *  has changed */
+int  streams_recert(struct streams *t, const struct cert *cert);
+
 /** failed() or up() follows, later. @return 0 or errno (neither follows) */
 int  streams_dial(struct streams *t, const struct addr *a, int target);
+/** Node that the peer's certificate names, "" = by key */
+const char *stream_name(const struct stream *c);
 /** Where to append what is to be sent; then stream_flush() */
 struct buf *stream_out(struct stream *c);
 /** Room for more? */

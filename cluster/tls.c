@@ -1,6 +1,6 @@
-/* tls.c - Shell. TLS 1.3 with an external pre-shared key: RFC 8446 2.2 and
- * 4.2.11. There are no certificates at all: without the key neither side can
- * finish. */
+/* tls.c - Shell. TLS 1.3 in one of two modes. By key: an external pre-shared
+ * key, RFC 8446 2.2 and 4.2.11, no certificates at all; without the key neither
+ * side can finish. By certificate: both sides show one that a CA of ours issued. */
 #include <errno.h>
 #include <string.h>
 #include <openssl/err.h>
@@ -75,13 +75,59 @@ static int common(SSL_CTX *ctx, struct tls_psk *psk)
 	return 0;
 }
 
-static int make(SSL_CTX **cp, const SSL_METHOD *method, struct tls_psk *psk)
+/* --- what the peer shows ------------------------------------------------- */
+
+/* Only looks: a side that takes the other mode fails later by itself, and the
+ * log can then say why */
+static int look_hello(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_seen *seen = SSL_get_app_data(ssl);
+	const unsigned char *p;
+	size_t n;
+
+	(void)alert;
+	(void)arg;
+	seen->hello = true;
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk, &p, &n))
+		seen->key = true;
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* Called for each certificate of the chain. A peer whose certificate names no
+ * node is refused here, where TLS can still tell it so. */
+static int look_cert(int good, X509_STORE_CTX *x)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(x,
+				SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_seen *seen = SSL_get_app_data(ssl);
+	char name[CERT_NAME];
+
+	seen->cert = true;
+	if (!good && seen->verify == X509_V_OK)
+		seen->verify = X509_STORE_CTX_get_error(x);
+	if (!good || !seen->by_cert || X509_STORE_CTX_get_error_depth(x))
+		return good;
+	if (!cert_name(name, X509_STORE_CTX_get_current_cert(x)))
+		return 1;
+	seen->nameless = true;
+	X509_STORE_CTX_set_error(x, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
+}
+
+/* --- contexts ------------------------------------------------------------ */
+
+static int make(SSL_CTX **cp, const SSL_METHOD *method, struct tls_psk *psk,
+		const struct cert *cert)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
+	int err;
 
 	if (!ctx)
 		return ENOMEM;
-	if (common(ctx, psk)) {
+	err = common(ctx, psk);
+	if (!err && cert)
+		err = cert_use(cert, ctx);
+	if (err) {
 		SSL_CTX_free(ctx);
 		ERR_clear_error();
 		return EIO;
@@ -90,29 +136,131 @@ static int make(SSL_CTX **cp, const SSL_METHOD *method, struct tls_psk *psk)
 	return 0;
 }
 
-int tls_server(SSL_CTX **cp, struct tls_psk *psk)
+int tls_server(SSL_CTX **cp, struct tls_psk *psk, const struct cert *cert)
 {
-	int err = make(cp, TLS_server_method(), psk);
-
-	if (!err)
-		SSL_CTX_set_psk_find_session_callback(*cp, find_psk);
-	return err;
-}
-
-int tls_client(SSL_CTX **cp, struct tls_psk *psk)
-{
-	int err = make(cp, TLS_client_method(), psk);
+	int err = make(cp, TLS_server_method(), psk, cert);
 
 	if (err)
 		return err;
-	SSL_CTX_set_psk_use_session_callback(*cp, use_psk);
-	/* A server that answers with a certificate instead of the key is
-	 * refused: no authority is trusted. */
-	SSL_CTX_set_verify(*cp, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_client_hello_cb(*cp, look_hello, NULL);
+	if (cert)
+		SSL_CTX_set_verify(*cp, SSL_VERIFY_PEER |
+				   SSL_VERIFY_FAIL_IF_NO_PEER_CERT, look_cert);
+	else
+		SSL_CTX_set_psk_find_session_callback(*cp, find_psk);
 	return 0;
 }
+
+int tls_client(SSL_CTX **cp, struct tls_psk *psk, const struct cert *cert)
+{
+	int err = make(cp, TLS_client_method(), psk, cert);
+
+	if (err)
+		return err;
+	if (!cert)
+		SSL_CTX_set_psk_use_session_callback(*cp, use_psk);
+	/* By key, a server that answers with a certificate instead is refused:
+	 * no authority is trusted. */
+	SSL_CTX_set_verify(*cp, SSL_VERIFY_PEER, look_cert);
+	return 0;
+}
+
+SSL *tls_new(SSL_CTX *ctx, int fd, bool dialed, struct tls_seen *seen)
+{
+	SSL *ssl = SSL_new(ctx);
+
+	memset(seen, 0, sizeof(*seen));
+	seen->by_cert = SSL_CTX_get0_certificate(ctx) != NULL;
+	if (!ssl || !SSL_set_fd(ssl, fd)) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	SSL_set_app_data(ssl, seen);
+	if (dialed)
+		SSL_set_connect_state(ssl);
+	else
+		SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+/* --- results ------------------------------------------------------------- */
 
 bool tls_by_key(const SSL *ssl)
 {
 	return SSL_session_reused(ssl) && !SSL_get0_peer_certificate(ssl);
+}
+
+int tls_peer(const SSL *ssl, char name[CERT_NAME])
+{
+	const X509 *x = SSL_get0_peer_certificate(ssl);
+
+	if (!x || SSL_session_reused(ssl) ||
+	    SSL_get_verify_result(ssl) != X509_V_OK || cert_name(name, x))
+		return EACCES;
+	return 0;
+}
+
+static void why_by_key(struct tls_why *w, const struct tls_seen *s)
+{
+	w->reason = "hand_shake";
+	w->hint = "no node, or another cluster key";
+	if (s->cert) {
+		w->reason = "peer_has_certificates";
+		w->detail = "";
+		w->hint = "links by key here, by certificate there";
+	}
+	else if (s->hello && !s->key) {
+		w->reason = "peer_offers_no_key";
+		w->hint = "no node, or links by key here, by certificate "
+			  "there";
+	}
+}
+
+static void why_by_cert(struct tls_why *w, const struct tls_seen *s,
+			bool alert, int code)
+{
+	w->reason = "hand_shake";
+	w->hint = "no node, or links by certificate here, by key there";
+	if (s->key) {
+		w->reason = "peer_offers_the_key";
+		w->hint = "links by certificate here, by key there";
+	}
+	else if (s->nameless) {
+		w->reason = "certificate_names_no_node";
+		w->detail = "";
+		w->hint = "subjectAltName URI:" CERT_URN "NAME is missing";
+	}
+	else if (s->verify != X509_V_OK) {
+		w->reason = "certificate";
+		w->detail = X509_verify_cert_error_string(s->verify);
+		w->hint = s->verify == X509_V_ERR_CERT_HAS_EXPIRED ||
+			  s->verify == X509_V_ERR_CERT_NOT_YET_VALID ?
+			  "issue a new one; is the clock right?" :
+			  "no CA of our cluster.ca_file issued it";
+	}
+	else if (code == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+		w->reason = "no_certificate";
+		w->hint = "no node, or one without cluster.cert_file";
+	}
+	else if (alert && s->cert) {
+		w->reason = "peer_refuses_our_certificate";
+		w->hint = "see its log";
+	}
+}
+
+void tls_why(struct tls_why *w, const struct tls_seen *seen)
+{
+	unsigned long e = ERR_peek_last_error();
+	int code = ERR_GET_LIB(e) == ERR_LIB_SSL ? ERR_GET_REASON(e) : 0;
+	/* OpenSSL's numbers of alerts that came */
+	bool alert = code >= SSL_AD_REASON_OFFSET;
+
+	w->detail = e ? ERR_reason_error_string(e) : NULL;
+	if (!w->detail)
+		w->detail = "";
+	if (seen->by_cert)
+		why_by_cert(w, seen, alert, code);
+	else
+		why_by_key(w, seen);
+	ERR_clear_error();
 }

@@ -22,11 +22,17 @@ static void on_acked(uint64_t from, uint64_t to, void *arg)
 void live_start(struct live *x, uint64_t id, const uint8_t key[32],
 		const struct live *v, uint32_t n)
 {
+	live_start_as(x, id, key, v, n, NULL);
+}
+
+void live_start_as(struct live *x, uint64_t id, const uint8_t key[32],
+		   const struct live *v, uint32_t n, const struct cert *cert)
+{
 	struct store_conf sc = { .node = id, .max_records = 1000000,
 		.max_per_aor = 20, .max_expires = 3600, .guard = 10000 };
 	struct cluster_conf cc = { .node = id, .heartbeat = 200,
 		.dead = LIVE_DEAD, .max_expires = 3600, .ackedh = on_acked,
-		.arg = x };
+		.arg = x, .cert = cert };
 	char name[16];
 
 	memset(x, 0, sizeof(*x));

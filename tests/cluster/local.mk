@@ -4,8 +4,11 @@ TESTS += tests/cluster/test_cluster
 tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/live.c \
 	tests/cluster/live.h \
+	tests/cluster/pki.c \
+	tests/cluster/pki.h \
 	tests/cluster/sim.c \
 	tests/cluster/sim.h \
+	tests/cluster/test_cert.c \
 	tests/cluster/test_cluster.c \
 	tests/cluster/test_member.c \
 	tests/cluster/test_mesh_roster.c \

@@ -1,8 +1,10 @@
 /* test_stream.c - who gets past the hand-shake, and what strangers can do. */
 #include "config.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <criterion/criterion.h>
@@ -10,8 +12,10 @@
 #include "base/net.h"
 #include "base/secret.h"
 #include "cluster/stream.h"
+#include "cluster/tls.h"
 #include "cluster/wire.h"
 #include "live.h"
+#include "pki.h"
 
 /* One end: what its handlers saw */
 struct end {
@@ -27,9 +31,12 @@ static int up(struct stream *c, int target, void *arg)
 {
 	struct end *e = arg;
 
-	(void)target;
 	e->c = c;
 	e->ups++;
+	if (target < 0) {           /* who accepts speaks first */
+		buf_put(stream_out(c), "!", 1);
+		stream_flush(c);
+	}
 	return 0;
 }
 
@@ -72,10 +79,12 @@ static void tick(void *arg)
 	ntimer_at(e->tick, clk_now() + 10);
 }
 
-static void start(struct end *e, uint8_t key, uint32_t auth_ms)
+static void start_as(struct end *e, uint8_t key, uint32_t auth_ms,
+		     const struct cert *cert)
 {
 	struct streams_h h = { up, failed, received, down, nothing, e };
-	struct streams_conf cf = { .user_timeout = 1000, .auth = auth_ms };
+	struct streams_conf cf = { .user_timeout = 1000, .auth = auth_ms,
+				   .cert = cert };
 
 	memset(e, 0, sizeof(*e));
 	live_key(cf.key, key);
@@ -83,6 +92,11 @@ static void start(struct end *e, uint8_t key, uint32_t auth_ms)
 	cr_assert_eq(streams_alloc(&e->t, &cf, &h), 0);
 	cr_assert_eq(ntimer_alloc(&e->tick, tick, e), 0);
 	ntimer_at(e->tick, clk_now() + 10);
+}
+
+static void start(struct end *e, uint8_t key, uint32_t auth_ms)
+{
+	start_as(e, key, auth_ms, NULL);
 }
 
 static void stop(struct end *e)
@@ -250,6 +264,436 @@ Test(stream, a_refused_connection_is_reported, .init = init)
 	cr_assert(live_until(one_failed, NULL, 10000));
 	cr_assert_eq(a.fails, 1);
 	stop(&a);
+}
+
+/* --- by certificate ------------------------------------------------------ */
+
+static struct pki ca, ca2, n1, n2, m2;      /* n1, n2 of ca; m2 of ca2 */
+static char both_cas[8192];
+
+static void init_pki(void)
+{
+	init();
+	pki_ca(&ca, "CA one");
+	pki_ca(&ca2, "CA two");
+	pki_node(&n1, "n1", &ca);
+	pki_node(&n2, "n2", &ca);
+	pki_node(&m2, "m2", &ca2);
+	(void)snprintf(both_cas, sizeof(both_cas), "%s%s", ca.cert, ca2.cert);
+}
+
+static void fini_pki(void)
+{
+	pki_free(&ca);
+	pki_free(&ca2);
+	pki_free(&n1);
+	pki_free(&n2);
+	pki_free(&m2);
+}
+
+TestSuite(by_cert, .init = init_pki, .fini = fini_pki, .timeout = 60);
+
+/* Taken as right when it was: a node may start in time and run on */
+static void start_pki_at(struct end *e, const char *cas, const struct pki *own,
+			 uint64_t wall)
+{
+	struct cert *c = pki_cert(cas, own, wall);
+
+	start_as(e, 1, 0, c);
+	cert_free(c);
+}
+
+static void start_pki(struct end *e, const char *cas, const struct pki *own)
+{
+	start_pki_at(e, cas, own, clk_wall());
+}
+
+/* a dials b: nobody gets through, and both know */
+static bool neither(const void *arg)
+{
+	return a.fails + a.ups && streams_stats(b.t)->auth_failed + b.ups;
+}
+
+static void refuse_each_other(void)
+{
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(neither, NULL, 10000));
+	cr_expect_eq(a.ups, 0);
+	cr_expect_eq(b.ups, 0);
+	cr_expect_eq(a.fails, 1);
+	cr_expect_eq(streams_stats(a.t)->auth_failed, 1);
+	cr_expect_eq(streams_stats(b.t)->auth_failed, 1);
+	stop(&a);
+	stop(&b);
+}
+
+static bool b_got(const void *arg)
+{
+	return b.got >= *(const size_t *)arg;
+}
+
+static void say(struct end *from)
+{
+	size_t want = b.got + 5;
+
+	buf_put(stream_out(from->c), "hello", 5);
+	stream_flush(from->c);
+	cr_assert(live_until(b_got, &want, 10000));
+}
+
+static bool a_got(const void *arg)
+{
+	return a.got > 0;
+}
+
+Test(by_cert, both_get_through_and_know_each_other)
+{
+	start_pki(&a, ca.cert, &n1);
+	start_pki(&b, ca.cert, &n2);
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	cr_expect_str_eq(stream_name(a.c), "n2");
+	cr_expect_str_eq(stream_name(b.c), "n1");
+	cr_expect(live_until(a_got, NULL, 10000), "the first byte was lost");
+	say(&a);
+	cr_expect_eq(a.got, 1, "the first byte came twice");
+	cr_expect_eq(streams_stats(b.t)->auth_failed, 0);
+	stop(&a);
+	stop(&b);
+}
+
+Test(by_cert, what_is_between_us_and_the_ca_is_sent_along)
+{
+	const struct pki_want w = { .cn = "between", .ca = true };
+	struct pki m, p;
+
+	pki_make(&m, &w, &ca);
+	pki_node(&p, "n3", &m);
+	strcat(p.cert, m.cert);
+	start_pki(&a, ca.cert, &p);
+	start_pki(&b, ca.cert, &n2);
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	cr_expect_str_eq(stream_name(b.c), "n3");
+	stop(&a);
+	stop(&b);
+	pki_free(&m);
+	pki_free(&p);
+}
+
+Test(by_cert, by_key_nobody_has_a_name)
+{
+	start(&a, 1, 0);
+	start(&b, 1, 0);
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	cr_expect_str_eq(stream_name(a.c), "");
+	cr_expect_str_eq(stream_name(b.c), "");
+	stop(&a);
+	stop(&b);
+}
+
+Test(by_cert, a_server_of_another_ca_is_refused)
+{
+	start_pki(&a, ca.cert, &n1);
+	start_pki(&b, both_cas, &m2);
+	refuse_each_other();
+}
+
+Test(by_cert, a_client_of_another_ca_is_refused_before_it_is_up)
+{
+	start_pki(&a, both_cas, &m2);
+	start_pki(&b, ca.cert, &n2);
+	refuse_each_other();
+}
+
+static void make_old(struct pki *p)
+{
+	const struct pki_want w = { .cn = "n1",
+		.san = "URI:urn:edgewise:node:n1", .from = -2 * PKI_DAY,
+		.to = -60 };
+
+	pki_free(p);
+	pki_make(p, &w, &ca);
+}
+
+Test(by_cert, a_client_whose_certificate_ran_out_is_refused)
+{
+	make_old(&n1);
+	start_pki_at(&a, ca.cert, &n1, clk_wall() - 3600000);
+	start_pki(&b, ca.cert, &n2);
+	refuse_each_other();
+}
+
+Test(by_cert, a_server_whose_certificate_ran_out_is_refused)
+{
+	make_old(&n1);
+	start_pki(&a, ca.cert, &n2);
+	start_pki_at(&b, ca.cert, &n1, clk_wall() - 3600000);
+	refuse_each_other();
+}
+
+Test(by_cert, a_client_with_the_key_alone_is_refused)
+{
+	start(&a, 1, 0);
+	start_pki(&b, ca.cert, &n2);
+	refuse_each_other();
+}
+
+Test(by_cert, a_server_with_the_key_alone_is_refused)
+{
+	start_pki(&a, ca.cert, &n1);
+	start(&b, 1, 0);
+	refuse_each_other();
+}
+
+/* A client of OpenSSL's own with whatever certificate, or none */
+static struct {
+	int fd;
+	SSL_CTX *ctx;
+	SSL *ssl;
+	int alert;                /* that came, 0 = none */
+} fc;
+
+static void client_turn(void)
+{
+	int r, code;
+	char c;
+
+	ERR_clear_error();
+	r = SSL_connect(fc.ssl);
+	if (r == 1)
+		r = SSL_read(fc.ssl, &c, 1);
+	code = ERR_GET_REASON(ERR_peek_last_error());
+	if (r <= 0 && code > SSL_AD_REASON_OFFSET)
+		fc.alert = code - SSL_AD_REASON_OFFSET;
+}
+
+static bool b_decided(const void *arg)
+{
+	client_turn();
+	return streams_stats(b.t)->auth_failed || b.ups;
+}
+
+/* p with `more` certificates behind it */
+static void come_along(const struct pki *p, int more)
+{
+	start_pki(&b, ca.cert, &n2);
+	fc.ctx = SSL_CTX_new(TLS_client_method());
+	if (p) {
+		cr_assert_eq(SSL_CTX_use_certificate(fc.ctx, p->x), 1);
+		cr_assert_eq(SSL_CTX_use_PrivateKey(fc.ctx, p->key), 1);
+	}
+	while (more-- > 0)
+		cr_assert_eq(SSL_CTX_add1_chain_cert(fc.ctx, ca2.x), 1);
+	fc.fd = raw(streams_port(b.t), NULL, 0);
+	cr_assert_eq(fcntl(fc.fd, F_SETFL, O_NONBLOCK), 0);
+	fc.ssl = SSL_new(fc.ctx);
+	cr_assert_eq(SSL_set_fd(fc.ssl, fc.fd), 1);
+	cr_assert(live_until(b_decided, NULL, 10000));
+}
+
+static void come_with(const struct pki *p)
+{
+	come_along(p, 0);
+}
+
+static bool told(const void *arg)
+{
+	client_turn();
+	return fc.alert != 0;
+}
+
+/* Refused, and TLS told the client so. @return number of the alert */
+static int refused_with_alert(void)
+{
+	cr_expect_eq(b.ups, 0);
+	cr_expect_eq(streams_stats(b.t)->auth_failed, 1);
+	cr_expect(live_until(told, NULL, 5000));
+	return fc.alert;
+}
+
+static void gone(void)
+{
+	SSL_free(fc.ssl);
+	SSL_CTX_free(fc.ctx);
+	close(fc.fd);
+	stop(&b);
+}
+
+Test(by_cert, a_client_of_our_ca_gets_in)
+{
+	come_with(&n1);       /* so the next ones fail for what they lack */
+	cr_expect_eq(b.ups, 1);
+	gone();
+}
+
+Test(by_cert, more_certificates_than_the_limit_are_refused)
+{
+	/* too many for the list, not for all that a stranger may send */
+	come_along(&n1, CERT_CHAIN / i2d_X509(ca2.x, NULL) + 1);
+	cr_expect_eq(b.ups, 0);
+	cr_expect_eq(streams_stats(b.t)->auth_failed, 1);
+	gone();
+}
+
+Test(by_cert, a_client_without_a_certificate_is_refused)
+{
+	come_with(NULL);
+	cr_expect_eq(refused_with_alert(), 116);  /* certificate_required */
+	gone();
+}
+
+Test(by_cert, a_self_signed_certificate_is_refused)
+{
+	const struct pki_want w = { .cn = "n1",
+		.san = "URI:urn:edgewise:node:n1" };
+	struct pki p;
+
+	pki_make(&p, &w, NULL);
+	come_with(&p);
+	cr_expect_eq(refused_with_alert(), 48);   /* unknown_ca */
+	gone();
+	pki_free(&p);
+}
+
+Test(by_cert, a_certificate_of_our_ca_that_names_no_node_is_refused)
+{
+	const struct pki_want w = { .cn = "n1", .san = "DNS:n1" };
+	struct pki p;
+
+	pki_make(&p, &w, &ca);
+	come_with(&p);
+	cr_expect_gt(refused_with_alert(), 0);
+	gone();
+	pki_free(&p);
+}
+
+Test(by_cert, a_certificate_for_servers_alone_opens_nothing)
+{
+	const struct pki_want w = { .cn = "n1", .eku = "serverAuth",
+		.san = "URI:urn:edgewise:node:n1" };
+	struct pki p;
+
+	pki_make(&p, &w, &ca);
+	come_with(&p);
+	cr_expect_gt(refused_with_alert(), 0);
+	gone();
+	pki_free(&p);
+}
+
+Test(by_cert, an_old_protocol_is_refused)
+{
+	start_pki(&b, ca.cert, &n2);
+	fc.ctx = SSL_CTX_new(TLS_client_method());
+	cr_assert_eq(SSL_CTX_set_max_proto_version(fc.ctx, TLS1_2_VERSION), 1);
+	cr_assert_eq(SSL_CTX_use_certificate(fc.ctx, n1.x), 1);
+	cr_assert_eq(SSL_CTX_use_PrivateKey(fc.ctx, n1.key), 1);
+	fc.fd = raw(streams_port(b.t), NULL, 0);
+	cr_assert_eq(fcntl(fc.fd, F_SETFL, O_NONBLOCK), 0);
+	fc.ssl = SSL_new(fc.ctx);
+	cr_assert_eq(SSL_set_fd(fc.ssl, fc.fd), 1);
+	cr_assert(live_until(b_decided, NULL, 10000));
+	cr_expect_eq(b.ups, 0);
+	gone();
+}
+
+static void recert(struct end *e, const char *cas, const struct pki *own)
+{
+	struct cert *c = own ? pki_cert(cas, own, clk_wall()) : NULL;
+
+	cr_assert_eq(streams_recert(e->t, c), 0);
+	cert_free(c);
+}
+
+static bool a_failed_again(const void *arg)
+{
+	return a.fails > 0 || a.ups > 1;
+}
+
+Test(by_cert, a_reload_keeps_what_stands_and_counts_for_what_comes)
+{
+	start_pki(&a, ca.cert, &n1);
+	start_pki(&b, ca.cert, &n2);
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	recert(&b, ca2.cert, &m2);
+	say(&a);
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(a_failed_again, NULL, 10000));
+	cr_expect_eq(a.ups, 1, "the old CA still counts");
+	cr_expect_eq(a.downs + b.downs, 0);
+	say(&a);
+	recert(&a, both_cas, &n1);
+	recert(&b, both_cas, &m2);
+	a.ups = b.ups = 0;
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	cr_expect_str_eq(stream_name(a.c), "m2");
+	stop(&a);
+	stop(&b);
+}
+
+Test(by_cert, a_reload_moves_links_from_the_key_to_certificates)
+{
+	start(&a, 1, 0);
+	start(&b, 1, 0);
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	recert(&a, ca.cert, &n1);
+	recert(&b, ca.cert, &n2);
+	say(&a);
+	cr_expect_str_eq(stream_name(a.c), "");
+	a.ups = b.ups = 0;
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	cr_expect_str_eq(stream_name(a.c), "n2");
+	cr_expect_eq(a.downs + b.downs, 0);
+	recert(&a, NULL, NULL);
+	recert(&b, NULL, NULL);
+	a.ups = b.ups = 0;
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	cr_expect_str_eq(stream_name(a.c), "");
+	stop(&a);
+	stop(&b);
+}
+
+/* What the log says, by what was seen */
+static const char *why(struct tls_seen seen, unsigned code)
+{
+	struct tls_why w;
+
+	ERR_clear_error();
+	if (code)
+		ERR_raise(ERR_LIB_SSL, (int)code);
+	tls_why(&w, &seen);
+	cr_expect(w.hint && *w.hint);
+	cr_expect_not_null(w.detail);
+	return w.reason;
+}
+
+Test(by_cert, the_log_tells_the_modes_apart)
+{
+	cr_expect_str_eq(why((struct tls_seen){ .cert = true }, 0),
+			 "peer_has_certificates");
+	cr_expect_str_eq(why((struct tls_seen){ .hello = true }, 0),
+			 "peer_offers_no_key");
+	cr_expect_str_eq(why((struct tls_seen){ .hello = true, .key = true },
+			     0), "hand_shake");
+	cr_expect_str_eq(why((struct tls_seen){ .by_cert = true, .hello = true,
+			     .key = true }, 1048), "peer_offers_the_key");
+	cr_expect_str_eq(why((struct tls_seen){ .by_cert = true, .cert = true,
+			     .verify = X509_V_ERR_CERT_HAS_EXPIRED }, 134),
+			 "certificate");
+	cr_expect_str_eq(why((struct tls_seen){ .by_cert = true, .cert = true
+			     }, 1048), "peer_refuses_our_certificate");
+	cr_expect_str_eq(why((struct tls_seen){ .by_cert = true, .cert = true,
+			     .nameless = true }, 134),
+			 "certificate_names_no_node");
+	cr_expect_str_eq(why((struct tls_seen){ .by_cert = true, .hello = true
+			     }, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE),
+			 "no_certificate");
 }
 
 /* --- a false server with a certificate --------------------------------------------- */

@@ -67,6 +67,12 @@ tests_fuzz_fuzz_cluster_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_cluster_LDADD = cluster/libcluster.a base/libbase.a \
 	$(SODIUM_LIBS) $(SSL_LIBS)
 
+check_PROGRAMS += tests/fuzz/fuzz_cert
+tests_fuzz_fuzz_cert_SOURCES = tests/fuzz/fuzz_cert.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_cert_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_cert_LDADD = cluster/libcluster.a base/libbase.a \
+	$(SODIUM_LIBS) $(SSL_LIBS)
+
 check_PROGRAMS += tests/fuzz/fuzz_http
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_http_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
