@@ -14,6 +14,7 @@ enum {
 int ctl_status(int argc, char **argv);
 int ctl_check(int argc, char **argv);
 int ctl_user(int argc, char **argv);
+int ctl_ca(int argc, char **argv);
 int ctl_key(int argc, char **argv);
 int ctl_location(int argc, char **argv);
 int ctl_verify(int argc, char **argv);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_SOURCES = \
+	ctl/ca.c \
 	ctl/check.c \
 	ctl/ctl.h \
 	ctl/get.c \
@@ -8,6 +9,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/location.c \
 	ctl/passwd.c \
 	ctl/passwd.h \
+	ctl/pki.c \
+	ctl/pki.h \
 	ctl/post.c \
 	ctl/post.h \
 	ctl/status.c \

@@ -16,6 +16,8 @@ static const char usage[] =
 	"                                     contacts a node holds\n"
 	"  verify [-c FILE] [--json]          do all nodes hold the same?\n"
 	"  key FILE                           make a cluster key\n"
+	"  ca init|issue|show DIR|FILE ...    certificates for the links "
+	"between nodes\n"
 	"  version                            print the version\n"
 	"  help                               this text\n"
 	"`edgewise COMMAND --help` tells more; edgewise(1) tells all.\n";
@@ -28,6 +30,7 @@ static const struct command {
 	{ "check", ctl_check },
 	{ "user", ctl_user },
 	{ "key", ctl_key },
+	{ "ca", ctl_ca },
 	{ "location", ctl_location },
 	{ "verify", ctl_verify },
 };

@@ -2,6 +2,7 @@ if CRITERION
 check_PROGRAMS += tests/ctl/test_ctl
 TESTS += tests/ctl/test_ctl
 tests_ctl_test_ctl_SOURCES = \
+	tests/ctl/test_ca.c \
 	tests/ctl/test_commands.c \
 	tests/ctl/test_passwd.c \
 	tests/ctl/test_post.c \

@@ -23,8 +23,8 @@ below() {
 	sip | dispatcher | cluster | web) echo base "$1" ;;
 	sbc) echo base sip dispatcher web sbc ;;
 	node) echo base sip cluster web node ;;
-	# the tool checks files by the programs' own tables
-	ctl) echo base sip web ctl sbc/config node/config ;;
+	# the tool checks files by the programs' own tables and eyes
+	ctl) echo base sip web ctl sbc/config node/config node/files cluster/cert ;;
 	esac
 }
 
