@@ -1,6 +1,9 @@
-/* check.c - Shell. `edgewise check`: a settings file, nothing started. */
+/* check.c - Shell. `edgewise check`: a settings file, and of a node the
+ * certificate that it names; nothing is started. */
 #include "ctl/ctl.h"
+#include "cluster/cert.h"
 #include "node/config.h"
+#include "node/files.h"
 #include "sbc/config.h"
 #include <errno.h>
 #include <getopt.h>
@@ -37,13 +40,41 @@ static int read_node(const char *path, const struct cfg_over *o,
 	return err;
 }
 
+static void say_open(const char *path)
+{
+	if (*path && files_open(path))
+		fprintf(stderr, "%s: warning: others than its owner may read "
+			"or write it; mode 0600 is right\n", path);
+}
+
+static int read_node_files(const char *path, const struct cfg_over *o,
+			   struct cfg_errs *e)
+{
+	struct node_config *c = calloc(1, sizeof(*c));
+	int err = c ? node_config_read(c, path, o, e) : ENOMEM;
+	struct cert *cert = NULL;
+
+	if (!err) {
+		err = files_cert(&cert, c, e);
+		say_open(c->cluster.key_file);
+		say_open(c->cluster.cert_key_file);
+		cert_free(cert);
+		node_config_clear(c);
+	}
+	free(c);
+	return err;
+}
+
 static const struct kind {
 	const char *name, *program;
 	int (*read)(const char *path, const struct cfg_over *o,
 		    struct cfg_errs *e);
+	/* the same, and the files that the settings name */
+	int (*files)(const char *path, const struct cfg_over *o,
+		     struct cfg_errs *e);
 } kinds[] = {
-	{ "sbc", "edgewise-sbc", read_sbc },
-	{ "node", "edgewise-node", read_node },
+	{ "sbc", "edgewise-sbc", read_sbc, read_sbc },
+	{ "node", "edgewise-node", read_node, read_node_files },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -75,7 +106,7 @@ static int check(const struct kind *k, const char *path,
 	int err;
 
 	e.n = 0;
-	err = k->read(path, o, &e);
+	err = k->files(path, o, &e);
 	for (uint32_t i = 0; i < e.n && i < CFG_ERRS; i++)
 		fprintf(stderr, "%s\n", e.txt[i]);
 	if (e.n > CFG_ERRS)

@@ -76,6 +76,21 @@ static json_t *member_json(const struct cluster_member_view *m)
 	return o;
 }
 
+/* null = links by key */
+static json_t *certificate_json(const struct certs *c)
+{
+	json_t *o;
+
+	if (!c->info.name[0])
+		return json_null();
+	o = json_object();
+	jsn_str(o, "name", c->info.name);
+	jsn_str(o, "issuer", c->info.issuer);
+	jsn_str(o, "not_after", c->info.until);
+	jsn_put(o, "days_left", json_integer(certs_days(c, clk_wall())));
+	return o;
+}
+
 static json_t *cluster_json(const struct node *n)
 {
 	json_t *o = json_object(), *list = json_array();
@@ -99,6 +114,7 @@ static json_t *cluster_json(const struct node *n)
 						    member_json(&v->m[i]));
 	}
 	free(v);
+	jsn_put(o, "certificate", certificate_json(&n->certs));
 	jsn_put(o, "members", list);
 	return o;
 }
@@ -116,6 +132,8 @@ static json_t *warnings_json(const struct node *n)
 	if (n->cf.any_domain)
 		(void)json_array_append_new(list, json_string(
 			"domains = \"any\": every domain is served"));
+	if (certs_warning(&n->certs, clk_wall(), txt, sizeof(txt)))
+		(void)json_array_append_new(list, json_string(txt));
 	if (v && n->cluster)
 		cluster_view(n->cluster, v);
 	for (uint32_t i = 0; v && i < v->n; i++) {

@@ -44,6 +44,10 @@ static const struct cfg_key domain_keys[] = {
 	{ .name = n, .type = CFG_STR, .off = OFF(field), \
 	  .max = sizeof(((struct node_config *)0)->field) - 1, .def = d, \
 	  .help = h }
+#define STRR(n, field, d, h) \
+	{ .name = n, .type = CFG_STR, .off = OFF(field), \
+	  .max = sizeof(((struct node_config *)0)->field) - 1, .def = d, \
+	  .help = h, .reload = true }
 #define IP(n, field, d, h) \
 	{ .name = n, .type = CFG_IP, .off = OFF(field), .def = d, .help = h }
 #define TEXTS(n, field, lo, hi, d, rl, h) \
@@ -108,6 +112,13 @@ const struct cfg_key node_config_keys[] = {
 	    "port for the other nodes"),
 	STR("cluster.key_file", cluster.key_file,
 	    "/etc/edgewise/cluster.key", "key that all nodes share"),
+	STRR("cluster.ca_file", cluster.ca_file, "",
+	     "CAs whose certificates links must show; with cert_file and "
+	     "cert_key_file, or none of the three"),
+	STRR("cluster.cert_file", cluster.cert_file, "",
+	     "our certificate, made with `edgewise ca issue`"),
+	STRR("cluster.cert_key_file", cluster.cert_key_file, "",
+	     "private key of our certificate"),
 	TEXTS("cluster.peers", cluster.peers, 0, 32, "", false,
 	      "address:port of the other nodes"),
 	U32("cluster.heartbeat", cluster.heartbeat, 50, 10000, "500", "ms",
@@ -231,6 +242,28 @@ static int cluster_peers(struct check *k, struct node_config *c)
 	return 0;
 }
 
+/* The mistake is told at a line that is there */
+static void certificates(struct check *k, const struct node_config *c)
+{
+	const struct { const char *key, *v; } f[] = {
+		{ "cluster.ca_file", c->cluster.ca_file },
+		{ "cluster.cert_file", c->cluster.cert_file },
+		{ "cluster.cert_key_file", c->cluster.cert_key_file },
+	};
+	const char *there = NULL, *missing = NULL;
+
+	for (unsigned i = 0; i < sizeof(f) / sizeof(f[0]); i++) {
+		if (f[i].v[0])
+			there = f[i].key;
+		else
+			missing = f[i].key;
+	}
+	if (there && missing)
+		cfg_err(k->errs, k->file, 0, there, "%s is missing, allowed: "
+			"ca_file, cert_file and cert_key_file, or none of "
+			"them", missing);
+}
+
 static void cross(struct check *k, struct node_config *c)
 {
 	if (c->registrar.min_expires > c->registrar.max_expires)
@@ -248,6 +281,7 @@ static void cross(struct check *k, struct node_config *c)
 	if (c->cluster.dead < 2 * c->cluster.heartbeat)
 		cfg_err(k->errs, k->file, 0, "cluster.dead",
 			"must be at least twice the heartbeat");
+	certificates(k, c);
 	if (c->auth == NODE_AUTH_ON && !c->users_file[0])
 		cfg_err(k->errs, k->file, 0, "users_file",
 			"must be given when auth is \"on\"");

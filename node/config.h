@@ -48,6 +48,8 @@ struct node_config {
 		struct addr address;
 		uint32_t port;
 		char key_file[256];
+		/** all three or none */
+		char ca_file[256], cert_file[256], cert_key_file[256];
 		struct cfg_list peers;             /**< struct node_text      */
 		uint32_t heartbeat, dead;             /**< [ms]           */
 	} cluster;

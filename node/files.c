@@ -2,8 +2,10 @@
  * @file files.c  Shell. Small files of a node.
  */
 #include "node/files.h"
+#include "base/clk.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "cluster/cert.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -164,12 +166,84 @@ int files_users(struct users **up, const char *path, struct cfg_errs *errs)
 	return err;
 }
 
-void files_warn_open(const char *path)
+static int read_pem(struct buf *b, const char *path, const char *key,
+		    struct cfg_errs *errs)
+{
+	int err = files_read(b, path, CERT_FILE_MAX);
+
+	if (err)
+		cfg_err(errs, path, 0, key, "%s", strerror(err));
+	return err;
+}
+
+static int load_cert(struct cert **cp, const struct node_config *cf,
+		     const struct buf pem[3], struct cfg_errs *errs)
+{
+	const char *const path[] = {
+		[CERT_CA] = cf->cluster.ca_file,
+		[CERT_OWN] = cf->cluster.cert_file,
+		[CERT_KEY] = cf->cluster.cert_key_file,
+	};
+	static const char *const key[] = {
+		[CERT_CA] = "cluster.ca_file",
+		[CERT_OWN] = "cluster.cert_file",
+		[CERT_KEY] = "cluster.cert_key_file",
+	};
+	struct cert_err e = { 0 };
+	int err;
+
+	err = cert_alloc(cp, buf_as_sl(&pem[CERT_CA]),
+			 buf_as_sl(&pem[CERT_OWN]), buf_as_sl(&pem[CERT_KEY]),
+			 clk_wall(), &e);
+	if (err)
+		cfg_err(errs, path[e.part], 0, key[e.part], "%s",
+			e.why[0] ? e.why : strerror(err));
+	if (err || !strcmp(cert_info(*cp)->name, cf->name))
+		return err;
+	cfg_err(errs, path[CERT_OWN], 0, key[CERT_OWN], "is for the node "
+		"\"%s\", our name is \"%s\"", cert_info(*cp)->name, cf->name);
+	cert_free(*cp);
+	*cp = NULL;
+	return EBADMSG;
+}
+
+int files_cert(struct cert **cp, const struct node_config *cf,
+	       struct cfg_errs *errs)
+{
+	struct buf pem[3] = { 0 };
+	int err;
+
+	*cp = NULL;
+	if (!cf->cluster.cert_file[0])
+		return 0;
+	err = read_pem(&pem[CERT_CA], cf->cluster.ca_file, "cluster.ca_file",
+		       errs);
+	if (!err)
+		err = read_pem(&pem[CERT_OWN], cf->cluster.cert_file,
+			       "cluster.cert_file", errs);
+	if (!err)
+		err = read_pem(&pem[CERT_KEY], cf->cluster.cert_key_file,
+			       "cluster.cert_key_file", errs);
+	if (!err)
+		err = load_cert(cp, cf, pem, errs);
+	if (pem[CERT_KEY].p)
+		explicit_bzero(pem[CERT_KEY].p, pem[CERT_KEY].n);
+	for (unsigned i = 0; i < 3; i++)
+		buf_free(&pem[i]);
+	return err;
+}
+
+bool files_open(const char *path)
 {
 	struct stat st;
 
-	if (!stat(path, &st) && (st.st_mode & (S_IRGRP | S_IROTH | S_IWGRP
-					       | S_IWOTH)))
+	return !stat(path, &st) && (st.st_mode & (S_IRGRP | S_IROTH | S_IWGRP
+						  | S_IWOTH));
+}
+
+void files_warn_open(const char *path)
+{
+	if (files_open(path))
 		log_warn("event=open file=%s text=\"others than its owner may "
 			 "read or write it; mode 0600 is right\"", path);
 }

@@ -6,19 +6,29 @@
 
 #include "base/buf.h"
 #include "base/cfg.h"
+#include "node/config.h"
 #include "node/users.h"
+
+struct cert;
 
 /** Whole file, at most max bytes. @return 0, errno, EFBIG */
 int  files_read(struct buf *b, const char *path, size_t max);
 /** 32 bytes as 64 hex digits, blanks around them allowed; errors go to errs.
  *  @return 0, errno, EBADMSG */
 int  files_key(uint8_t key[32], const char *path, struct cfg_errs *errs);
+/** The certificate that links show, checked as the peers will check it, and
+ *  for our own name. *cp = NULL when the settings name none. Errors go to errs.
+ *  @return 0, errno, EBADMSG */
+int  files_cert(struct cert **cp, const struct node_config *cf,
+		struct cfg_errs *errs);
 /** The node's number in dir/id, drawn and written at the first start (makes
  *  dir, mode 0700). @return 0, errno, EBADMSG (file damaged) */
 int  files_id(uint64_t *id, const char *dir);
 /** The users file as a table; errors go to errs as file:line: text */
 int  files_users(struct users **up, const char *path, struct cfg_errs *errs);
 
+/** May others than its owner read or write it? */
+bool files_open(const char *path);
 /** One warning when others than the owner may read a file with secrets */
 void files_warn_open(const char *path);
 

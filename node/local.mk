@@ -4,6 +4,8 @@ node_libnode_a_SOURCES = \
 	node/access.h \
 	node/binding.c \
 	node/binding.h \
+	node/certs.c \
+	node/certs.h \
 	node/config.c \
 	node/config.h \
 	node/core.c \

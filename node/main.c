@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "base/secret.h"
+#include "cluster/cert.h"
 #include "node/config.h"
 #include "node/files.h"
 #include "node/node.h"
@@ -40,11 +41,21 @@ static void say(const struct cfg_errs *errs)
 		(void)fprintf(stderr, "... and %u more\n", errs->n - n);
 }
 
+static void warn_open(const struct node_config *cf)
+{
+	files_warn_open(cf->cluster.key_file);
+	if (cf->cluster.cert_key_file[0])
+		files_warn_open(cf->cluster.cert_key_file);
+	if (cf->auth == NODE_AUTH_ON)
+		files_warn_open(cf->users_file);
+}
+
 static int check(const char *path, const struct cfg_over *over)
 {
 	static struct cfg_errs errs;
 	struct node_config cf;
 	struct users *u = NULL;
+	struct cert *cert = NULL;
 	uint8_t key[32];
 	int err;
 
@@ -54,14 +65,18 @@ static int check(const char *path, const struct cfg_over *over)
 	explicit_bzero(key, sizeof(key));
 	if (!err && cf.auth == NODE_AUTH_ON)
 		err = files_users(&u, cf.users_file, &errs);
+	if (!err)
+		err = files_cert(&cert, &cf, &errs);
 	if (err) {
 		say(&errs);
 		if (!errs.n)
 			(void)fprintf(stderr, "%s: %s\n", path, strerror(err));
 	}
 	else {
+		warn_open(&cf);
 		(void)printf("%s: right\n", path);
 	}
+	cert_free(cert);
 	users_free(u);
 	node_config_clear(&cf);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;

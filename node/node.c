@@ -128,6 +128,7 @@ static void on_second(void *arg)
 	struct node *n = arg;
 	bool more = store_tick(n->store, clk_wall(), STORE_BUDGET);
 
+	certs_tick(&n->certs, clk_now(), clk_wall());
 	set_health(n);
 	turn(n);
 	ntimer_at(n->second, clk_now() + (more ? 1 : STORE_TICK));
@@ -155,7 +156,8 @@ static void on_acked(uint64_t from, uint64_t to, void *arg)
 /* --- start -------------------------------------------------------------------- */
 
 static int read_settings(struct node_config *cf, struct users **up,
-			 const char *path, const struct cfg_over *over)
+			 struct cert **cp, const char *path,
+			 const struct cfg_over *over)
 {
 	struct cfg_errs *errs = calloc(1, sizeof(*errs));
 	int err;
@@ -163,12 +165,17 @@ static int read_settings(struct node_config *cf, struct users **up,
 	if (!errs)
 		return ENOMEM;
 	*up = NULL;
+	*cp = NULL;
 	err = node_config_read(cf, path, over, errs);
 	if (err == ENOENT && !errs->n)
 		cfg_err(errs, path, 0, NULL, "%s", strerror(err));
 	if (!err && cf->auth == NODE_AUTH_ON)
 		err = files_users(up, cf->users_file, errs);
+	if (!err)
+		err = files_cert(cp, cf, errs);
 	if (err) {
+		users_free(*up);
+		*up = NULL;
 		cfg_log(errs, "settings");
 		node_config_clear(cf);
 	}
@@ -185,6 +192,8 @@ static void warn_open(const struct node_config *cf)
 		log_warn("event=open domains=any text=\"every domain is "
 			 "served\"");
 	files_warn_open(cf->cluster.key_file);
+	if (cf->cluster.cert_key_file[0])
+		files_warn_open(cf->cluster.cert_key_file);
 	if (cf->auth == NODE_AUTH_ON)
 		files_warn_open(cf->users_file);
 }
@@ -297,6 +306,7 @@ static int open_cluster(struct node *n)
 	(void)snprintf(cc->name, sizeof(cc->name), "%s", n->cf.name);
 	cc->addr = n->cf.cluster.address;
 	memcpy(cc->key, n->cluster_key, sizeof(cc->key));
+	cc->cert = n->cert;
 	cc->npeers = n->cf.cluster_peer_n < CLUSTER_MAX
 		? n->cf.cluster_peer_n : CLUSTER_MAX;
 	memcpy(cc->peers, n->cf.cluster_peers,
@@ -312,6 +322,12 @@ static int open_cluster(struct node *n)
 		log_error("event=listen tp=cluster addr=%s text=\"%s\"",
 			  addr_txt(&cc->addr, txt), strerror(err));
 	free(cc);
+	certs_set(&n->certs, n->cert ? cert_info(n->cert) : NULL, clk_now(),
+		  clk_wall());
+	cert_free(n->cert);
+	n->cert = NULL;
+	if (!err)
+		err = certs_figures(&n->certs, n->st);
 	tell_digests(n);
 	return err;
 }
@@ -328,7 +344,7 @@ int node_alloc(struct node **np, const char *path,
 	n->path = strdup(path);
 	if (!n->path)
 		goto out;
-	err = read_settings(&n->cf, &n->users, path, over);
+	err = read_settings(&n->cf, &n->users, &n->cert, path, over);
 	if (err)
 		goto out;
 	log_init("edgewise-node", n->cf.log.target, n->cf.log.level);
@@ -374,6 +390,7 @@ void node_free(struct node *n)
 	store_free(n->store);
 	stats_free(n->st);
 	users_free(n->users);
+	cert_free(n->cert);
 	node_config_clear(&n->cf);
 	free(n->path);
 	free(n);
@@ -392,28 +409,50 @@ static void say_frozen(const char *path, const char *key)
 	free(errs);
 }
 
+/* What may fail of a reload, while nothing has changed. @return 0 or errno */
+static int prepare(struct node *n, const struct node_config *cf,
+		   const struct cert *cert)
+{
+	const char *frozen = cfg_frozen_diff(&n->cf, cf, node_config_keys);
+	int err;
+
+	if (frozen) {
+		say_frozen(n->path, frozen);
+		return EPERM;
+	}
+	err = cluster_recert(n->cluster, cert);
+	if (err)
+		log_error("event=reload problem=\"certificate: %s\"",
+			  strerror(err));
+	return err;
+}
+
 /* All or nothing: whatever is wrong, the old settings stay */
 static void reload(struct node *n)
 {
 	struct node_config cf, old;
-	struct users *users;
 	struct store_conf sc;
-	const char *frozen;
+	struct users *users;
+	struct cert *cert;
+	int err;
 
-	if (read_settings(&cf, &users, n->path, n->over)) {
+	err = read_settings(&cf, &users, &cert, n->path, n->over);
+	if (!err) {
+		err = prepare(n, &cf, cert);
+		if (err) {
+			users_free(users);
+			node_config_clear(&cf);
+		}
+	}
+	if (err) {
 		n->reloads_failed++;
 		log_error("event=reload result=\"nothing changed\"");
+		cert_free(cert);
 		return;
 	}
-	frozen = cfg_frozen_diff(&n->cf, &cf, node_config_keys);
-	if (frozen) {
-		n->reloads_failed++;
-		say_frozen(n->path, frozen);
-		log_error("event=reload result=\"nothing changed\"");
-		users_free(users);
-		node_config_clear(&cf);
-		return;
-	}
+	certs_set(&n->certs, cert ? cert_info(cert) : NULL, clk_now(),
+		  clk_wall());
+	cert_free(cert);
 	old = n->cf;
 	n->cf = cf;
 	core_reconf(n->core, &n->cf, users);

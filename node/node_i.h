@@ -7,6 +7,7 @@
 #include "base/net.h"
 #include "base/stat.h"
 #include "cluster/cluster.h"
+#include "node/certs.h"
 #include "node/config.h"
 #include "node/core.h"
 #include "node/node.h"
@@ -30,6 +31,8 @@ struct node {
 	uint64_t started;            /**< clk_now() [ms]                      */
 	uint64_t reloads, reloads_failed;
 	uint8_t cluster_key[32];
+	struct cert *cert;           /**< between reading and cluster_alloc() */
+	struct certs certs;
 	uint64_t stop_at;            /**< [ms] ends then at the latest        */
 	bool ready, stopping, in_turn;
 };

@@ -325,3 +325,33 @@ Test(ca, show_exits_by_what_it_found)
 	cr_expect_eq(ca("ca show @/a/none"), CTL_FAIL);
 	cr_expect_eq(ca("ca show @/a"), CTL_FAIL);
 }
+
+static void put_conf(const char *name, const char *ca_dir)
+{
+	FILE *f = fopen(at("node.conf"), "w");
+
+	if (!f || fprintf(f, "name = \"%s\";\ncluster = {\n"
+			  "  ca_file = \"%s/%s/ca.pem\";\n"
+			  "  cert_file = \"%s/a/n1.pem\";\n"
+			  "  cert_key_file = \"%s/a/n1.key\";\n};\n", name,
+			  dir, ca_dir, dir, dir) < 0 || fclose(f))
+		abort();
+}
+
+Test(ca, check_looks_at_the_files_of_a_nodes_certificate)
+{
+	cr_assert_eq(ca("ca init @/a"), CTL_OK);
+	cr_assert_eq(ca("ca init @/b"), CTL_OK);
+	cr_assert_eq(ca("ca issue @/a n1"), CTL_OK);
+	put_conf("n1", "a");
+	cr_expect_eq(run(ctl_check, "check @/node.conf"), CTL_OK);
+	put_conf("n2", "a");
+	cr_expect_eq(run(ctl_check, "check @/node.conf"), CTL_BAD,
+		     "another name");
+	put_conf("n1", "b");
+	cr_expect_eq(run(ctl_check, "check @/node.conf"), CTL_BAD,
+		     "another CA");
+	put_conf("n1", "c");
+	cr_expect_eq(run(ctl_check, "check @/node.conf"), CTL_BAD,
+		     "no CA");
+}

@@ -2,12 +2,16 @@ if CRITERION
 check_PROGRAMS += tests/node/test_node
 TESTS += tests/node/test_node
 tests_node_test_node_SOURCES = \
+	tests/cluster/pki.c \
+	tests/cluster/pki.h \
 	tests/node/rig.c \
 	tests/node/rig.h \
 	tests/node/test_access.c \
 	tests/node/test_binding.c \
+	tests/node/test_certs.c \
 	tests/node/test_config.c \
 	tests/node/test_core.c \
+	tests/node/test_files.c \
 	tests/node/test_proxy.c \
 	tests/node/test_registrar.c \
 	tests/node/test_users.c

@@ -84,6 +84,11 @@ Test(config, mistakes_are_named)
 		{ "sip = { port = 70000; };", "sip.port" },
 		{ "cluster = { heartbeat = 500; dead = 600; };", "dead" },
 		{ "cluster = { peers = ( \"10.0.0.1:x\" ); };", "peers" },
+		{ "cluster = { ca_file = \"a\"; };", "cluster.ca_file" },
+		{ "cluster = { ca_file = \"a\"; cert_file = \"b\"; };",
+		  "cluster.cert_key_file is missing" },
+		{ "cluster = { cert_file = \"b\"; cert_key_file = \"c\"; };",
+		  "cluster.ca_file is missing" },
 		{ "name = \"\";", "name" },
 		{ "users_file = \"\";", "users_file" },
 		{ "regstrar = { };", "regstrar" },
@@ -97,6 +102,22 @@ Test(config, mistakes_are_named)
 			  row[i].text, errs.txt[0]);
 		cr_expect(!strncmp(errs.txt[0], "f:", 2), "%s", errs.txt[0]);
 	}
+}
+
+Test(config, certificates_are_three_files_or_none_and_may_change)
+{
+	struct node_config a, b;
+
+	cr_assert(!conf(&a, ""));
+	cr_expect_str_eq(a.cluster.ca_file, "");
+	cr_assert(conf(&b, "cluster = { ca_file = \"a\"; cert_file = \"b\"; "
+		       "cert_key_file = \"c\"; };") == 0, "%s", errs.txt[0]);
+	cr_expect_str_eq(b.cluster.cert_key_file, "c");
+	cr_expect(!cfg_frozen_diff(&a, &b, node_config_keys));
+	cr_expect(node_config_digest(&a) == node_config_digest(&b),
+		  "each node has files of its own");
+	node_config_clear(&a);
+	node_config_clear(&b);
 }
 
 Test(config, any_is_all_domains)
