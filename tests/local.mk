@@ -13,3 +13,4 @@ include tests/ctl/local.mk
 include tests/fuzz/local.mk
 include tests/e2e/local.mk
 include tests/lint/local.mk
+include tests/hostile/local.mk
