@@ -60,15 +60,8 @@ sys_start_node() {
 	CONF
 	_ew $n edgewise-node
 }
-sys_start() {
+_ew_edge_conf() {
 	local n
-	# each start is a new cluster: nothing left from an earlier repetition
-	rm -rf "$BENCH_TMP"/ew-*.state; mkdir -p "$BENCH_TMP/ew-edge.state"
-	( umask 077; od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$EW_KEY"; echo >>"$EW_KEY" )
-	for n in $NODES; do sys_start_node $n; done
-	for n in $NODES; do
-		_ew_ready $((8060 + n)) "$(sys_master $n)" || { log "node $n is not ready:"; tail -5 "$BENCH_TMP/ew-$n.log" >&2; return 1; }
-	done
 	{
 		cat <<-CONF
 		listen = ( { transport = "udp"; address = "$EDGE_IP"; port = $EDGE_PORT; },
@@ -86,6 +79,17 @@ sys_start() {
 		done
 		echo ");"
 	} >"$BENCH_TMP/ew-edge.conf"
+}
+sys_start() {
+	local n
+	# each start is a new cluster: nothing left from an earlier repetition
+	rm -rf "$BENCH_TMP"/ew-*.state; mkdir -p "$BENCH_TMP/ew-edge.state"
+	( umask 077; od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$EW_KEY"; echo >>"$EW_KEY" )
+	for n in $NODES; do sys_start_node $n; done
+	for n in $NODES; do
+		_ew_ready $((8060 + n)) "$(sys_master $n)" || { log "node $n is not ready:"; tail -5 "$BENCH_TMP/ew-$n.log" >&2; return 1; }
+	done
+	_ew_edge_conf
 	_ew edge edgewise-sbc ${EDGE_WRAP:-}
 	_ew_ready 8060 "$(sys_master edge)" || { log "the edge is not ready:"; tail -5 "$BENCH_TMP/ew-edge.log" >&2; return 1; }
 	sleep 2       # two probes of every node
