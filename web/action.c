@@ -159,6 +159,16 @@ static void turn_away(struct route *r, struct http_call *c,
 		  "too many wrong tokens");
 }
 
+/** UTF-8, or at least ASCII: the cut may have left half a character */
+static void make_text(char *s)
+{
+	json_t *t = json_string(s);
+
+	for (; !t && *s; s++)
+		*s = (uint8_t)*s < 0x80 ? *s : '?';
+	json_decref(t);
+}
+
 /** The header's, else the body's */
 static void who_is_it(struct action *a, const struct http_call *c, char *to)
 {
@@ -166,11 +176,10 @@ static void who_is_it(struct action *a, const struct http_call *c, char *to)
 	struct sl w = c->who.n ? c->who : sl_cstr(s ? s : "");
 
 	w = sl_sub(w, 0, ACTION_WHO);
-	/* bytes, and perhaps half a character at the cut: for logs, and as
-	 * JSON through jsn_sl() */
 	if (w.n)
 		memcpy(to, w.p, w.n);
 	to[w.n] = '\0';
+	make_text(to);
 	a->who = to;
 }
 

@@ -17,7 +17,7 @@ struct actions;
 /** One request; everything is borrowed until the handler returns */
 struct action {
 	struct sl path;          /**< what is behind the route's path        */
-	const char *who;         /**< as told, "" = not told                 */
+	const char *who;         /**< as told, UTF-8, "" = not told          */
 	json_t *in;              /**< an object                              */
 	json_t *out;             /**< the answer: the handler fills it       */
 	char error[160];         /**< why not, by action_fail()              */

@@ -192,6 +192,17 @@ Test(action, who_may_stand_in_the_body_and_is_cut)
 	cr_expect_eq(strlen(w.who), ACTION_WHO);
 }
 
+Test(action, who_is_text_whatever_was_sent)
+{
+	want(w.token, JSON "X-Edgewise-Who: b\xff\xc3\xa9z\r\n", "{}");
+	want(w.token, JSON "X-Edgewise-Who: \xc3\xa9\r\n", "{}");
+	run();
+	cr_expect_str_eq(w.who, "\xc3\xa9");
+	w.n = 1;
+	run();
+	cr_expect_str_eq(w.who, "b???z");
+}
+
 Test(action, nothing_else_opens)
 {
 	char wrong[ACTION_TOKEN + 2], almost[ACTION_TOKEN + 2];
