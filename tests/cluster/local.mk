@@ -6,8 +6,11 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/live.h \
 	tests/cluster/pki.c \
 	tests/cluster/pki.h \
+	tests/cluster/mem.c \
+	tests/cluster/mem.h \
 	tests/cluster/sim.c \
 	tests/cluster/sim.h \
+	tests/cluster/sim_net.c \
 	tests/cluster/test_cert.c \
 	tests/cluster/test_cluster.c \
 	tests/cluster/test_member.c \
@@ -24,7 +27,7 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/test_wire.c
 tests_cluster_test_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_cluster_test_cluster_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 tests_cluster_test_cluster_LDADD = cluster/libcluster.a base/libbase.a \
 	$(SSL_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
 endif

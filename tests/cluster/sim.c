@@ -1,11 +1,36 @@
-/* sim.c - several nodes on virtual time and virtual streams. */
-#include <errno.h>
+/* sim.c - several nodes on virtual time: events, a node's turn. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <criterion/criterion.h>
 #include "sim.h"
 
-#define CONNECT_TIMEOUT 1000
+#define STORE_BUDGET 100
+
+void sim_fail(struct sim *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->failed)
+		return;
+	s->failed = true;
+	va_start(ap, fmt);
+	(void)vsnprintf(s->why, sizeof(s->why), fmt, ap);
+	va_end(ap);
+	sim_say(s, "VIOLATION %s", s->why);
+}
+
+void sim_say(const struct sim *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!s->trace)
+		return;
+	fprintf(stderr, "%8llu ", (unsigned long long)s->now);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
 
 static struct addr addr_of(int i)
 {
@@ -27,8 +52,18 @@ void sim_init(struct sim *s, int n, uint64_t seed)
 	s->n = n;
 	s->now = 1000000;
 	s->base_wall = 1700000000000ull;
+	s->heartbeat = 500;
+	s->dead = 3000;
 	s->max_expires = 3600;
+	s->guard = 10000;
 	s->delay = 5;
+	s->limit = SIM_OUT;
+	for (int i = 0; i < SIM_NODES; i++) {
+		s->node[i].due = UINT64_MAX;
+		rng_seed(&s->node[i].mem.rng, seed + (uint64_t)i);
+	}
+	for (int i = 0; i < SIM_CONNS; i++)
+		s->conn[i].due = UINT64_MAX;
 }
 
 void sim_start(struct sim *s, int i)
@@ -36,13 +71,16 @@ void sim_start(struct sim *s, int i)
 	struct sim_node *x = &s->node[i];
 	struct store_conf sc = { .node = (uint64_t)i + 1,
 		.max_records = 10000, .max_per_aor = 50,
-		.max_expires = s->max_expires, .guard = 10000 };
-	struct mesh_conf mc = { .node = (uint64_t)i + 1,
-		.incarnation = ++x->life, .addr = addr_of(i),
-		.heartbeat = 500, .dead = 3000,
+		.max_expires = s->max_expires, .guard = s->guard };
+	struct mesh_conf mc = { .node = (uint64_t)i + 1, .addr = addr_of(i),
+		.heartbeat = s->heartbeat, .dead = s->dead,
 		.max_expires = s->max_expires, .npeers = (uint32_t)s->n,
 		.max_version = x->version };
+	int err;
 
+	if (!s->one_life || x->life == 0)
+		x->life++;
+	mc.incarnation = x->life;
 	memset(sc.key, 5, sizeof(sc.key));
 	mc.name[0] = (char)('a' + i);
 	mc.npeers = 0;
@@ -58,360 +96,106 @@ void sim_start(struct sim *s, int i)
 		sc.node = mc.node = x->id;
 	for (int l = 0; l < MESH_LINKS; l++)
 		x->conn[l] = -1;
+	x->links = 0;
 	x->acked = 0;
 	x->frozen = 0;
-	cr_assert_eq(store_alloc(&x->store, &sc, sim_wall(s, i)), 0);
-	cr_assert_eq(mesh_alloc(&x->mesh, &mc, x->store, rng_u64(&s->rng),
-				s->now, sim_wall(s, i)), 0);
+	x->mem.bytes = 0;
+	x->mem.refuse = 0;
+	x->started = s->now;
+	x->store_at = s->now + STORE_TICK;
+	x->dirty = true;
+	if (s->confh)
+		s->confh(s, i, &mc);
+	sim_enter(s, i);
+	err = store_alloc(&x->store, &sc, sim_wall(s, i));
+	if (!err)
+		err = mesh_alloc(&x->mesh, &mc, x->store, rng_u64(&s->rng),
+				 s->now, sim_wall(s, i));
+	sim_leave();
+	if (err)
+		abort();
+	sim_say(s, "node %d starts, life %llu", i,
+		(unsigned long long)x->life);
+	sim_plan(s, SIM_CONNS + i, s->now + 1);
 }
 
-/* --- streams ------------------------------------------------------------------- */
+/* --- events ---------------------------------------------------------------------- */
 
-static void drop_pieces(struct sim_conn *c, int e)
+static bool sooner(const struct sim_event *a, const struct sim_event *b)
 {
-	struct sim_piece *p, *next;
-
-	for (p = c->end[e].first; p; p = next) {
-		next = p->next;
-		free(p);
-	}
-	c->end[e].first = NULL;
-	c->end[e].tail = &c->end[e].first;
-	buf_free(&c->end[e].in);
-	buf_init(&c->end[e].in, 1u << 22);
+	return a->at < b->at || (a->at == b->at && a->tie < b->tie);
 }
 
-/* This end is closed; the other one hears of it after a while, if ever */
-static void close_end(struct sim *s, int ci, int e, bool loud)
+static uint64_t *due_of(struct sim *s, int id)
 {
-	struct sim_conn *c = &s->conn[ci];
-	int i = c->end[e].node;
-
-	if (i < 0)
-		return;
-	if (c->end[e].link != MESH_NONE && s->node[i].mesh)
-		s->node[i].conn[c->end[e].link] = -1;
-	c->end[e].node = -1;
-	drop_pieces(c, e);
-	if (c->end[!e].node >= 0 && loud)
-		c->end[!e].gone_at = s->now + 1 +
-			rng_below(&s->rng, s->delay);
-	if (c->end[!e].node < 0) {
-		drop_pieces(c, !e);
-		c->used = false;
-	}
+	return id < SIM_CONNS ? &s->conn[id].due :
+		&s->node[id - SIM_CONNS].due;
 }
 
-static bool stalled(const struct sim *s, int a, int b)
+void sim_plan(struct sim *s, int id, uint64_t at)
 {
-	return s->cut[a][b];
+	uint64_t *due = due_of(s, id);
+	struct sim_event e = { .at = at, .id = id };
+	int k;
+
+	if (at == UINT64_MAX || *due <= at)
+		return;
+	*due = at;
+	e.tie = (uint32_t)rng_u64(&s->rng);
+	if (s->nq == SIM_EVENTS)
+		abort();
+	for (k = s->nq++; k > 0 && sooner(&e, &s->q[(k - 1) / 2]);
+	     k = (k - 1) / 2)
+		s->q[k] = s->q[(k - 1) / 2];
+	s->q[k] = e;
 }
 
-static void dial(struct sim *s, int i, uint8_t target, const struct addr *a)
+static struct sim_event take_event(struct sim *s)
 {
-	int to = a->ip[3] - 1;
+	struct sim_event first = s->q[0], e = s->q[--s->nq];
+	int k = 0;
 
-	for (int ci = 0; ci < SIM_CONNS; ci++) {
-		struct sim_conn *c = &s->conn[ci];
+	for (;;) {
+		int c = 2 * k + 1;
 
-		if (c->used)
-			continue;
-		memset(c, 0, sizeof(*c));
-		c->used = true;
-		c->target = target;
-		c->open_at = s->now + 1 + rng_below(&s->rng, s->delay);
-		for (int e = 0; e < 2; e++) {
-			c->end[e].node = c->end[e].who = e ? to : i;
-			c->end[e].link = MESH_NONE;
-			c->end[e].tail = &c->end[e].first;
-			buf_init(&c->end[e].in, 1u << 22);
-		}
-		return;
+		if (c >= s->nq)
+			break;
+		if (c + 1 < s->nq && sooner(&s->q[c + 1], &s->q[c]))
+			c++;
+		if (!sooner(&s->q[c], &e))
+			break;
+		s->q[k] = s->q[c];
+		k = c;
 	}
-	cr_assert_fail("no room for a connection");
-}
-
-static void opened(struct sim *s, int ci)
-{
-	struct sim_conn *c = &s->conn[ci];
-	int a = c->end[0].node, b = c->end[1].node;
-	bool ok = s->node[b].mesh && !stalled(s, a, b) && !stalled(s, b, a);
-
-	if (!s->node[a].mesh) {
-		c->end[0].node = c->end[1].node = -1;
-		c->used = false;
-		return;
-	}
-	if (!ok && s->node[b].mesh && s->now < c->open_at + CONNECT_TIMEOUT)
-		return;
-	if (!ok) {
-		mesh_dial_failed(s->node[a].mesh, c->target, s->now);
-		c->used = false;
-		return;
-	}
-	for (int e = 0; e < 2; e++) {
-		struct sim_node *x = &s->node[c->end[e].node];
-		uint8_t l = mesh_up(x->mesh, e ? MESH_NONE : c->target,
-				    s->now);
-
-		if (l == MESH_NONE) {
-			close_end(s, ci, e, true);
-			continue;
-		}
-		c->end[e].link = l;
-		x->conn[l] = ci;
-	}
-}
-
-static void send_piece(struct sim *s, struct sim_conn *c, int to,
-		       const struct buf *b)
-{
-	struct sim_piece *p;
-	uint64_t last = 0;
-
-	if (c->broken)
-		return;
-	p = malloc(sizeof(*p) + b->n);
-	cr_assert_not_null(p);
-	for (struct sim_piece *q = c->end[to].first; q; q = q->next)
-		last = q->at;
-	p->next = NULL;
-	p->n = b->n;
-	p->at = s->now + 1 + rng_below(&s->rng, s->delay);
-	if (p->at < last)
-		p->at = last;           /* a stream keeps its order */
-	memcpy(p->p, b->p, b->n);
-	*c->end[to].tail = p;
-	c->end[to].tail = &p->next;
+	s->q[k] = e;
+	return first;
 }
 
 /* --- a node's turn --------------------------------------------------------------- */
 
-static int end_of(const struct sim_conn *c, int i)
-{
-	return c->end[0].node == i ? 0 : 1;
-}
-
-static void effects(struct sim *s, int i)
-{
-	struct sim_node *x = &s->node[i];
-	struct mesh_out o;
-
-	while (mesh_poll(x->mesh, &o)) {
-		switch (o.kind) {
-		case MESH_DIAL:
-			dial(s, i, o.target, &o.addr);
-			break;
-		case MESH_CLOSE: {
-			int ci = x->conn[o.link];
-			struct buf b;
-
-			if (ci < 0)
-				break;
-			buf_init(&b, 4096);
-			buf_put(&b, o.last, o.n);
-			if (o.n && s->conn[ci].end[!end_of(&s->conn[ci],
-							   i)].node >= 0)
-				send_piece(s, &s->conn[ci],
-					   !end_of(&s->conn[ci], i), &b);
-			buf_free(&b);
-			close_end(s, ci, end_of(&s->conn[ci], i), true);
-			break;
-		}
-		case MESH_ACKED:
-			cr_assert_gt(o.to, o.from);
-			cr_assert_leq(o.to, store_seq(x->store));
-			if (o.to > x->acked)
-				x->acked = o.to;
-			break;
-		case MESH_ROSTER:
-			if (!x->saved)
-				x->saved = malloc(sizeof(*x->saved));
-			cr_assert_not_null(x->saved);
-			*x->saved = *mesh_roster(x->mesh);
-			break;
-		case MESH_CHANGED:
-			break;
-		}
-	}
-}
-
-static void give(struct sim *s, int i)
+static void acked(struct sim *s, int i, const struct mesh_out *o)
 {
 	struct sim_node *x = &s->node[i];
 
-	for (uint8_t l = 0; l < MESH_LINKS; l++) {
-		struct buf b;
-		int ci = x->conn[l];
-
-		if (ci < 0 || !mesh_want(x->mesh, l))
-			continue;
-		buf_init(&b, 1u << 22);
-		mesh_fill(x->mesh, l, &b, 4096, s->now, sim_wall(s, i));
-		cr_assert_eq(b.err, 0);
-		if (b.n && s->conn[ci].end[!end_of(&s->conn[ci], i)].node >= 0)
-			send_piece(s, &s->conn[ci],
-				   !end_of(&s->conn[ci], i), &b);
-		buf_free(&b);
-	}
+	if (o->to <= o->from || o->to > store_seq(x->store))
+		sim_fail(s, "acked: node %d is told of %llu to %llu", i,
+			 (unsigned long long)o->from,
+			 (unsigned long long)o->to);
+	if (o->to > x->acked)
+		x->acked = o->to;
+	if (s->ackedh)
+		s->ackedh(s, i, o->from, o->to);
 }
 
-static void take(struct sim *s, int i, int ci, int e)
-{
-	struct sim_conn *c = &s->conn[ci];
-	struct sim_node *x = &s->node[i];
-	uint8_t l = c->end[e].link;
-	struct wire_head h;
-	size_t total;
-	int err;
-
-	while (c->used && c->end[e].node == i && x->conn[l] == ci) {
-		struct buf *in = &c->end[e].in;
-		struct sl all = buf_as_sl(in);
-
-		err = wire_frame(all, mesh_limit(x->mesh, l), &h, &total);
-		if (err == EAGAIN)
-			return;
-		cr_assert_eq(err, 0, "frame err %d", err);
-		s->frames++;
-		if (s->trace)
-			fprintf(stderr, "%llu c%d %d<-%d l%u %s\n",
-				(unsigned long long)s->now, ci, i,
-				c->end[!e].node, l, wire_type_name(h.type));
-		mesh_recv(x->mesh, l, &h, sl_sub(all, WIRE_HEAD, total),
-			  s->now, sim_wall(s, i));
-		memmove(in->p, in->p + total, in->n - total);
-		in->n -= total;
-		effects(s, i);
-	}
-}
-
-static void arrive(struct sim *s, int ci, int e)
-{
-	struct sim_conn *c = &s->conn[ci];
-	int i = c->end[e].node;
-	struct sim_piece *p = c->end[e].first;
-
-	while (p && p->at <= s->now && c->end[e].node == i) {
-		c->end[e].first = p->next;
-		if (!p->next)
-			c->end[e].tail = &c->end[e].first;
-		buf_put(&c->end[e].in, p->p, p->n);
-		free(p);
-		take(s, i, ci, e);
-		p = c->used && c->end[e].node == i ? c->end[e].first : NULL;
-	}
-	if (c->used && c->end[e].node == i && !c->end[e].first &&
-	    c->end[e].gone_at && c->end[e].gone_at <= s->now) {
-		uint8_t l = c->end[e].link;
-
-		close_end(s, ci, e, true);
-		if (l != MESH_NONE)
-			mesh_down(s->node[i].mesh, l, s->now);
-	}
-}
-
-/* Which node the bytes to end e come from, also when that end is closed */
-static bool held_up(const struct sim *s, int ci, int e)
-{
-	const struct sim_conn *c = &s->conn[ci];
-	return stalled(s, c->end[!e].who, c->end[e].who);
-}
-
-static void turn(struct sim *s, int i)
+static void save(struct sim *s, int i)
 {
 	struct sim_node *x = &s->node[i];
 
-	if (!x->mesh || x->frozen > s->now)
-		return;
-	/* The timer may come before the bytes, above all after a freeze */
-	if (mesh_next(x->mesh) <= s->now && rng_below(&s->rng, 2)) {
-		mesh_tick(x->mesh, s->now, sim_wall(s, i));
-		effects(s, i);
-	}
-	for (int ci = 0; ci < SIM_CONNS; ci++)
-		for (int e = 0; e < 2; e++)
-			if (s->conn[ci].used && s->conn[ci].end[e].node == i &&
-			    s->conn[ci].end[e].link != MESH_NONE &&
-			    !held_up(s, ci, e))
-				arrive(s, ci, e);
-	if (mesh_next(x->mesh) <= s->now)
-		mesh_tick(x->mesh, s->now, sim_wall(s, i));
-	(void)store_tick(x->store, sim_wall(s, i), 100);
-	effects(s, i);
-	give(s, i);
-	effects(s, i);
-}
-
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Nothing happens before */
-static uint64_t next_event(const struct sim *s)
-{
-	uint64_t next = UINT64_MAX;
-
-	for (int i = 0; i < s->n; i++) {
-		const struct sim_node *x = &s->node[i];
-
-		if (x->mesh)
-			next = sooner(next, x->frozen > s->now ? x->frozen :
-				      mesh_next(x->mesh));
-	}
-	for (int ci = 0; ci < SIM_CONNS; ci++) {
-		const struct sim_conn *c = &s->conn[ci];
-
-		if (!c->used)
-			continue;
-		if (c->end[0].link == MESH_NONE &&
-		    c->end[1].link == MESH_NONE)
-			next = sooner(next, s->now + 1);
-		for (int e = 0; e < 2; e++) {
-			int i = c->end[e].node;
-
-			if (i < 0 || s->node[i].frozen > s->now ||
-			    held_up(s, ci, e))
-				continue;
-			if (c->end[e].first)
-				next = sooner(next, c->end[e].first->at);
-			if (c->end[e].gone_at)
-				next = sooner(next, c->end[e].gone_at);
-		}
-	}
-	return next;
-}
-
-static void step(struct sim *s)
-{
-	for (int ci = 0; ci < SIM_CONNS; ci++) {
-		struct sim_conn *c = &s->conn[ci];
-
-		if (c->used && c->end[0].link == MESH_NONE &&
-		    c->end[1].link == MESH_NONE && c->open_at <= s->now)
-			opened(s, ci);
-	}
-	for (int i = 0; i < s->n; i++)
-		turn(s, i);
-}
-
-void sim_run(struct sim *s, uint64_t ms)
-{
-	uint64_t until = s->now + ms;
-
-	for (;;) {
-		uint64_t next;
-
-		step(s);
-		next = next_event(s);
-		if (next <= s->now)
-			next = s->now + 1;
-		if (next > until)
-			break;
-		s->now = next;
-	}
-	s->now = until;
+	if (!x->saved)
+		x->saved = malloc(sizeof(*x->saved));
+	if (!x->saved)
+		abort();
+	*x->saved = *mesh_roster(x->mesh);
 }
 
 void sim_forget(struct sim *s, int i)
@@ -420,49 +204,148 @@ void sim_forget(struct sim *s, int i)
 	s->node[i].saved = NULL;
 }
 
+void sim_effects(struct sim *s, int i)
+{
+	struct sim_node *x = &s->node[i];
+	struct mesh_out o;
+
+	for (;;) {
+		bool any;
+
+		sim_enter(s, i);
+		any = mesh_poll(x->mesh, &o);
+		sim_leave();
+		if (!any)
+			return;
+		switch (o.kind) {
+		case MESH_DIAL:
+			sim_dial(s, i, o.target, &o.addr);
+			break;
+		case MESH_CLOSE:
+			sim_say(s, "node %d closes link %u: %s", i, o.link,
+				o.why);
+			sim_hang_up(s, i, o.link, o.last, o.n);
+			break;
+		case MESH_ACKED:
+			acked(s, i, &o);
+			break;
+		case MESH_ROSTER:
+			save(s, i);
+			break;
+		case MESH_CHANGED:
+			if (s->changedh)
+				s->changedh(s, i);
+			break;
+		}
+	}
+}
+
+static void node_event(struct sim *s, int i)
+{
+	struct sim_node *x = &s->node[i];
+
+	if (!x->mesh)
+		return;
+	x->dirty = true;
+	if (x->frozen > s->now)
+		return;
+	sim_enter(s, i);
+	if (mesh_next(x->mesh) <= s->now)
+		mesh_tick(x->mesh, s->now, sim_wall(s, i));
+	if (s->now >= x->store_at)
+		x->store_at = store_tick(x->store, sim_wall(s, i),
+					 STORE_BUDGET) ? s->now + 1 :
+			s->now + STORE_TICK;
+	sim_leave();
+	sim_effects(s, i);
+}
+
+/* After all that happened to it in this millisecond */
+static void turn(struct sim *s, int i)
+{
+	struct sim_node *x = &s->node[i];
+	uint64_t next;
+	bool more;
+
+	if (!x->mesh || !x->dirty)
+		return;
+	x->dirty = false;
+	if (x->frozen > s->now) {
+		sim_plan(s, SIM_CONNS + i, x->frozen);
+		return;
+	}
+	sim_effects(s, i);
+	more = sim_give(s, i);
+	sim_effects(s, i);
+	next = mesh_next(x->mesh);
+	if (x->store_at < next)
+		next = x->store_at;
+	if (more || next <= s->now)
+		next = s->now + 1;
+	sim_plan(s, SIM_CONNS + i, next);
+}
+
+static void step(struct sim *s)
+{
+	while (s->nq && s->q[0].at <= s->now) {
+		struct sim_event e = take_event(s);
+
+		if (*due_of(s, e.id) != e.at)
+			continue;               /* planned anew meanwhile */
+		*due_of(s, e.id) = UINT64_MAX;
+		if (e.id < SIM_CONNS)
+			sim_conn_event(s, e.id);
+		else
+			node_event(s, e.id - SIM_CONNS);
+	}
+	for (int k = 0, from = (int)(s->now % (uint64_t)s->n); k < s->n; k++)
+		turn(s, (from + k) % s->n);
+}
+
+/* Who called may have changed anything: stores, cuts, who is frozen */
+static void look_again(struct sim *s)
+{
+	for (int i = 0; i < s->n; i++)
+		s->node[i].dirty = true;
+	for (int ci = 0; ci < s->conns; ci++)
+		if (s->conn[ci].used)
+			sim_conn_plan(s, ci);
+}
+
+void sim_run(struct sim *s, uint64_t ms)
+{
+	uint64_t until = s->now + ms;
+
+	look_again(s);
+	step(s);
+	while (s->nq && s->q[0].at <= until && !s->failed) {
+		s->now = s->q[0].at;
+		step(s);
+	}
+	s->now = until;
+}
+
 void sim_crash(struct sim *s, int i, bool loud)
 {
 	struct sim_node *x = &s->node[i];
 
-	for (int ci = 0; ci < SIM_CONNS; ci++) {
-		struct sim_conn *c = &s->conn[ci];
-
-		if (c->used && c->end[0].node == i &&
-		    c->end[0].link == MESH_NONE &&
-		    c->end[1].link == MESH_NONE)
-			c->used = false;        /* a dial under way */
-		for (int e = 0; e < 2; e++)
-			if (c->used && c->end[e].node == i &&
-			    c->end[e].link != MESH_NONE)
-				close_end(s, ci, e, loud);
-	}
+	sim_say(s, "node %d dies%s", i, loud ? "" : ", silently");
+	sim_gone(s, i, loud);
+	sim_enter(s, i);
 	mesh_free(x->mesh);
 	store_free(x->store);
+	sim_leave();
+	if (s->whole && x->mem.bytes != 0)
+		sim_fail(s, "memory: node %d leaves %lld bytes", i,
+			 (long long)x->mem.bytes);
 	x->mesh = NULL;
 	x->store = NULL;
 }
 
 void sim_freeze(struct sim *s, int i, uint64_t ms)
 {
+	sim_say(s, "node %d freezes for %llu ms", i, (unsigned long long)ms);
 	s->node[i].frozen = s->now + ms;
-}
-
-void sim_break(struct sim *s, int a, int b)
-{
-	for (int ci = 0; ci < SIM_CONNS; ci++) {
-		struct sim_conn *c = &s->conn[ci];
-		int x = c->end[0].node, y = c->end[1].node;
-
-		if (!c->used || c->end[0].link == MESH_NONE ||
-		    !((x == a && y == b) || (x == b && y == a)))
-			continue;
-		c->broken = true;
-		for (int e = 0; e < 2; e++) {
-			drop_pieces(c, e);
-			c->end[e].gone_at = s->now + 1 +
-				rng_below(&s->rng, 50);
-		}
-	}
 }
 
 void sim_close(struct sim *s)
@@ -470,10 +353,9 @@ void sim_close(struct sim *s)
 	for (int i = 0; i < s->n; i++) {
 		if (s->node[i].mesh)
 			sim_crash(s, i, false);
-		free(s->node[i].saved);
+		sim_forget(s, i);
 	}
-	for (int ci = 0; ci < SIM_CONNS; ci++)
-		for (int e = 0; e < 2; e++)
-			if (s->conn[ci].used)
-				drop_pieces(&s->conn[ci], e);
+	for (int ci = 0; ci < s->conns; ci++)
+		if (s->conn[ci].used)
+			sim_conn_free(&s->conn[ci]);
 }

@@ -1,47 +1,12 @@
-/* test_oom.c - memory runs out: nothing is lost, nothing is half done. The
- * program is linked with --wrap=malloc,--wrap=calloc,--wrap=realloc. */
+/* test_oom.c - memory runs out: nothing is lost, nothing is half done. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <criterion/criterion.h>
 #include "cluster/mesh.h"
+#include "mem.h"
 
 #define T0 1700000000000ull
-
-/* -1 = never; else that many more succeed, then all fail */
-static int left = -1;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t k, size_t n);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t k, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool fails(void)
-{
-	if (left < 0)
-		return false;
-	if (left == 0)
-		return true;
-	left--;
-	return false;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t k, size_t n)
-{
-	return fails() ? NULL : __real_calloc(k, n);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
 
 static int make(struct store **sp)
 {
@@ -65,9 +30,9 @@ Test(oom, a_store_is_made_whole_or_not_at_all)
 	int err = ENOMEM, n;
 
 	for (n = 0; err == ENOMEM; n++) {
-		left = n;
+		mem_left = n;
 		err = make(&s);
-		left = -1;
+		mem_left = -1;
 	}
 	cr_assert_eq(err, 0);
 	cr_assert_eq(n, 5);
@@ -84,11 +49,11 @@ Test(oom, after_a_reserve_changes_cannot_fail)
 	for (int i = 0; i < 4; i++)
 		cr_assert_eq(put(s, i, 1, "old"), 0);
 	cr_assert_eq(store_reserve(s, SL("sip:a@x"), 6, 10, 4000), 0);
-	left = 0;
+	mem_left = 0;
 	for (int i = 0; i < 10; i++)
 		cr_assert_eq(put(s, i, 2, big), 0, "change %d", i);
 	cr_assert_eq(put(s, 10, 1, big), ENOMEM);
-	left = -1;
+	mem_left = -1;
 	cr_assert_eq(store_count(s, SL("sip:a@x"), T0), 10);
 	cr_assert_eq(store_stats(s)->oom, 1);
 	store_free(s);
@@ -103,10 +68,10 @@ Test(oom, a_change_that_fails_changes_nothing)
 	cr_assert_eq(make(&s), 0);
 	cr_assert_eq(put(s, 1, 1, "short"), 0);
 	seq = store_seq(s);
-	left = 0;
+	mem_left = 0;
 	cr_assert_eq(put(s, 1, 2, "a value that needs another block, for it "
 			 "is so much longer"), ENOMEM);
-	left = -1;
+	mem_left = -1;
 	cr_assert_eq(store_seq(s), seq);
 	cr_assert_eq(store_find(s, SL("sip:a@x"), SL("k1"), T0, &c), 0);
 	cr_assert(sl_eq(c.value, SL("short")));
@@ -124,11 +89,11 @@ Test(oom, the_index_goes_on_without_growing)
 	cr_assert_eq(make(&s), 0);
 	for (int i = 0; i < 6000; i++) {
 		/* one for the record, none for the index */
-		left = 1;
+		mem_left = 1;
 		got += store_put(s, sl_mk(aor, (size_t)sprintf(aor, "u%d", i)),
 				 SL("k"), 0x100, 1, T0 + 9000, SL("v"),
 				 T0) == 0;
-		left = -1;
+		mem_left = -1;
 	}
 	cr_assert_eq(got, 6000);
 	for (int i = 0; i < 6000; i++)
@@ -186,10 +151,10 @@ Test(oom, a_record_without_memory_is_not_acknowledged)
 	wire_push_end(&b, at, 1, 1);
 	head.type = WIRE_PUSH;
 	cr_assert_eq(mesh_alive(m), 1);
-	left = 0;
+	mem_left = 0;
 	mesh_recv(m, l, &head, sl_sub(buf_as_sl(&b), WIRE_HEAD, b.n), 1000,
 		  T0);
-	left = -1;
+	mem_left = -1;
 	cr_assert(mesh_poll(m, &o));
 	cr_assert_eq(o.kind, MESH_CLOSE);
 	cr_assert_str_eq(o.why, "no_memory");

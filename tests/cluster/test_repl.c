@@ -408,6 +408,7 @@ static struct sim *three(uint64_t seed)
 	cr_assert_not_null(s);
 	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
 	sim_init(s, 3, seed);
+	s->trace = getenv("SIM_TRACE") != NULL;
 	for (int i = 0; i < 3; i++)
 		sim_start(s, i);
 	sim_run(s, 12000);
@@ -429,6 +430,7 @@ static bool has_x(struct sim *s, int i)
 
 static void done(struct sim *s)
 {
+	cr_assert_not(s->failed, "%s", s->why);
 	sim_close(s);
 	free(s);
 }
