@@ -206,6 +206,8 @@ static int commit(struct store *s, struct srec *old, const struct record *rec,
 		r->hash = hash;
 		r->shown = old ? old->shown : false;
 	}
+	/* What rec borrows may lie in old: it goes, or is written over */
+	store_digest_flip(s, hash, rec);
 	if (old) {
 		flip(s, old);
 		store_slot_del(old);
@@ -220,7 +222,6 @@ static int commit(struct store *s, struct srec *old, const struct record *rec,
 	memcpy(r->p, s->scratch, n);
 	r->n = (uint16_t)n;
 	r->via = via;
-	store_digest_flip(s, hash, rec);
 	store_order_append(s, r);
 	store_show(s, r, rec, wall);
 	store_slot_add(s, r, record_next(rec, store_keep(s)));

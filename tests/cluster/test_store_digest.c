@@ -101,6 +101,29 @@ Test(store_digest, follows_every_kind_of_change)
 	store_free(s);
 }
 
+/* A refresh moves the fields behind the value, or the whole record: what is
+ * digested is what it was before that */
+Test(store_digest, follows_a_record_with_fields_of_a_newer_version)
+{
+	struct store *s = mk(1);
+	struct record r = { .aor = SL("sip:a@x"), .key = SL("k"), .n = 1,
+		.hold = T0 + 600000, .ext = SL("\0\7\0\0\0\4abcd") };
+	bool changed;
+
+	r.e[0] = (struct rec_entry){ .lineage = 0x100, .cseq = 1,
+		.vstamp = { T0 << 16, 2 }, .gstamp = { T0 << 16, 2 },
+		.expires = T0 + 300000, .has_value = true, .value = SL("v") };
+	cr_assert_eq(store_merge(s, &r, 0, T0, &changed), 0);
+	for (uint32_t n = 2; n < 40; n++) {
+		cr_assert_eq(store_put(s, r.aor, r.key, 0x100, n, T0 + 300000,
+				       sl_sub(SL("abcdefghijklmnopqrstuvwxyz"
+						 "abcdefghijklm"), 0, n), T0),
+			     0);
+		check(s);
+	}
+	store_free(s);
+}
+
 /* More chains than buckets, and a number that is no power of two */
 Test(store_digest, a_scan_meets_every_record_of_a_large_store)
 {
