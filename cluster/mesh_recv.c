@@ -169,9 +169,13 @@ static void recv_hello(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 		mesh_close(m, l, "duplicate", WIRE_BYE_DUPLICATE, 0, now);
 		return;
 	}
-	if (old != MESH_NONE) {
+	if (old != MESH_NONE && h.incarnation == m->ms.m[i].incarnation) {
 		m->st.duplicates++;
 		mesh_close(m, old, "replaced", WIRE_BYE_DUPLICATE, 0, now);
+	} else if (old != MESH_NONE) {
+		/* A restart that the old link did not show: its last life is
+		 * lost, and may have told its last changes to us alone */
+		mesh_close(m, old, "peer_restarted", 0, 0, now);
 	}
 	learn(m, l, i, &h);
 	m->link_of[i] = l;

@@ -609,6 +609,33 @@ Test(repl, a_removed_contact_stays_away_after_a_long_cut)
 	done(s);
 }
 
+/* Its link was silent for less than `dead`: nobody saw it go. What it had told
+ * one node alone in its last life is told on all the same. */
+Test(repl, a_restart_that_nobody_saw_is_a_loss_too)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+
+	cr_assert_not_null(s);
+	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
+	sim_init(s, 3, 23);
+	for (int i = 0; i < 3; i++) {
+		s->node[i].version = 1;  /* version 2 compares with the new life */
+		sim_start(s, i);
+	}
+	sim_run(s, 12000);
+	s->lag[0][2] = 2000;
+	put_x(s, 0);
+	sim_run(s, 20);
+	cr_assert(has_x(s, 1) && !has_x(s, 2));
+	sim_crash(s, 0, false);
+	s->lag[0][2] = 0;
+	s->lag[1][0] = 700;      /* its own data is back after it met node 2 */
+	sim_start(s, 0);
+	sim_run(s, 5000);
+	cr_assert(has_x(s, 2));
+	done(s);
+}
+
 /* A node of the previous version, which knows PUSH alone: it gets all and gives
  * all, before and after it is replaced by a new one */
 Test(repl, a_node_of_version_1_is_a_full_member)
