@@ -43,6 +43,10 @@ void repl_up(struct repl *r, uint8_t i, const struct repl_start *st)
 	if (!p->old && st->have == 0)
 		from = p->base = st->from;
 	p->want = st->want;
+	/* Whole with a peer that had made no change yet: our `have` of 0 said
+	 * "nothing", so it begins at its `want`, too */
+	if (!p->old && p->have == 0)
+		p->whole = false;
 	if (p->old)
 		p->whole = true;
 	else if (!p->whole)

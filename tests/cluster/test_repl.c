@@ -636,6 +636,33 @@ Test(repl, a_restart_that_nobody_saw_is_a_loss_too)
 	done(s);
 }
 
+static void no_repair(struct sim *s, int i, struct mesh_conf *mc)
+{
+	(void)s;
+	(void)i;
+	mc->no_repair = true;
+}
+
+/* "I have nothing of yours" and "I have all, which is nothing" look alike in
+ * HELLO_ACK: the second one is treated as the first by both sides */
+Test(repl, the_first_change_is_not_missed_by_a_link_that_was_lost_before_it)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+
+	cr_assert_not_null(s);
+	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
+	sim_init(s, 2, 24);
+	s->confh = no_repair;
+	sim_start(s, 0);
+	sim_start(s, 1);
+	sim_run(s, 12000);
+	cr_assert_eq(sim_break(s, 0, 1), 1);
+	put_x(s, 0);
+	sim_run(s, 5000);
+	cr_assert(has_x(s, 1));
+	done(s);
+}
+
 /* A node of the previous version, which knows PUSH alone: it gets all and gives
  * all, before and after it is replaced by a new one */
 Test(repl, a_node_of_version_1_is_a_full_member)
