@@ -4,6 +4,7 @@ include tests/base/local.mk
 include tests/sip/local.mk
 include tests/sip/local_txn.mk
 include tests/dispatcher/local.mk
+include tests/cluster/local_sim.mk
 include tests/cluster/local.mk
 include tests/web/local.mk
 include tests/sbc/local.mk

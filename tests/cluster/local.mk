@@ -6,11 +6,6 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/live.h \
 	tests/cluster/pki.c \
 	tests/cluster/pki.h \
-	tests/cluster/mem.c \
-	tests/cluster/mem.h \
-	tests/cluster/sim.c \
-	tests/cluster/sim.h \
-	tests/cluster/sim_net.c \
 	tests/cluster/test_cert.c \
 	tests/cluster/test_cluster.c \
 	tests/cluster/test_member.c \
@@ -24,10 +19,10 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/test_store_model.c \
 	tests/cluster/test_stream.c \
 	tests/cluster/test_sync.c \
-	tests/cluster/test_wire.c
+	tests/cluster/test_wire.c \
+	$(SIM_WORLD)
 tests_cluster_test_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
-tests_cluster_test_cluster_LDFLAGS = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_cluster_test_cluster_LDFLAGS = $(AM_LDFLAGS) $(SIM_WRAP)
 tests_cluster_test_cluster_LDADD = cluster/libcluster.a base/libbase.a \
 	$(SSL_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
 endif

@@ -114,6 +114,7 @@ void sim_start(struct sim *s, int i)
 	sim_leave();
 	if (err)
 		abort();
+	x->empty = x->mem.bytes;
 	sim_say(s, "node %d starts, life %llu", i,
 		(unsigned long long)x->life);
 	sim_plan(s, SIM_CONNS + i, s->now + 1);

@@ -35,6 +35,7 @@ struct sim_node {
 	bool joins;                    /**< knows node 0's address alone      */
 	struct roster *saved;          /**< what it finds at its start        */
 	struct mem mem;
+	int64_t empty;                 /**< its bytes after the start          */
 	uint64_t due;                  /**< of its event [ms]                 */
 	uint64_t store_at;
 	bool dirty;                    /**< something happened this ms        */

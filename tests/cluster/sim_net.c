@@ -89,9 +89,11 @@ static void both_up(struct sim *s, int ci)
 	c->open = true;
 	for (int e = 0; e < 2; e++) {
 		struct sim_node *x = &s->node[c->end[e].node];
-		uint8_t l = mesh_up(x->mesh, e ? MESH_NONE : c->target,
-				    s->now);
+		uint8_t l;
 
+		sim_enter(s, c->end[e].node);
+		l = mesh_up(x->mesh, e ? MESH_NONE : c->target, s->now);
+		sim_leave();
 		x->dirty = true;
 		if (l == MESH_NONE) {
 			close_end(s, ci, e, true);
@@ -220,7 +222,9 @@ static bool give_one(struct sim *s, int i, uint8_t l)
 		sim_fail(s, "I8: node %d writes %zu bytes at once", i, b.n);
 	if (b.err == ENOMEM) {
 		close_end(s, ci, e, true);
+		sim_enter(s, i);
 		mesh_down(x->mesh, l, s->now);
+		sim_leave();
 	} else if (b.err) {
 		sim_fail(s, "fill: node %d, error %d", i, b.err);
 	} else {
@@ -254,6 +258,20 @@ bool sim_give(struct sim *s, int i)
 
 /* --- receiving ------------------------------------------------------------------- */
 
+static void say_frame(const struct sim *s, int to, int from,
+		      const struct wire_head *h, struct sl p)
+{
+	struct wire_push u;
+
+	if (h->type == WIRE_PUSH && wire_push_decode(&u, p) == 0)
+		sim_say(s, "  %d <- %d PUSH %llu..%llu, %u records", to, from,
+			(unsigned long long)u.prev, (unsigned long long)u.last,
+			u.n);
+	else
+		sim_say(s, "  %d <- %d %s, %u bytes", to, from,
+			wire_type_name(h->type), h->n);
+}
+
 /* @return the link is still there */
 static bool take_frame(struct sim *s, int ci, int e, struct sl all,
 		       size_t *used)
@@ -276,8 +294,8 @@ static bool take_frame(struct sim *s, int ci, int e, struct sl all,
 	} else {
 		s->frames++;
 		if (s->trace)
-			sim_say(s, "  %d <- %d %s, %u bytes", i, c->end[!e].who,
-				wire_type_name(h.type), h.n);
+			say_frame(s, i, c->end[!e].who, &h,
+				  sl_sub(all, WIRE_HEAD, total));
 		mesh_recv(x->mesh, l, &h, sl_sub(all, WIRE_HEAD, total),
 			  s->now, sim_wall(s, i));
 		*used = total;
