@@ -64,6 +64,8 @@ static void wait_a_while(struct world *w)
 
 	if (w->k->calm)         /* time enough for the change to arrive */
 		sim_run(&w->s, 3 * w->s.delay + 5 + rng_below(g, 300));
+	else if (rng_below(g, 40) == 0)         /* all know how things are */
+		sim_run(&w->s, 2ull * w->s.dead + MESH_HELLO_MAX + 5000);
 	else if (rng_below(g, 10))
 		sim_run(&w->s, rng_below(g, 300));
 	else

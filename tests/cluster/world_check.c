@@ -361,6 +361,9 @@ static void check_links(struct world *w, int i)
 	if (st->bad_frames && !s->flipped)
 		sim_fail(s, "I13: node %d counts %llu bad frames", i,
 			 (unsigned long long)st->bad_frames);
+	if (w->k->calm && st->records_new > (uint64_t)w->n)
+		sim_fail(s, "I7: node %d merges %llu news of %d changes", i,
+			 (unsigned long long)st->records_new, w->n);
 	if (w->k->calm && (st->links_lost || st->rewinds ||
 			   st->records_refused ||
 			   sync_stats(mesh_sync(m))->repaired))

@@ -65,6 +65,10 @@ void world_setup(struct world *w)
 		s->heartbeat = 200;
 		s->dead = 1000;
 		w->check_every = 2000;
+	} else if (k->calm && chance(w, 2)) {
+		w->check_every = 300;   /* looks at what is on its way */
+	} else if (chance(w, 2)) {
+		w->check_every = 3600000;   /* what is due must do */
 	}
 	if (has(w, FAULT_SPLIT) && chance(w, 2))
 		s->split = chance(w, 2) ? 20 : 300;
