@@ -1,10 +1,10 @@
 /* badpeer.c - Shell. A hostile peer with the cluster key, against a real node:
  *
  *   badpeer --key FILE --to ADDR:PORT --mode MODE [--seed S] [--secs N]
- *           [--links N] [--max-expires S] [--own]
+ *           [--links N] [--max-expires S] [--own] [--members]
  *
  *   frames   sessions of frames in any order, nearly right; --own: touches no
- *            record of others
+ *            record of others; --members: changes who belongs, too
  *   flood    pushes new records as fast as they are taken, never listens
  *   deaf     a good hand-shake, then it reads nothing, and asks for all
  *   drip     a header that announces 1 MiB, then a byte each 50 ms
@@ -419,6 +419,7 @@ int main(int argc, char **argv)
 		{ "mode", 1, NULL, 'm' }, { "seed", 1, NULL, 's' },
 		{ "secs", 1, NULL, 'n' }, { "links", 1, NULL, 'l' },
 		{ "max-expires", 1, NULL, 'x' }, { "own", 0, NULL, 'o' },
+		{ "members", 0, NULL, 'M' },
 		{ NULL, 0, NULL, 0 } };
 	static struct bad b = { .secs = 5, .links = 100,
 				.max_expires = 3600 };
@@ -438,6 +439,7 @@ int main(int argc, char **argv)
 		case 'l': b.links = num(optarg); break;
 		case 'x': b.max_expires = num(optarg); break;
 		case 'o': b.own = true; break;
+		case 'M': b.members = true; break;
 		default: die("see the head of badpeer.c");
 		}
 	if (!keyed || !placed)

@@ -19,6 +19,7 @@ struct bad {
 	struct rng rng;
 	uint32_t secs, links, max_expires;
 	bool own;                /**< touches no record but its own          */
+	bool members;            /**< may say who belongs to the cluster     */
 	SSL_CTX *ctx;
 	SSL *ssl;
 	int fd;

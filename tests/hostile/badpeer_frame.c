@@ -155,6 +155,8 @@ static bool echo(struct bad *b)
 	if (k->n < WIRE_HEAD)
 		return false;
 	type = k->p[3];
+	if (type == WIRE_MEMBERS && !b->members)
+		return false;
 	/* its records are those of others */
 	if (b->own && (type == WIRE_PUSH || type == WIRE_DATA))
 		return false;
