@@ -71,7 +71,7 @@ static void give(struct world *w)
 
 static void frame(struct world *w, uint8_t l, uint8_t type, struct sl payload)
 {
-	struct wire_head h = { .version = WIRE_VERSION, .type = type,
+	struct wire_head h = { .version = WIRE_FRAME, .type = type,
 			       .n = (uint32_t)payload.n };
 	uint8_t *own;
 
