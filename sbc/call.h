@@ -81,6 +81,14 @@ struct relay {
 	uint64_t ghost;            /**< for edge_ghost()                      */
 	bool settled;
 	bool found;                /**< its client was found again            */
+	/* edge_hops.c */
+	bool by_node;              /**< ctxn is to a node that wants to stay in
+					the dialog                            */
+	bool cancelled;            /**< by its sender                         */
+	uint16_t node;             /**< that one                              */
+	struct relay *inner;       /**< to the client, opened by that node    */
+	struct relay *outer;       /**< of inner; NULL: none, or gone         */
+	struct blob *answer;       /**< final one of inner, or NULL           */
 };
 
 /** A new request for the pool. Answers by itself whatever happens. */

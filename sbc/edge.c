@@ -177,6 +177,8 @@ void eobj_free(void *obj)
 	*o->pprev = o->next;
 	if (o->next)
 		o->next->pprev = o->pprev;
+	if (o->kind == EO_RELAY)
+		blob_unref(((struct relay *)(void *)o)->answer);
 	if (o->kind == EO_ATTEMPT) {
 		blob_unref(((struct attempt *)(void *)o)->answer);
 		blob_unref(((struct attempt *)(void *)o)->ringing);
@@ -399,6 +401,9 @@ static void lost_ctxn(struct ctxn *c, void *arg)
 		call_fail((struct attempt *)(void *)o, e->why, e->now);
 		break;
 	case EO_RELAY:
+		if (edge_hops_failed((struct relay *)(void *)o, e->why,
+				     e->now))
+			break;
 		e->led.flow_failed++;
 		ctxn_abandon(c, e->now);
 		edge_relay_fail((struct relay *)(void *)o, 430, e->now);

@@ -43,13 +43,15 @@ static void put_token_uri(struct edge *e, struct buf *b, uint16_t l,
 
 /** id: the client as his path token names him, 0 = look who registered on f */
 static void put_rr(struct edge *e, const struct flow *f, enum token_leg leg,
-		   uint64_t id, struct sl callid)
+		   uint64_t id, const struct sip_msg *m)
 {
 	struct token t = { .kind = TOKEN_RR, .leg = leg, .flow = *f,
 			   .id = id ? id : known_of(e->known, f) };
 
+	if (leg == TOKEN_CALLEE && m->count[SIP_RECORD_ROUTE])
+		edge_hops_fold(e, m, &t);
 	buf_lit(&e->top, "Record-Route: ");
-	put_token_uri(e, &e->top, f->lst, &t, callid);
+	put_token_uri(e, &e->top, f->lst, &t, m->callid);
 	buf_lit(&e->top, ">\r\n");
 }
 
@@ -119,7 +121,7 @@ struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 	if (m->meth == SIP_REGISTER)
 		put_path(e, m, f);
 	else if (makes_dialog(m))
-		put_rr(e, f, TOKEN_CALLER, 0, m->callid);
+		put_rr(e, f, TOKEN_CALLER, 0, m);
 
 	splice_top(&e->sp, buf_as_sl(&e->top));
 	splice_del_all(&e->sp, SIP_VIA);
@@ -157,7 +159,7 @@ struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 	if (!e->hc.core)
 		hop_vias_put(&e->top, m, &f->peer);
 	if (edge_is_core(e, f) && makes_dialog(m))
-		put_rr(e, &r->flow, TOKEN_CALLEE, r->id, m->callid);
+		put_rr(e, &r->flow, TOKEN_CALLEE, r->id, m);
 
 	splice_top(&e->sp, buf_as_sl(&e->top));
 	splice_del_all(&e->sp, SIP_VIA);
@@ -166,6 +168,38 @@ struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 		hide_request(&e->sp, m, &e->hc, &e->led.hide);
 	else
 		hide_from_client(&e->sp, m, &e->led.hide);
+	if (hop_maxfwd(&e->sp, m, room))
+		return NULL;
+	return finish(e);
+}
+
+struct blob *edge_build_hops(struct edge *e, const struct sip_msg *m,
+			     const struct flow *f, const struct route *r,
+			     const struct hops *h, struct sl branch)
+{
+	const struct listener *core = &e->lst[e->core];
+	struct token t = { .kind = TOKEN_RR, .leg = r->leg, .flow = r->flow,
+			   .id = r->id };
+	char room[32];
+
+	buf_reset(&e->top);
+	splice_init(&e->sp, m);
+	hop_via_put(&e->top, core->tp, core->sentby, branch,
+		    tp_stream(core->tp));
+	hop_vias_put(&e->top, m, &f->peer);
+	for (unsigned i = 0; i < h->n; i++) {
+		buf_lit(&e->top, "Route: ");
+		buf_sl(&e->top, h->v[i]);
+		buf_lit(&e->top, "\r\n");
+	}
+	buf_lit(&e->top, "Route: ");
+	put_token_uri(e, &e->top, e->core, &t, m->callid);
+	buf_lit(&e->top, ">\r\n");
+
+	splice_top(&e->sp, buf_as_sl(&e->top));
+	splice_del_all(&e->sp, SIP_VIA);
+	splice_del_all(&e->sp, SIP_ROUTE);
+	hide_from_client(&e->sp, m, &e->led.hide);
 	if (hop_maxfwd(&e->sp, m, room))
 		return NULL;
 	return finish(e);

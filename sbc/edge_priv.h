@@ -36,6 +36,14 @@ struct edge_past {
 	uint64_t until;            /**< [ms], 0 = free                       */
 };
 
+enum { HOPS_MAX = 8 };
+/** Nodes that want to be on the way of a request in a dialog */
+struct hops {
+	struct sl v[HOPS_MAX];     /**< Route elements                        */
+	unsigned n;
+	uint16_t node;             /**< of the first                          */
+};
+
 struct probe {
 	struct eobj o;
 	struct edge *e;
@@ -91,6 +99,10 @@ struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 			       const struct flow *f, const struct route *r,
 			       struct sl branch);
+/** m from flow f, through the nodes h and back to us, for the client of r */
+struct blob *edge_build_hops(struct edge *e, const struct sip_msg *m,
+			     const struct flow *f, const struct route *r,
+			     const struct hops *h, struct sl branch);
 /** A response for the sender of s. code: 0 = as it is */
 struct blob *edge_build_reply(struct edge *e, const struct sip_msg *m,
 			      const struct stxn *s, uint16_t code);
@@ -120,6 +132,31 @@ void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
 /** Its final answer has been sent */
 void edge_cdr(struct call *c);
 
+/* edge_hops.c */
+/** Record-Route entries of nodes in m, on its way to a client, for his token */
+void edge_hops_fold(struct edge *e, const struct sip_msg *m, struct token *t);
+/** Those of r that are UP. @return false: none. Borrowed from r */
+bool edge_hops(struct edge *e, const struct route *r, struct hops *h);
+/** Send m, the request of y, through nodes. @return false: there are none */
+bool edge_hops_send(struct relay *y, const struct sip_msg *m,
+		    const struct flow *f, const struct route *r, uint64_t now);
+/** Its node has failed: go on without. @return false: it has none */
+bool edge_hops_failed(struct relay *y, enum fail_why why, uint64_t now);
+/** @return false: not our matter */
+bool edge_hops_timeout(struct relay *y, enum txn_timer timer, uint64_t now);
+/** inner was opened by the node that has outer */
+void edge_hops_tie(struct relay *outer, struct relay *inner);
+/** y goes away */
+void edge_hops_untie(struct relay *y, uint64_t now);
+/** The client of y answered m; msg: as built for the node, may be NULL */
+void edge_hops_answer(struct relay *y, const struct sip_msg *m,
+		      struct blob *msg, uint64_t now);
+/** The client of y will not answer */
+void edge_hops_no_answer(struct relay *y, uint16_t code, uint64_t now);
+void edge_hops_cancel(struct relay *y, uint64_t now);
+/** Does the sender of y wait for its answer past a failed node? */
+bool edge_hops_adopted(const struct relay *y);
+
 /* edge_known.c */
 /** A REGISTER that came on f was answered 200 by a node */
 void edge_registered(struct edge *e, const struct sip_msg *m,
@@ -142,6 +179,8 @@ void edge_response(struct edge *e, const struct sip_msg *m,
 void edge_event(struct edge *e, const struct txn_event *ev, uint64_t now);
 void edge_relay_response(struct relay *r, const struct sip_msg *m,
 			 uint64_t now);
+/** Its request has its final answer */
+void edge_relay_settle(struct relay *r, uint16_t code, uint64_t now);
 /** Its client cannot be reached (430), or did not answer (408) */
 void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now);
 /* edge_ghost.c */

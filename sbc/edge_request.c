@@ -25,14 +25,16 @@ enum gate { GATE_OPEN, GATE_CLOSED };
  * The attempt a node's request belongs to: the Vias below the node's own hold
  * the branch under which we gave it the call.
  *
- * @param ap  NULL = of no client's call (a node's own request)
+ * @param ap     NULL = of no client's call (a node's own request)
+ * @param outer  a request in a dialog that the node was to pass on, or NULL
  */
 static enum gate find_attempt(struct edge *e, const struct sip_msg *m,
-			      struct attempt **ap)
+			      struct attempt **ap, struct relay **outer)
 {
 	struct via v;
 
 	*ap = NULL;
+	*outer = NULL;
 	for (unsigned n = 1; n < VIA_LOOK && !via_nth(m, n, &v); n++) {
 		struct eobj *o;
 		struct ctxn *c;
@@ -47,7 +49,16 @@ static enum gate find_attempt(struct edge *e, const struct sip_msg *m,
 		if (!c)
 			return GATE_CLOSED;
 		o = ctxn_user(c);
-		if (!o || o->kind != EO_ATTEMPT)
+		if (!o)                 /* passed by: edge_hops.c */
+			return GATE_CLOSED;
+		if (o->kind == EO_RELAY) {
+			*outer = (struct relay *)(void *)o;
+			if ((*outer)->by_node)
+				return (*outer)->inner || (*outer)->cancelled ?
+					GATE_CLOSED : GATE_OPEN;
+			*outer = NULL;
+		}
+		if (o->kind != EO_ATTEMPT)
 			continue;
 		*ap = (struct attempt *)(void *)o;
 		return call_gate(*ap) ? GATE_OPEN : GATE_CLOSED;
@@ -65,7 +76,7 @@ static struct ctxn_timers relay_timers(const struct edge *e)
 
 static void relay_start(struct edge *e, const struct sip_msg *m,
 			const struct flow *f, const struct route *r,
-			struct attempt *a, uint64_t now)
+			struct attempt *a, struct relay *outer, uint64_t now)
 {
 	struct relay *y = eobj_alloc(e, EO_RELAY);
 	struct ctxn_timers tm = relay_timers(e);
@@ -88,6 +99,8 @@ static void relay_start(struct edge *e, const struct sip_msg *m,
 		edge_relay_fail(y, 503, now);
 		return;
 	}
+	if (edge_hops_send(y, m, f, r, now))
+		return;
 	msg = edge_build_client(e, m, f, r, ctxn_branch(y->ctxn));
 	if (!msg) {
 		ctxn_drop(y->ctxn);
@@ -98,8 +111,26 @@ static void relay_start(struct edge *e, const struct sip_msg *m,
 	y->found = r->found;
 	if (a)
 		call_add_relay(a, y);
+	if (outer)
+		edge_hops_tie(outer, y);
 	ctxn_send(y->ctxn, &r->flow, msg, &tm, now);
 	blob_unref(msg);
+}
+
+/** Inside a dialog the ACK to a refusal looks like one for the client: with a
+ *  transaction it is absorbed */
+static void refuse_whole(struct edge *e, const struct sip_msg *m,
+			 const struct flow *f, uint16_t code, uint64_t now)
+{
+	struct stxn *s;
+
+	if (m->meth != SIP_INVITE || !sl_isset(m->to_tag) ||
+	    stxn_alloc(&s, e->txnl, m, f, NULL, now)) {
+		edge_refuse(e, m, f, code, SL_NONE, SL_NONE);
+		return;
+	}
+	ledger_refused(&e->led, code);
+	stxn_reply(s, code, SL_NONE, SL_NONE, now);
 }
 
 static void from_core(struct edge *e, const struct sip_msg *m,
@@ -107,11 +138,12 @@ static void from_core(struct edge *e, const struct sip_msg *m,
 		      uint64_t now)
 {
 	struct attempt *a;
+	struct relay *outer;
 	uint16_t twice;
 
-	if (find_attempt(e, m, &a) == GATE_CLOSED) {
+	if (find_attempt(e, m, &a, &outer) == GATE_CLOSED) {
 		ledger_gate(&e->led, m, now);
-		edge_refuse(e, m, f, 487, SL_NONE, SL_NONE);
+		refuse_whole(e, m, f, 487, now);
 		return;
 	}
 	twice = a ? edge_known_twice(a, r) : 0;
@@ -121,7 +153,7 @@ static void from_core(struct edge *e, const struct sip_msg *m,
 		return;
 	}
 	e->led.egress++;
-	relay_start(e, m, f, r, a, now);
+	relay_start(e, m, f, r, a, outer, now);
 }
 
 /* --- from a client --- */
@@ -190,7 +222,7 @@ static void from_client(struct edge *e, const struct sip_msg *m,
 	e->led.requests[m->meth]++;
 	if (r->to == ROUTE_FLOW) {
 		e->led.dialog++;
-		relay_start(e, m, f, r, NULL, now);
+		relay_start(e, m, f, r, NULL, NULL, now);
 		return;
 	}
 	if (is_loop(e, m)) {
@@ -212,6 +244,8 @@ static void pass_ack(struct edge *e, const struct sip_msg *m,
 {
 	struct sl via = sip_first(m, SIP_VIA);
 	char room[32];
+	const struct flow *to = &r->flow;
+	struct hops hops;
 	struct blob *msg;
 	struct buf b;
 	uint64_t h;
@@ -229,9 +263,15 @@ static void pass_ack(struct edge *e, const struct sip_msg *m,
 	buf_fixed(&b, room, sizeof(room));
 	buf_lit(&b, SIP_COOKIE "a.");
 	buf_hex(&b, &h, sizeof(h));
-	msg = edge_build_client(e, m, f, r, buf_as_sl(&b));
+	if (!edge_is_core(e, f) && r->hopn && edge_hops(e, r, &hops)) {
+		to = &e->node[hops.node].flow;
+		msg = edge_build_hops(e, m, f, r, &hops, buf_as_sl(&b));
+	}
+	else {
+		msg = edge_build_client(e, m, f, r, buf_as_sl(&b));
+	}
 	if (msg)
-		outq_send(&e->out, &r->flow, msg);
+		outq_send(&e->out, to, msg);
 }
 
 /* --- all --- */
@@ -291,10 +331,10 @@ static void cancelled(struct edge *e, struct stxn *s, uint64_t now)
 	r = (struct relay *)(void *)o;
 	/* a node that wakes up finds our CANCEL and cancels its branches: but
 	 * they are the edge's now */
-	if (r->attempt && r->attempt->lost)
+	if ((r->attempt && r->attempt->lost) || edge_hops_adopted(r))
 		stxn_reply(s, 487, SL_NONE, SL_NONE, now);
-	else if (r->ctxn)
-		ctxn_cancel(r->ctxn, SL_NONE, now);
+	else
+		edge_hops_cancel(r, now);
 }
 
 void edge_request(struct edge *e, const struct sip_msg *m,

@@ -13,8 +13,14 @@ static void settle(struct relay *r, uint16_t code, struct blob *msg,
 		call_answered(r->attempt, code, msg, now);
 }
 
+void edge_relay_settle(struct relay *r, uint16_t code, uint64_t now)
+{
+	settle(r, code, NULL, now);
+}
+
 void edge_relay_fail(struct relay *r, uint16_t code, uint64_t now)
 {
+	edge_hops_no_answer(r, code, now);
 	/* 430 is between proxies: RFC 5626 11.1 */
 	if (r->stxn)
 		stxn_reply(r->stxn, code == 430 && !edge_is_core(r->e,
@@ -31,6 +37,10 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 
 	if (m->status == 100)
 		return;
+	if (m->status == 503 && r->by_node && !r->inner) {
+		(void)edge_hops_failed(r, FAIL_REFUSED, now);
+		return;
+	}
 	if (m->status / 100 == 2 && r->attempt) {
 		if (call_refused(r->attempt)) {
 			edge_ghost(e, m, &r->ghost, now);
@@ -45,14 +55,18 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 	}
 	if (!r->stxn) {
 		/* its node is done with it, an adopted call is not */
+		edge_hops_answer(r, m, NULL, now);
 		if (!r->attempt || !r->attempt->lost || !r->attempt->call->stxn)
 			return;
 		msg = edge_build_reply(e, m, r->attempt->call->stxn, 0);
 	}
-	else if (edge_pass_up(e, r->stxn, m, 0, &msg, now) &&
+	else if (edge_pass_up(e, r->stxn, m,
+			      r->by_node ? call_code(m->status) : 0, &msg,
+			      now) &&
 		 m->status >= 200) {
 		stxn_reply(r->stxn, 500, SL_NONE, SL_NONE, now);
 	}
+	edge_hops_answer(r, m, msg, now);
 	if (m->status >= 200)
 		settle(r, m->status, msg, now);
 	else if (r->attempt && m->meth == SIP_INVITE)
@@ -136,6 +150,8 @@ void edge_response(struct edge *e, const struct sip_msg *m,
 
 static void relay_timeout(struct relay *r, enum txn_timer timer, uint64_t now)
 {
+	if (edge_hops_timeout(r, timer, now))
+		return;
 	if (timer == TT_FINAL || timer == TT_RING)
 		edge_relay_fail(r, 408, now);
 }
@@ -170,6 +186,7 @@ static void relay_gone(struct relay *r, const struct txn_event *ev,
 	settle(r, 408, NULL, now);
 	if (r->attempt)
 		call_del_relay(r->attempt, r);
+	edge_hops_untie(r, now);
 	eobj_free(r);
 }
 

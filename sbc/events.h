@@ -12,6 +12,7 @@ enum event_kind {
 	EVENT_SAVED,         /**< and was answered there                      */
 	EVENT_ADOPTED,       /**< the edge goes on with a failed node's phones */
 	EVENT_RESCUED,       /**< an answer passed a dead node                */
+	EVENT_PASSED,        /**< a request in a dialog went past its node    */
 	EVENT_LATE_2XX,      /**< 2xx on an attempt given up, passed on       */
 	EVENT_LOST,          /**< a request lost because of nodes             */
 	EVENT_GHOST,         /**< a call nobody would have ended, ended       */

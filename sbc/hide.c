@@ -232,8 +232,8 @@ void hide_request(struct splice *s, const struct sip_msg *m,
 	if (m->count[SIP_PATH])
 		splice_del_all(s, SIP_PATH);
 	del_edgewise(s, m, &none);
-	if (hc->core)
-		rr_filter(s, m, hc, st);
+	/* also with hide = none: our own token leads through them */
+	rr_filter(s, m, hc, st);
 }
 
 void hide_response(struct splice *s, const struct sip_msg *m,

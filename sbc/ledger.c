@@ -63,6 +63,12 @@ static const struct row rows[] = {
 	ROW(found[1], "sbc_found_again_total", "token=\"path\"", NULL),
 	ROW(found_twice, "sbc_found_twice_total", NULL,
 	    "Second branches to a client found again, refused"),
+	ROW(by_node, "sbc_dialog_by_node_total", NULL,
+	    "In-dialog requests given to a node that record-routed"),
+	ROW(hops_passed, "sbc_hops_total", "what=\"passed\"",
+	    "Foreign nodes left out of the way of in-dialog requests"),
+	ROW(hops_skipped, "sbc_hops_total", "what=\"skipped\"", NULL),
+	ROW(hops_long, "sbc_hops_total", "what=\"too_long\"", NULL),
 	ROW(malformed, "sbc_malformed_total", NULL,
 	    "Messages that could not be read"),
 	ROW(dropped, "sbc_dropped_total", NULL,
@@ -301,6 +307,19 @@ void ledger_rescued(struct ledger *l, const struct sip_msg *m,
 	if (log_allow(&l->lim_saved, 20, now))
 		log_info("event=rescued method=%s node=%s age=%llums "
 			 "call_id=%s", method, node, (unsigned long long)age,
+			 id_of(m));
+}
+
+void ledger_passed(struct ledger *l, enum fail_why why,
+		   const struct sip_msg *m, const char *node, uint64_t now)
+{
+	about(note(l, EVENT_PASSED, EVENT_WARNING, m, now), node,
+	      fail_why_name(why), 0, 0);
+	l->hops_passed++;
+	if (log_allow(&l->lim_saved, 20, now))
+		log_info("event=passed why=%s method=%s node=%s call_id=%s",
+			 fail_why_name(why),
+			 m->meth ? sip_method_name(m->meth) : "other", node,
 			 id_of(m));
 }
 

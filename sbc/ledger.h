@@ -51,6 +51,11 @@ struct ledger {
 					    connection, by record-route and
 					    by path token                     */
 	uint64_t found_twice;          /**< their second branches, refused    */
+	uint64_t by_node;              /**< in-dialog requests given to a
+					    foreign node on their way         */
+	uint64_t hops_passed;          /**< it failed; went on without it     */
+	uint64_t hops_skipped;         /**< Route entries of nodes not UP     */
+	uint64_t hops_long;            /**< Record-Route too long for a token */
 	uint64_t flow_failed;          /**< client's connection was gone      */
 	uint64_t malformed;            /**< messages the scanner refused      */
 	uint64_t dropped;              /**< messages without an answer        */
@@ -97,6 +102,9 @@ void ledger_adopted(struct ledger *l, enum fail_why why,
 void ledger_rescued(struct ledger *l, const struct sip_msg *m,
 		    const char *method, const char *node, unsigned attempts,
 		    uint64_t age, uint64_t now);
+/** A request of a dialog goes on without the node on its way */
+void ledger_passed(struct ledger *l, enum fail_why why,
+		   const struct sip_msg *m, const char *node, uint64_t now);
 void ledger_late_2xx(struct ledger *l, const struct sip_msg *m,
 		     const char *node, uint64_t age, uint64_t now);
 /** One request lost; count is the field that counts this kind */

@@ -15,6 +15,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_build.c \
 	sbc/edge_cdr.c \
 	sbc/edge_ghost.c \
+	sbc/edge_hops.c \
 	sbc/edge_known.c \
 	sbc/edge_priv.h \
 	sbc/edge_probe.c \

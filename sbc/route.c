@@ -153,7 +153,8 @@ struct lead {
 	unsigned n;          /**< leading ones that name us                   */
 	unsigned tokens;     /**< of these, with a user part                  */
 	unsigned others;     /**< elements behind them                        */
-	struct sl last;      /**< user part of the last one that has one      */
+	struct sl first;     /**< user part of the first one that has one     */
+	struct sl last;      /**< the same of the last                        */
 };
 
 static void lead_read(struct lead *l, const struct route_conf *rc,
@@ -174,6 +175,7 @@ static void lead_read(struct lead *l, const struct route_conf *rc,
 		}
 		l->n++;
 		if (sl_isset(user)) {
+			l->first = l->tokens ? l->first : user;
 			l->last = user;
 			l->tokens++;
 		}
@@ -206,6 +208,28 @@ static bool flow_now(struct route *r, const struct route_conf *rc,
 	return flow_known(rc, &r->flow);
 }
 
+static void hops_take(struct route *r, const struct token *t, bool back)
+{
+	memcpy(r->hops, t->hops, t->hopn);
+	r->hopn = t->hopn;
+	r->hops_back = back;
+}
+
+/** The callee's own token, the first of his requests, knows the nodes on the
+ *  way to the caller as well */
+static void hops_own(struct route *r, const struct route_conf *rc,
+		     const struct lead *l, struct sl callid)
+{
+	enum token_verdict v;
+	struct token t;
+
+	if (r->to != ROUTE_FLOW || r->leg != TOKEN_CALLER || l->tokens < 2)
+		return;
+	v = token_open(&t, rc->keys, l->first, TOKEN_RR, callid);
+	if ((v == TOKEN_OK || v == TOKEN_STALE) && t.leg == TOKEN_CALLEE)
+		hops_take(r, &t, false);
+}
+
 /** Follow a token. @return true when it decided */
 static bool follow(struct route *r, const struct route_conf *rc,
 		   struct sl txt, enum token_kind kind, struct sl callid)
@@ -223,6 +247,7 @@ static bool follow(struct route *r, const struct route_conf *rc,
 		}
 		r->to = ROUTE_FLOW;
 		r->leg = t.leg;
+		hops_take(r, &t, true);
 		r->path = kind == TOKEN_PATH;
 		return true;
 	case TOKEN_MISUSED:
@@ -263,6 +288,7 @@ void route_client(struct route *r, const struct route_conf *rc,
 
 	if (in_dialog && l.tokens &&
 	    follow(r, rc, l.last, TOKEN_RR, m->callid)) {
+		hops_own(r, rc, &l, m->callid);
 		/* the only token is the sender's own: the other end of this
 		 * dialog is inside */
 		if (r->to == ROUTE_FLOW && r->leg == TOKEN_CALLER &&

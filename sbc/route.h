@@ -57,6 +57,9 @@ struct route {
 				       the one its client has now             */
 	uint64_t id;              /**< FLOW: the client, 0 = not known        */
 	enum token_leg leg;       /**< FLOW: leg of the target                */
+	uint8_t hopn;             /**< FLOW, from a client: length of hops    */
+	bool hops_back;           /**< they are in the other order            */
+	char hops[TOKEN_HOPS];    /**< Route elements of nodes on the way     */
 	unsigned strip;           /**< leading Route elements to take off     */
 	unsigned foreign;         /**< Route elements of strangers after those,
 				       taken off as well                      */

@@ -3,13 +3,15 @@
  *
  * Plain form, big endian:
  *
- *     u8   kind << 4 | (4 = id follows) | leg << 1 | (1 = IPv6)
+ *     u8   kind << 4 | (8 = hops follow) | (4 = id follows) | leg << 1 |
+ *          (1 = IPv6)
  *     u8   transport
  *     u16  listener
  *     u32  connection, u32 boot        streams only
  *     u16  port, 4 or 16 bytes IP
  *     u64  hash of the Call-ID         record-route only
  *     u64  id                          streams only, not in older tokens
+ *     text hops                        record-route only, up to the end
  *
  * On the wire: base64url(nonce, sealed form). The nonce is a keyed hash of the
  * plain form (as in SIV), so equal contents give equal tokens and nothing is
@@ -20,12 +22,14 @@
 #include <errno.h>
 
 enum {
-	PLAIN_MAX = 1 + 1 + 2 + 8 + 2 + 16 + 8 + 8,
+	PLAIN_MAX = TOKEN_PLAIN + TOKEN_HOPS,
 	PLAIN_MIN = 1 + 1 + 2 + 2 + 4,
 	RAW_MAX   = AEAD_NONCE + PLAIN_MAX + AEAD_TAG,
-	HEAD_V6 = 1, HEAD_LEG = 2, HEAD_ID = 4, HEAD_KNOWN = 7,
+	HEAD_V6 = 1, HEAD_LEG = 2, HEAD_ID = 4, HEAD_HOPS = 8,
 };
-_Static_assert((int)PLAIN_MAX <= (int)TOKEN_PLAIN, "a memo holds every token");
+_Static_assert(1 + 1 + 2 + 8 + 2 + 16 + 8 + 8 <= TOKEN_PLAIN &&
+	       (TOKEN_PLAIN + AEAD_NONCE + AEAD_TAG) * 4 / 3 <= TOKEN_MEMO &&
+	       ((int)RAW_MAX * 4 + 2) / 3 <= TOKEN_MAX, "tokens have room");
 
 static void key_init(struct token_key *k, const uint8_t key[SECRET_KEY])
 {
@@ -59,7 +63,7 @@ static struct token_memo *memo_of(const struct token_keys *k, struct sl txt)
 {
 	uint64_t h;
 
-	if (!k->memo || txt.n < sizeof(h) || txt.n > TOKEN_MAX)
+	if (!k->memo || txt.n < sizeof(h) || txt.n > TOKEN_MEMO)
 		return NULL;
 	memcpy(&h, txt.p, sizeof(h));
 	return &k->memo[(h * 0x9e3779b97f4a7c15ull) >> 54];
@@ -92,12 +96,14 @@ void token_put(struct buf *b, const struct token_keys *k,
 {
 	const struct flow *f = &t->flow;
 	bool v6 = f->peer.af == 6, id = tp_stream(f->tp) && t->id;
+	bool hops = t->kind == TOKEN_RR && t->hopn;
 	uint8_t plain[PLAIN_MAX], raw[RAW_MAX], mac[16];
 	size_t at = b->n;
 	struct buf p;
 
 	buf_fixed(&p, plain, sizeof(plain));
-	put_u8(&p, (uint8_t)(t->kind << 4 | (id ? HEAD_ID : 0) |
+	put_u8(&p, (uint8_t)(t->kind << 4 | (hops ? HEAD_HOPS : 0) |
+			     (id ? HEAD_ID : 0) |
 			     (t->leg ? HEAD_LEG : 0) | (v6 ? HEAD_V6 : 0)));
 	put_u8(&p, f->tp);
 	put_u16(&p, f->lst);
@@ -111,6 +117,8 @@ void token_put(struct buf *b, const struct token_keys *k,
 		put_u64(&p, callid_hash(&k->cur, callid));
 	if (id)
 		put_u64(&p, t->id);
+	if (hops)
+		buf_put(&p, t->hops, t->hopn);
 
 	secret_hash128(mac, k->cur.nonce, p.p, p.n);
 	memcpy(raw, mac, AEAD_NONCE);
@@ -134,6 +142,17 @@ const char *token_verdict_name(enum token_verdict v)
 	return "?";
 }
 
+static bool hops_read(struct token *t, struct cur *c)
+{
+	struct sl s = cur_bytes(c, cur_left(c));
+
+	if (c->err || t->kind != TOKEN_RR || !s.n || s.n > sizeof(t->hops))
+		return false;
+	memcpy(t->hops, s.p, s.n);
+	t->hopn = (uint8_t)s.n;
+	return true;
+}
+
 /** What was sealed, checked whole: a token of ours of another layout version
  *  must not be read with this one */
 static enum token_verdict plain_read(struct token *t, struct cur *c,
@@ -149,8 +168,6 @@ static enum token_verdict plain_read(struct token *t, struct cur *c,
 	t->kind = head >> 4;
 	t->leg = head & HEAD_LEG ? TOKEN_CALLEE : TOKEN_CALLER;
 	t->prev = key == &k->prev;
-	if (head & 0xf & ~HEAD_KNOWN)
-		return TOKEN_FORGED;
 	if (t->kind != want)
 		return TOKEN_MISUSED;
 	t->flow.tp = cur_u8(c);
@@ -169,6 +186,8 @@ static enum token_verdict plain_read(struct token *t, struct cur *c,
 		return TOKEN_MISUSED;
 	if (head & HEAD_ID)
 		t->id = cur_u64(c);
+	if (head & HEAD_HOPS && !hops_read(t, c))
+		return TOKEN_FORGED;
 	if (c->err || cur_left(c) || t->flow.tp >= TP_N)
 		return TOKEN_FORGED;
 	return stale ? TOKEN_STALE : TOKEN_OK;

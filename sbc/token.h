@@ -9,7 +9,8 @@
  * refused in any other call and outside a dialog.
  *
  * A token of a stream also names who registered on it (sbc/known), so that he
- * is found again after his connection has ended.
+ * is found again after his connection has ended. A record-route token may hold
+ * the Record-Route entries of foreign nodes, which no client is to see.
  */
 #ifndef SBC_TOKEN_H
 #define SBC_TOKEN_H
@@ -23,16 +24,24 @@ enum token_kind { TOKEN_PATH = 1, TOKEN_RR = 2 };
  *  one who got it */
 enum token_leg { TOKEN_CALLER = 0, TOKEN_CALLEE = 1 };
 
+enum {
+	TOKEN_HOPS  = 192,       /**< longest text of hops [bytes]            */
+	TOKEN_MAX   = 360,       /**< longest token as text                   */
+	TOKEN_MEMO  = 112,       /**< the same, without hops: IPv6, stream    */
+	TOKEN_PLAIN = 48,        /**< longest sealed form without hops        */
+};
+
 struct token {
 	enum token_kind kind;
 	enum token_leg leg;
 	struct flow flow;
 	uint64_t id;             /**< streams: of known_read(); 0 = nobody    */
 	bool prev;               /**< opened: id is of the previous key       */
+	uint8_t hopn;            /**< length of hops, 0 = none                */
+	char hops[TOKEN_HOPS];   /**< record-route: Route elements of nodes that
+				      want to stay in the dialog, in the order
+				      they have for requests of the callee    */
 };
-
-/** Longest token as text: IPv6, stream, record-route [bytes] */
-enum { TOKEN_MAX = 112, TOKEN_PLAIN = 48 };
 
 struct token_key {
 	struct aead seal;
@@ -46,7 +55,7 @@ struct token_memo {
 	uint8_t n;               /**< length of txt, 0 = free                 */
 	uint8_t plainc;
 	bool prev;               /**< sealed with the previous key            */
-	char txt[TOKEN_MAX];
+	char txt[TOKEN_MEMO];
 	uint8_t plain[TOKEN_PLAIN];
 };
 enum { TOKEN_MEMOS = 1024 };

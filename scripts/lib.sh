@@ -7,6 +7,9 @@ libconfig-dev libcurl4-openssl-dev libssl-dev libsodium-dev libjansson-dev
 python3"
 PKG_TEST="libcriterion-dev sip-tester baresip-core iproute2 nftables mandoc clang
 libclang-rt-dev xz-utils git"
+# What only bench/ compares with, and one group of end-to-end tests, which is
+# skipped without it. Installing it starts a daemon on port 5060: stop that.
+PKG_BENCH="kamailio"
 
 now_s() { date +%s; }
 say() { printf '%s\n' "$*"; }

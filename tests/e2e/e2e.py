@@ -25,7 +25,7 @@ LIMIT = 40                      # [s] one test, unless it says otherwise
 # longest first, so that two side by side end together
 GROUPS = ['cluster', 'stress', 'badpeer', 'torture', 'forked', 'failover',
           'restart', 'calls', 'ua', 'policy', 'node', 'certs', 'hostile', 'start',
-          'hide', 'baresip']
+          'hide','kamailio', 'baresip']
 GROUPS = [g for g in GROUPS if os.path.exists(
     os.path.join(HERE, 'group_%s.py' % g))]
 

@@ -385,6 +385,30 @@ Test(route, client_of_a_stream_is_found_on_his_newest_connection)
 	known_free(known);
 }
 
+Test(route, nodes_on_the_way_stand_in_the_callees_token_for_both)
+{
+	struct token t = { .kind = TOKEN_RR, .leg = TOKEN_CALLEE, .flow = fb,
+			   .hopn = 3, .hops = "one" };
+	char room[TOKEN_MAX], both[1000];
+	struct route r;
+	struct buf b;
+
+	buf_fixed(&b, room, sizeof(room));
+	token_put(&b, &keys, &t, SL("c1"));
+	(void)snprintf(both, sizeof(both), "%s, <sip:%.*s@192.0.2.1;lr>",
+		       rr1, (int)b.n, room);
+	r = with_route(both, true, false);
+	cr_expect(flow_eq(&r.flow, &fb));
+	cr_expect(r.hopn == 3 && !memcmp(r.hops, "one", 3) && r.hops_back);
+	(void)snprintf(both, sizeof(both), "<sip:%.*s@192.0.2.1;lr>, %s",
+		       (int)b.n, room, rr1);
+	r = with_route(both, true, false);
+	cr_expect(flow_eq(&r.flow, &fa));
+	cr_expect(r.hopn == 3 && !memcmp(r.hops, "one", 3) && !r.hops_back);
+	(void)snprintf(both, sizeof(both), "%s, %s", rr2, rr1);
+	cr_expect_eq(with_route(both, true, false).hopn, 0);
+}
+
 Test(route, token_of_a_listener_of_the_other_family_is_not_followed)
 {
 	lst[0].bound.af = 6;

@@ -293,3 +293,34 @@ Test(token, tokens_of_the_version_before_still_open)
 		cr_expect_eq(u.id, 0);
 	}
 }
+
+Test(token, hops_come_back_in_record_route_tokens_only)
+{
+	static struct token_memo memo[TOKEN_MEMOS];
+	struct token t = make(TP_TCP, "[2001:db8::1]:5060", TOKEN_RR), u;
+	struct token_keys with = k;
+	char room[TOKEN_MAX];
+	struct sl s;
+
+	with.memo = memo;
+	t.id = 7;
+	for (unsigned n = 1; n <= TOKEN_HOPS; n++) {
+		t.hopn = (uint8_t)n;
+		memset(t.hops, 'a' + (int)(n % 26), n);
+		s = text(room, n & 1 ? &with : &k, &t, "c1");
+		for (int i = 0; i < 2; i++) {
+			cr_assert_eq(token_open(&u, &with, s, TOKEN_RR,
+						SL("c1")), TOKEN_OK, "%u", n);
+			cr_expect_eq(u.hopn, n);
+			cr_expect_arr_eq(u.hops, t.hops, n);
+			cr_expect_eq(u.id, 7);
+			cr_expect(flow_eq(&u.flow, &t.flow));
+		}
+		cr_expect_eq(token_open(&u, &with, s, TOKEN_RR, SL("c2")),
+			     TOKEN_MISUSED);
+	}
+	t.kind = TOKEN_PATH;
+	s = text(room, &k, &t, "");
+	cr_assert_eq(token_open(&u, &k, s, TOKEN_PATH, SL_NONE), TOKEN_OK);
+	cr_expect_eq(u.hopn, 0);
+}

@@ -49,6 +49,9 @@ struct vnode {
 	unsigned idx, branches;
 	unsigned got[SIP_M_N];  /**< requests, copies included                */
 	unsigned sick;          /**< probe is answered 503                    */
+	bool rr;                /**< stays in its dialogs by Record-Route     */
+	const char *rr_more;    /**< elements above its own, or NULL          */
+	unsigned passed;        /**< requests of dialogs it forwarded         */
 	struct vcall call[W_VCALLS];
 };
 

@@ -88,8 +88,14 @@ static void branch_out(struct vnode *n, struct vcall *c, const char *raw)
 {
 	static struct sip_msg m;
 	struct world *w = n->w;
+	char rr[400] = "";
 	struct uri u;
 
+	if (n->rr)
+		(void)snprintf(rr, sizeof(rr), "Record-Route: %s<sip:10.0.0."
+			       "%u;lr;did=7.%u>\r\n",
+			       n->rr_more ? n->rr_more : "", 11 + n->idx,
+			       n->idx);
 	if (!scan(&m, sl_cstr(raw)) || uri_parse(&u, m.ruri))
 		abort();
 	for (unsigned i = 0; i < w->locc && c->forkc < W_FORKS; i++) {
@@ -103,10 +109,10 @@ static void branch_out(struct vnode *n, struct vcall *c, const char *raw)
 			       "z9hG4bKn%u.%u.%llu", n->idx, ++n->branches,
 			       (unsigned long long)w->net->now);
 		c->fork[k].req = fmt("%.*s %s%.*sVia: SIP/2.0/TCP 10.0.0.%u:"
-			"5060;branch=%s\r\nRoute: %s\r\n%.*s",
+			"5060;branch=%s\r\nRoute: %s\r\n%s%.*s",
 			(int)m.method.n, m.method.p, w->loc[i].contact,
 			(int)(v->off - after), m.raw.p + after,
-			11 + n->idx, c->fork[k].branch, w->loc[i].path,
+			11 + n->idx, c->fork[k].branch, w->loc[i].path, rr,
 			(int)(m.raw.n - v->off), m.raw.p + v->off);
 		c->forkc++;
 		send(n, c->conn, c->fork[k].req);
@@ -181,6 +187,49 @@ static void do_request(struct vnode *n, uint32_t conn, const struct sip_msg *m)
 	raw = xdup(m->raw);
 	branch_out(n, c, raw);
 	free(raw);
+}
+
+/** A request of a dialog whose first Route names us: on to the next one */
+static bool pass_dialog(struct vnode *n, uint32_t conn,
+			const struct sip_msg *m)
+{
+	const struct sip_hdr *v = sip_hdr(m, SIP_VIA);
+	const struct sip_hdr *r = sip_hdr(m, SIP_ROUTE);
+	char mine[32], branch[64], *t;
+	struct vcall *c;
+	struct via via;
+
+	(void)snprintf(mine, sizeof(mine), "<sip:10.0.0.%u;", 11 + n->idx);
+	if (!n->rr || !r || via_top(m, &via) ||
+	    !sl_starts(sip_val(m, r), sl_cstr(mine)))
+		return false;
+	/* hop by hop */
+	if (m->meth == SIP_CANCEL)
+		return false;
+	for (unsigned i = 0; m->meth == SIP_ACK && i < W_VCALLS; i++)
+		if (n->call[i].used &&
+		    sl_eq(sl_cstr(n->call[i].up_branch), via.branch))
+			return true;
+	n->passed++;
+	(void)snprintf(branch, sizeof(branch), "z9hG4bKn%u.%u.%llu", n->idx,
+		       ++n->branches, (unsigned long long)n->w->net->now);
+	t = fmt("%.*sVia: SIP/2.0/TCP 10.0.0.%u:5060;branch=%s\r\n%.*s%.*s",
+		(int)v->off, m->raw.p, 11 + n->idx, branch,
+		(int)(r->off - v->off), m->raw.p + v->off,
+		(int)(m->raw.n - r->end), m->raw.p + r->end);
+	send(n, conn, t);
+	if (m->meth == SIP_ACK) {
+		free(t);
+		return true;
+	}
+	c = vcall_new(n);
+	c->conn = conn;
+	set(c->callid, sizeof(c->callid), m->callid);
+	set(c->up_branch, sizeof(c->up_branch), via.branch);
+	set(c->fork[0].branch, sizeof(c->fork[0].branch), sl_cstr(branch));
+	c->fork[0].req = t;
+	c->forkc = 1;
+	return true;
 }
 
 /** CANCEL or ACK for a forked INVITE: from its text */
@@ -282,6 +331,8 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 		return;
 	}
 	n->got[m.meth]++;
+	if (n->mode == V_NORMAL && pass_dialog(n, p->conn, &m))
+		return;
 	if (m.meth == SIP_OPTIONS && m.count[SIP_VIA] == 1 &&
 	    !memchr(m.ruri.p, '@', m.ruri.n))
 		answer(n, p->conn, &m, n->sick ? 503 : 200,
