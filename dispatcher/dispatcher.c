@@ -4,44 +4,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include "dispatcher/pick.h"
+#include "dispatcher/dispatcher_i.h"
 
-#define CHANGES 256            /* state changes not polled yet            */
 #define SPREAD_MIN 20          /* [ms] first probes are spread at least   */
-
-struct disp {
-	struct disp_conf cf;
-	struct rng rng;
-	struct pool pool;
-	struct stats *stats;           /* borrowed, outlives us; or NULL  */
-	uint32_t probe;                /* last id given                   */
-	uint64_t now;                  /* latest time heard of [ms]       */
-	bool probes;                   /* a node may have want_probe      */
-	struct disp_out chg[CHANGES];  /* ring                            */
-	uint32_t chg_at, chg_n;
-	uint64_t chg_lost;
-	uint64_t picks[PICK_CLASSES], none;
-};
-
-const char *disp_state_name(enum disp_state s)
-{
-	switch (s) {
-	case DISP_UP:      return "UP";
-	case DISP_SUSPECT: return "SUSPECT";
-	case DISP_DOWN:    return "DOWN";
-	}
-	return "?";
-}
-
-const char *disp_admin_name(enum disp_admin a)
-{
-	switch (a) {
-	case DISP_READY: return "ready";
-	case DISP_DRAIN: return "drain";
-	case DISP_MAINT: return "maint";
-	}
-	return "?";
-}
 
 /** Bounds that the sums here rely on; the programs' settings are narrower */
 static bool conf_ok(const struct disp_conf *cf)
@@ -52,7 +17,9 @@ static bool conf_ok(const struct disp_conf *cf)
 		cf->fastinter <= day && cf->downinter &&
 		cf->downinter <= day && cf->timeout && cf->timeout <= day &&
 		cf->fall && cf->rise && cf->rise <= 1000 &&
-		cf->jitter <= 50 && cf->max_nodes <= DISP_MAX;
+		cf->jitter <= 50 && cf->max_nodes <= DISP_MAX &&
+		cf->slowstart <= day && cf->eject <= day &&
+		cf->no100_min <= cf->no100_max && cf->no100_max <= day;
 }
 
 int disp_alloc(struct disp **dp, const struct disp_conf *cf, uint64_t seed,
@@ -88,28 +55,32 @@ void disp_free(struct disp *d)
 	free(d);
 }
 
-/** After each call into a node's health: keep the figures, tell a change */
-static void disp_note(struct disp *d, uint16_t idx, enum disp_state from)
+void disp_push(struct disp *d, const struct disp_out *o)
+{
+	if (d->chg_n == DISP_CHANGES) {          /* forget the oldest */
+		d->chg_at = (d->chg_at + 1) % DISP_CHANGES;
+		d->chg_n--;
+		d->chg_lost++;
+	}
+	d->chg[(d->chg_at + d->chg_n++) % DISP_CHANGES] = *o;
+}
+
+void disp_note(struct disp *d, uint16_t idx, enum disp_state from)
 {
 	static const uint8_t gauge[] = {
 		[DISP_UP] = 2, [DISP_SUSPECT] = 1, [DISP_DOWN] = 0,
 	};
 	struct pool_node *n = d->pool.v[idx];
-	struct disp_out *o;
 
 	n->stat.state = gauge[n->health.state];
 	if (n->health.state == from)
 		return;
-	if (d->chg_n == CHANGES) {          /* forget the oldest */
-		d->chg_at = (d->chg_at + 1) % CHANGES;
-		d->chg_n--;
-		d->chg_lost++;
-	}
-	o = &d->chg[(d->chg_at + d->chg_n++) % CHANGES];
-	*o = (struct disp_out){
+	if (from == DISP_DOWN && n->health.state == DISP_UP)
+		disp_ramp(d, n, d->now);
+	disp_push(d, &(struct disp_out){
 		.kind = DISP_OUT_CHANGE, .node = idx, .from = from,
 		.to = n->health.state, .why = n->health.why,
-	};
+	});
 }
 
 int disp_add(struct disp *d, const struct disp_node_conf *nc, uint16_t *idx,
@@ -158,96 +129,19 @@ int disp_reconf(struct disp *d, const struct disp_conf *cf)
 	return 0;
 }
 
-int disp_set_weight(struct disp *d, uint16_t idx, uint32_t weight)
+static bool in_budget(struct disp *d, bool again)
 {
-	struct pool_node *n = pool_get(&d->pool, idx);
-
-	if (!n)
-		return ENOENT;
-	if (weight > 1000)
-		return EINVAL;
-	n->weight = weight;
-	n->stat.weight = weight;
-	return 0;
-}
-
-int disp_set_admin(struct disp *d, uint16_t idx, enum disp_admin a,
-		   uint64_t now)
-{
-	struct pool_node *n = pool_get(&d->pool, idx);
-	enum disp_state from;
-
-	if (!n)
-		return ENOENT;
-	d->now = now;
-	n->admin = a;
-	n->stat.admin = a;
-	from = n->health.state;
-	if (a == DISP_MAINT) {
-		health_off(&n->health, now);
-		n->want_probe = false;
-	} else {
-		health_on(&n->health, now);
+	if (!again) {
+		budget_request(&d->budget, d->now);
+		return true;
 	}
-	disp_note(d, idx, from);
-	return 0;
-}
-
-uint16_t disp_n(const struct disp *d)
-{
-	return d->pool.n;
-}
-
-int disp_view(const struct disp *d, uint16_t idx, struct disp_view *v)
-{
-	const struct pool_node *n = pool_get(&d->pool, idx);
-
-	if (!n)
-		return ENOENT;
-	*v = (struct disp_view){
-		.addr = n->addr, .tp = n->tp, .state = n->health.state,
-		.admin = n->admin, .weight = n->weight,
-		.since = n->health.since, .okc = n->health.okc,
-		.failc = n->health.failc,
-		.inflight = (uint32_t)n->stat.inflight,
-		.rtt_us = (uint32_t)n->stat.rtt_us,
-		.probe_rtt_us = (uint32_t)n->stat.probe_rtt_us,
-		.probe_at = n->probe_at, .probe_code = n->probe_code,
-		.picked = n->stat.picked, .ok = n->stat.ok,
-		.silent = n->stat.silent, .reset = n->stat.reset,
-		.refused = n->stat.refused, .failed_over_from = n->stat.from,
-		.failed_over_to = n->stat.to,
-	};
-	memcpy(v->name, n->name, sizeof(v->name));
-	memcpy(v->probe_reason, n->probe_reason, sizeof(v->probe_reason));
-	return 0;
-}
-
-int disp_by_addr(const struct disp *d, const struct addr *a, uint16_t *idx)
-{
-	uint16_t i;
-
-	for (i = 0; i < d->pool.n; i++) {
-		if (d->pool.v[i] && addr_eq(&d->pool.v[i]->addr, a)) {
-			*idx = i;
-			return 0;
-		}
-	}
-	return ENOENT;
-}
-
-int disp_by_name(const struct disp *d, struct sl name, uint16_t *idx)
-{
-	uint16_t i;
-
-	for (i = 0; i < d->pool.n; i++) {
-		if (d->pool.v[i] &&
-		    sl_eq(sl_cstr(d->pool.v[i]->name), name)) {
-			*idx = i;
-			return 0;
-		}
-	}
-	return ENOENT;
+	if (budget_retry(&d->budget, &d->cf, d->now))
+		return true;
+	d->over_budget++;
+	if (log_allow(&d->lim_budget, 1, d->now))
+		log_warn("event=over_budget text=\"too many requests would be "
+			 "tried again\"");
+	return false;
 }
 
 int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
@@ -257,11 +151,15 @@ int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 	int c;
 
 	d->now = now;
+	if (d->pool.uneven)
+		pick_prepare(&d->pool, d->cf.slowstart, now);
 	for (c = PICK_UP; c < PICK_CLASSES; c++) {
 		set = pick_class(&d->pool, (enum pick_class)c,
 				 tried ? *tried : no);
 		if (!set.bits)
 			continue;
+		if (!in_budget(d, tried && tried->bits))
+			return EBUSY;
 		*idx = pick_one(&d->pool, set, d->cf.alg, key);
 		d->pool.v[*idx]->stat.picked++;
 		d->picks[c]++;
@@ -288,15 +186,110 @@ void disp_end(struct disp *d, uint16_t idx)
 		n->stat.inflight--;
 }
 
-void disp_report(struct disp *d, uint16_t idx, enum disp_report r,
-		 uint32_t rtt_us, uint64_t now)
+void disp_answered(struct disp *d, uint16_t idx, uint32_t us)
 {
 	struct pool_node *n = pool_get(&d->pool, idx);
-	enum disp_state from;
 
-	if (!n)
+	if (n)
+		rtt_answer(&n->rtt, us);
+}
+
+/* --- when nobody is to blame --- */
+
+/** Nodes that are not DOWN. @return how many; *mutep: not heard any more */
+static unsigned living(const struct disp *d, unsigned *mutep)
+{
+	unsigned n = 0;
+
+	*mutep = 0;
+	for (uint16_t i = 0; i < d->pool.n; i++) {
+		const struct pool_node *p = d->pool.v[i];
+
+		if (!p || p->health.state == DISP_DOWN)
+			continue;
+		n++;
+		*mutep += p->mute;
+	}
+	return n;
+}
+
+/**
+ * Silence is the node's own only if another was heard since it began, unless
+ * there is no other: an edge that has lost its network, or its address to
+ * another edge, hears nobody.
+ */
+static void prepare(struct disp *d, struct pool_node *n, uint64_t now)
+{
+	unsigned mute;
+
+	n->health.slow = d->frozen;
+	n->health.calm = now < d->own_until ||
+		(n->mute && d->heard_at <= n->mute_at && living(d, &mute) > 1);
+}
+
+static void unfreeze(struct disp *d, uint64_t now)
+{
+	if (!d->frozen || now < d->own_until)
 		return;
+	d->frozen = false;
+	d->frozen_now = 0;
+	log_info("event=unfrozen after=%llums",
+		 (unsigned long long)(now - d->frozen_at));
+}
+
+static void freeze(struct disp *d, const char *why, uint64_t now)
+{
+	if (d->frozen)
+		return;
+	d->frozen = true;
+	d->frozen_at = now;
+	d->frozen_now = 1;
+	d->freezes++;
+	log_warn("event=frozen reason=\"%s\" text=\"no node is taken out\"",
+		 why);
+}
+
+/** What a probe or a request that began at `since` says of the way there */
+static void way(struct disp *d, struct pool_node *n, bool heard,
+		uint64_t since, uint64_t now)
+{
+	if (heard) {
+		n->mute = false;
+		d->heard_at = now;
+		unfreeze(d, now);
+	}
+	else if (!n->mute) {
+		n->mute = true;
+		n->mute_at = since;
+	}
+	prepare(d, n, now);
+}
+
+void disp_own_fault(struct disp *d, const char *why, uint64_t now)
+{
 	d->now = now;
+	/* until a probe of each had the time to try again */
+	d->own_until = now + 2ull * d->cf.inter + d->cf.timeout;
+	freeze(d, why, now);
+}
+
+/** After a failure: would the node be DOWN now, and is it so with all? */
+static void kept(struct disp *d, struct pool_node *n, uint64_t now)
+{
+	unsigned mute;
+
+	if (!n->health.kept)
+		return;
+	n->health.kept = false;
+	if (living(d, &mute) == mute)
+		freeze(d, "no node answers", now);
+}
+
+/* --- reports --- */
+
+static void count_report(struct pool_node *n, enum disp_report r,
+			 uint32_t rtt_us)
+{
 	switch (r) {
 	case DISP_OK:
 		n->stat.ok++;
@@ -306,15 +299,63 @@ void disp_report(struct disp *d, uint16_t idx, enum disp_report r,
 		break;
 	case DISP_SILENT:
 		n->stat.silent++;
+		rtt_silent(&n->rtt);
 		break;
 	case DISP_RESET:
 		n->stat.reset++;
 		n->want_probe = false;
 		break;
+	case DISP_LOST:
+		n->stat.lost++;
+		break;
 	case DISP_REFUSED:
 		n->stat.refused++;
 		break;
+	case DISP_FAILED:
+		n->stat.failed++;
+		break;
 	}
+}
+
+/** Its share of failures, and whether that is too much. A reset is the end of
+ *  a process, which health knows better. */
+static void judge(struct disp *d, uint16_t idx, enum disp_report r)
+{
+	struct outlier *o = &d->pool.v[idx]->outlier;
+
+	switch (r) {
+	case DISP_OK:
+		outlier_count(o, false, d->now);
+		break;
+	case DISP_FAILED:
+		/* counted as answered already */
+		outlier_turn(o, d->now);
+		break;
+	case DISP_SILENT:
+	case DISP_REFUSED:
+		outlier_count(o, true, d->now);
+		break;
+	case DISP_RESET:
+	case DISP_LOST:
+		return;
+	}
+	if (r != DISP_OK && outlier_judge(&d->pool, idx, &d->cf, d->now))
+		d->pool.uneven = true;
+}
+
+void disp_report(struct disp *d, uint16_t idx, enum disp_report r,
+		 uint32_t rtt_us, uint64_t now)
+{
+	struct pool_node *n = pool_get(&d->pool, idx);
+	enum disp_state from;
+
+	if (!n)
+		return;
+	d->now = now;
+	count_report(n, r, rtt_us);
+	judge(d, idx, r);
+	if (r != DISP_SILENT)
+		way(d, n, r != DISP_LOST, now, now);
 	from = n->health.state;
 	health_report(&n->health, r, now);
 	disp_note(d, idx, from);
@@ -358,10 +399,13 @@ void disp_probed(struct disp *d, uint16_t idx, uint32_t probe, bool ok,
 	d->now = now;
 	r = ok ? HEALTH_GOOD : code ? HEALTH_REFUSED : HEALTH_SILENT;
 	from = n->health.state;
+	if (probe && probe == n->health.probe)
+		way(d, n, r != HEALTH_SILENT, n->health.sent, now);
 	if (!health_probed(&n->health, probe, r, now)) {
 		n->stat.probes_late++;
 		return;
 	}
+	kept(d, n, now);
 	if (!ok)
 		n->stat.probes_failed++;
 	n->probe_at = now;
@@ -380,12 +424,19 @@ void disp_tick(struct disp *d, uint64_t now)
 	uint16_t i;
 
 	d->now = now;
+	disp_admin_tick(d, now);
+	if (d->own_until && now >= d->own_until) {
+		d->own_until = 0;
+		unfreeze(d, now);
+	}
 	for (i = 0; i < d->pool.n; i++) {
 		n = d->pool.v[i];
 		if (!n || health_next(&n->health) > now)
 			continue;
 		from = n->health.state;
 		was = n->health.probe;
+		if (was)                           /* it times out now */
+			way(d, n, false, n->health.sent, now);
 		if (++d->probe == 0)
 			d->probe = 1;
 		n->want_probe = health_tick(&n->health, d->probe, now);
@@ -400,13 +451,14 @@ void disp_tick(struct disp *d, uint64_t now)
 			reason_copy(n->probe_reason, sizeof(n->probe_reason),
 				    SL("no answer"));
 		}
+		kept(d, n, now);
 		disp_note(d, i, from);
 	}
 }
 
 uint64_t disp_next(const struct disp *d)
 {
-	uint64_t at = UINT64_MAX, t;
+	uint64_t at = disp_admin_next(d), t;
 	uint16_t i;
 
 	for (i = 0; i < d->pool.n; i++) {
@@ -426,7 +478,7 @@ bool disp_poll(struct disp *d, struct disp_out *out)
 
 	while (d->chg_n) {
 		*out = d->chg[d->chg_at];
-		d->chg_at = (d->chg_at + 1) % CHANGES;
+		d->chg_at = (d->chg_at + 1) % DISP_CHANGES;
 		d->chg_n--;
 		if (pool_get(&d->pool, out->node))
 			return true;
@@ -445,30 +497,4 @@ bool disp_poll(struct disp *d, struct disp_out *out)
 	}
 	d->probes = false;
 	return false;
-}
-
-void disp_stats(struct disp *d, struct stats *s)
-{
-	static const char *const cls[PICK_CLASSES] = {
-		[PICK_UP] = "class=\"up\"",
-		[PICK_SUSPECT] = "class=\"suspect\"",
-		[PICK_DRAIN] = "class=\"drain\"",
-		[PICK_PANIC] = "class=\"panic\"",
-	};
-	uint16_t i;
-
-	d->stats = s;
-	for (i = 0; i < PICK_CLASSES; i++)
-		(void)stat_add(s, STAT_COUNTER, "pool_picks_total", cls[i],
-			       "Choices by the class the node was in.",
-			       &d->picks[i], d);
-	(void)stat_add(s, STAT_COUNTER, "pool_none_total", NULL,
-		       "Choices that found no node left.", &d->none, d);
-	(void)stat_add(s, STAT_COUNTER, "pool_changes_lost_total", NULL,
-		       "State changes dropped because nobody took them.",
-		       &d->chg_lost, d);
-	for (i = 0; i < d->pool.n; i++) {
-		if (d->pool.v[i])
-			(void)pool_stats(d->pool.v[i], s);
-	}
 }

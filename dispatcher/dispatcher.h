@@ -26,6 +26,14 @@ struct disp_conf {
 	uint32_t jitter;                        /**< [%] of the interval         */
 	enum disp_alg alg;
 	uint32_t max_nodes;
+	/* each 0 = off */
+	uint32_t slowstart;                     /**< [ms] from 10 to 100 % weight */
+	uint32_t eject;                         /**< [ms] first outlier ejection  */
+	uint32_t eject_margin;                  /**< [%] above what peers fail    */
+	uint32_t eject_min;                     /**< requests in 10 s to judge by */
+	uint32_t retry_percent;                 /**< [%] of requests tried again  */
+	uint32_t retry_burst;                   /**< and so many more a second    */
+	uint32_t no100_min, no100_max;          /**< [ms] of disp_no100()         */
 };
 
 struct disp_node_conf {
@@ -33,6 +41,18 @@ struct disp_node_conf {
 	struct addr addr;
 	uint8_t tp;              /**< opaque here                               */
 	uint32_t weight;         /**< 0..1000                                   */
+	bool learned;            /**< not of the settings: named by another     */
+};
+
+/** What an operator wants of a node */
+struct disp_wish {
+	enum disp_admin admin;
+	bool when_empty;         /**< DRAIN: MAINT when nothing is left there   */
+	bool drained;            /**< MAINT: came so                            */
+	uint64_t since;          /**< [ms]                                      */
+	uint64_t until;          /**< [ms] READY then, 0 = for ever             */
+	int32_t weight;          /**< instead of the settings', -1 = theirs     */
+	char who[68], why[128];
 };
 
 /** What happened to a request that was sent to a node */
@@ -40,10 +60,13 @@ enum disp_report {
 	DISP_OK,           /**< it answered in time (rtt given)                  */
 	DISP_SILENT,       /**< no answer in time                                */
 	DISP_RESET,        /**< connection reset or refused, ICMP: DOWN at once  */
+	DISP_LOST,         /**< no way there (host unreachable, connect timed out) */
 	DISP_REFUSED,      /**< it answered 503                                  */
+	DISP_FAILED,       /**< it answered another 5xx of its own, in time      */
 };
 
-enum disp_out_kind { DISP_OUT_PROBE, DISP_OUT_CHANGE };
+/** ADMIN: a wish ended by itself */
+enum disp_out_kind { DISP_OUT_PROBE, DISP_OUT_CHANGE, DISP_OUT_ADMIN };
 struct disp_out {
 	enum disp_out_kind kind;
 	uint16_t node;
@@ -58,9 +81,16 @@ struct disp_view {
 	struct addr addr;
 	uint8_t tp;
 	enum disp_state state;
-	enum disp_admin admin;
-	uint32_t weight;
+	struct disp_wish wish;
+	bool learned, leaving;
+	uint32_t weight;           /**< in force, without slow start             */
+	uint32_t ramp;             /**< [%] of the weight, slow start            */
 	uint64_t since;            /**< [ms] of the last state change            */
+	uint64_t ejected;          /**< [ms] until then, 0 = is not              */
+	uint64_t held;             /**< [ms] Retry-After until then, 0 = is not  */
+	uint64_t ejections;
+	uint32_t fail_percent;     /**< of the requests of the last 10 s         */
+	uint32_t no100;            /**< [ms]                                     */
 	uint32_t okc, failc;       /**< probes in a row                          */
 	uint32_t inflight;
 	uint32_t rtt_us;           /**< smoothed answer time of requests         */
@@ -82,19 +112,31 @@ int  disp_add(struct disp *d, const struct disp_node_conf *nc, uint16_t *idx,
 void disp_del(struct disp *d, uint16_t idx);
 int  disp_reconf(struct disp *d, const struct disp_conf *cf);
 int  disp_set_weight(struct disp *d, uint16_t idx, uint32_t weight);
-int  disp_set_admin(struct disp *d, uint16_t idx, enum disp_admin a, uint64_t now);
+int  disp_set_admin(struct disp *d, uint16_t idx, enum disp_admin a,
+		    uint64_t now);
+/** w->weight >= 0 outranks disp_set_weight().
+ *  @return 0, ENOENT, EINVAL (weight) */
+int  disp_set_wish(struct disp *d, uint16_t idx, const struct disp_wish *w,
+		   uint64_t now);
+/** Would the pool still have a node that is UP and takes requests? */
+bool disp_spare(const struct disp *d, uint16_t idx, uint64_t now);
+/** Of the settings or learned; a leaving one gets no new requests */
+int  disp_set_learned(struct disp *d, uint16_t idx, bool learned);
+int  disp_set_leaving(struct disp *d, uint16_t idx, bool leaving, uint64_t now);
 /** One past the largest index in use */
 uint16_t disp_n(const struct disp *d);
 /** @return 0 or ENOENT */
-int  disp_view(const struct disp *d, uint16_t idx, struct disp_view *v);
+int  disp_view(struct disp *d, uint16_t idx, struct disp_view *v);
+/** Is there such a node, and is it UP? */
+bool disp_is_up(const struct disp *d, uint16_t idx);
 int  disp_by_addr(const struct disp *d, const struct addr *a, uint16_t *idx);
 int  disp_by_name(const struct disp *d, struct sl name, uint16_t *idx);
 
 /**
  * Choose a node for a key (hash of the AoR). UP before SUSPECT; when all look
  * bad, any that is not in maint (panic rule). `tried` is a bitmap by index of nodes
- * not to take again.
- * @return 0; ENOENT = none left
+ * not to take again; when it is not empty, the budget of retries counts, too.
+ * @return 0; ENOENT = none left; EBUSY = budget used up
  */
 #define DISP_MAX 64
 struct disp_set { uint64_t bits; };
@@ -114,6 +156,17 @@ void disp_begin(struct disp *d, uint16_t idx);
 void disp_end(struct disp *d, uint16_t idx);
 void disp_report(struct disp *d, uint16_t idx, enum disp_report r,
 		 uint32_t rtt_us, uint64_t now);
+/** Time to the first answer of an INVITE */
+void disp_answered(struct disp *d, uint16_t idx, uint32_t us);
+/** [ms] to wait for it: between no100_min and no100_max */
+uint32_t disp_no100(const struct disp *d, uint16_t idx);
+/** Its 503 said so: no new requests for that time, 30 s at most */
+void disp_retry_after(struct disp *d, uint16_t idx, uint32_t seconds,
+		      uint64_t now);
+/** Our own network failed (no address, no route): blame nobody for a while */
+void disp_own_fault(struct disp *d, const char *why, uint64_t now);
+/** Nobody is taken out now: all nodes look bad, or the fault is ours */
+bool disp_frozen(const struct disp *d);
 /** A request moved from one node to another */
 void disp_moved(struct disp *d, uint16_t from, uint16_t to);
 /** Answer of a probe. ok: the code counts as healthy. code 0: could not be sent */

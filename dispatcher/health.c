@@ -53,7 +53,7 @@ static uint32_t health_interval(const struct health *h)
 	case DISP_UP:
 		break;
 	case DISP_SUSPECT:
-		ms = h->cf->fastinter;
+		ms = h->slow && !h->okc ? h->cf->inter : h->cf->fastinter;
 		break;
 	case DISP_DOWN:
 		if (h->okc)
@@ -108,7 +108,9 @@ static void health_bad(struct health *h, const char *why, uint64_t now)
 	h->okc = 0;
 	if (h->failc < UINT32_MAX)
 		h->failc++;
-	if (h->failc >= h->cf->fall)
+	h->kept = h->failc >= h->cf->fall && h->calm && !h->refusing &&
+		h->state != DISP_DOWN;
+	if (h->failc >= h->cf->fall && !h->kept)
 		health_set(h, DISP_DOWN, why, now);
 	else if (h->state == DISP_UP)
 		health_set(h, DISP_SUSPECT, why, now);
@@ -163,6 +165,17 @@ static void health_doubt(struct health *h, const char *why, uint64_t now)
 		h->due = now;
 }
 
+/** There is no way to it now. A probe that is out is told the same. */
+static void health_no_way(struct health *h, uint64_t now)
+{
+	h->okc = 0;
+	if (h->state != DISP_UP)
+		return;
+	health_set(h, DISP_SUSPECT, "no-way", now);
+	if (!h->probe)
+		h->due = now;
+}
+
 static void health_answered(struct health *h, uint64_t now)
 {
 	/* a node that answers "not me" to probes means it, whatever it does
@@ -196,8 +209,13 @@ void health_report(struct health *h, enum disp_report r, uint64_t now)
 	case DISP_SILENT:
 		health_doubt(h, "request-silent", now);
 		break;
+	case DISP_LOST:
+		health_no_way(h, now);
+		break;
 	case DISP_REFUSED:
 		health_doubt(h, "request-refused", now);
+		break;
+	case DISP_FAILED:         /* it answered; for outlier.c */
 		break;
 	case DISP_RESET:
 		h->okc = 0;

@@ -21,6 +21,12 @@ struct health {
 	bool ever;                    /**< has been UP since health_init()   */
 	bool refusing;                /**< last probe was answered "no"      */
 	bool off;                     /**< maint: not probed                 */
+	bool calm;                    /**< set from outside: silence does not
+					   make it DOWN                      */
+	bool slow;                    /**< set from outside: probes of a
+					   SUSPECT need not hurry            */
+	bool kept;                    /**< would be DOWN but for calm; the
+					   reader clears it                  */
 
 	uint32_t probe;               /**< id on its way, 0 = none           */
 	bool stale;                   /**< a request failed since it was sent */

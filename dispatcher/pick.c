@@ -49,22 +49,41 @@ static uint64_t mix(uint64_t x)
 #define EACH(i, bits) (uint64_t b_ = (bits); \
 	b_ && ((i) = (uint16_t)__builtin_ctzll(b_), true); b_ &= b_ - 1)
 
-static bool usable(const struct pool_node *n)
+void pick_prepare(struct pool *p, uint32_t slowstart, uint64_t now)
 {
-	return n->admin == DISP_READY && n->weight > 0;
+	bool uneven = false;
+
+	for (uint16_t i = 0; i < p->n; i++) {
+		struct pool_node *n = p->v[i];
+		uint32_t pct;
+
+		if (!n)
+			continue;
+		pct = pool_ramp(n, slowstart, now);
+		n->ramping = pct < 100;
+		n->out = pool_out(n, now);
+		n->share = n->weight * pct;
+		uneven = uneven || n->ramping || n->out;
+	}
+	p->uneven = uneven;
 }
 
 static bool in_class(const struct pool_node *n, enum pick_class c)
 {
 	switch (c) {
 	case PICK_UP:
-		return n->health.state == DISP_UP && usable(n);
+		return n->health.state == DISP_UP && pool_wanted(n) &&
+			!n->out;
 	case PICK_SUSPECT:
-		return n->health.state == DISP_SUSPECT && usable(n);
+		return n->health.state == DISP_SUSPECT && pool_wanted(n) &&
+			!n->out;
+	case PICK_OUT:
+		return n->health.state != DISP_DOWN && pool_wanted(n);
 	case PICK_DRAIN:
-		return n->health.state != DISP_DOWN && n->admin != DISP_MAINT;
+		return n->health.state != DISP_DOWN &&
+			n->wish.admin != DISP_MAINT;
 	case PICK_PANIC:
-		return n->admin != DISP_MAINT;
+		return n->wish.admin != DISP_MAINT;
 	case PICK_CLASSES:
 		break;
 	}
@@ -88,13 +107,13 @@ struct disp_set pick_class(const struct pool *p, enum pick_class c,
 /** Weight 0 is possible in panic only, where it must not exclude */
 static uint32_t weight_of(const struct pool_node *n)
 {
-	return n->weight ? n->weight : 1;
+	return n->weight ? n->share : 1;
 }
 
 /**
  * Weighted rendezvous hash: the node with the largest w / -log2(h), h being
  * a hash of key and node, in (0, 1]. A node that comes or goes moves only its
- * own share of the keys. w <= 1000 and -log2 < 2^36.1, so no overflow.
+ * own share of the keys. w <= 100000 and -log2 < 2^36.1, so no overflow.
  */
 static uint16_t pick_hash(struct pool *p, struct disp_set set, uint64_t key)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include "dispatcher/pool.h"
 
-#define WEIGHT_MAX 1000
+#define RAMP_MIN 10              /* [%] slow start begins with            */
 
 /** Names go into logs, labels and JSON: no blanks, quotes, controls */
 static bool name_ok(const char *s)
@@ -58,7 +58,7 @@ int pool_add(struct pool *p, const struct disp_node_conf *nc, uint32_t max,
 	uint16_t i;
 	int err;
 
-	if (!name_ok(nc->name) || nc->weight > WEIGHT_MAX)
+	if (!name_ok(nc->name) || nc->weight > POOL_WEIGHT_MAX)
 		return EINVAL;
 	for (i = 0; i < p->n; i++) {
 		if (p->v[i] && (!strcmp(p->v[i]->name, nc->name) ||
@@ -75,7 +75,11 @@ int pool_add(struct pool *p, const struct disp_node_conf *nc, uint32_t max,
 	n->addr = nc->addr;
 	n->tp = nc->tp;
 	n->hash = name_hash(n->name);
-	n->weight = nc->weight;
+	n->weight = n->weight_conf = nc->weight;
+	n->share = n->weight * 100;
+	n->wish.weight = -1;
+	n->learned = nc->learned;
+	n->stat.learned = nc->learned;
 	n->stat.weight = nc->weight;
 	p->v[i] = n;
 	p->count++;
@@ -103,6 +107,15 @@ void pool_clear(struct pool *p)
 		pool_del(p, (uint16_t)(p->n - 1));
 }
 
+uint32_t pool_ramp(const struct pool_node *n, uint32_t slowstart, uint64_t now)
+{
+	uint64_t t = now - n->ramp_at;
+
+	if (!n->ramping || t >= slowstart)
+		return 100;
+	return RAMP_MIN + (uint32_t)((100 - RAMP_MIN) * t / slowstart);
+}
+
 int pool_stats(struct pool_node *n, struct stats *s)
 {
 	const struct pool_stat *st = &n->stat;
@@ -116,6 +129,9 @@ int pool_stats(struct pool_node *n, struct stats *s)
 		{ STAT_GAUGE, "node_admin",
 		  "Operator's wish: 0 ready, 1 drain, 2 maint.", &st->admin },
 		{ STAT_GAUGE, "node_weight", "Weight, 0..1000.", &st->weight },
+		{ STAT_GAUGE, "node_learned",
+		  "1: not of the settings, named by another node.",
+		  &st->learned },
 		{ STAT_GAUGE, "node_inflight", "Requests not yet answered.",
 		  &st->inflight },
 		{ STAT_GAUGE_US, "node_rtt_seconds",
@@ -131,6 +147,21 @@ int pool_stats(struct pool_node *n, struct stats *s)
 		  "Requests not answered in time.", &st->silent },
 		{ STAT_COUNTER, "node_reset_total",
 		  "Connections reset or refused, ICMP errors.", &st->reset },
+		{ STAT_COUNTER, "node_lost_total",
+		  "No way there: host unreachable, connecting timed out.",
+		  &st->lost },
+		{ STAT_COUNTER, "node_failed_total",
+		  "Requests the node answered with another 5xx of its own.",
+		  &st->failed },
+		{ STAT_COUNTER, "node_ejected_total",
+		  "Times taken out for failing more requests than others.",
+		  &st->ejected },
+		{ STAT_COUNTER, "node_ejections_held_total",
+		  "The same, not done: too few nodes would be left.",
+		  &st->eject_held },
+		{ STAT_COUNTER, "node_retry_after_total",
+		  "503 answers with Retry-After: no new requests meanwhile.",
+		  &st->held },
 		{ STAT_COUNTER, "node_refused_total",
 		  "Requests the node answered with 503.", &st->refused },
 		{ STAT_COUNTER, "node_moved_from_total",

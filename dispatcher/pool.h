@@ -5,13 +5,20 @@
 #define DISPATCHER_POOL_H
 
 #include "dispatcher/health.h"
+#include "dispatcher/outlier.h"
+#include "dispatcher/rtt.h"
+
+#define POOL_WEIGHT_MAX 1000
+#define DISP_NO100_FIRST 250     /**< [ms] before anything was answered        */
 
 /** Metrics live in uint64_t fields: the registry points at them */
 struct pool_stat {
 	uint64_t state, admin;          /**< 0 down 1 suspect 2 up; enum  */
-	uint64_t weight, inflight;
+	uint64_t weight, inflight, learned;
 	uint64_t rtt_us, probe_rtt_us;
-	uint64_t picked, ok, silent, reset, refused;
+	uint64_t picked, ok, silent, reset, lost, refused, failed;
+	uint64_t ejected, eject_held;   /**< times; wanted, but too few left */
+	uint64_t held;                  /**< 503 with Retry-After       */
 	uint64_t from, to;              /**< requests moved away / here   */
 	uint64_t probes, probes_failed, probes_late;
 };
@@ -21,9 +28,20 @@ struct pool_node {
 	struct addr addr;
 	uint8_t tp;
 	uint64_t hash;             /**< of the name: the same on every edge  */
-	uint32_t weight;
+	uint32_t weight;           /**< in force                             */
+	uint32_t weight_conf;      /**< of the settings                      */
+	uint32_t share;            /**< weight x percent of slow start       */
 	int64_t wrr;               /**< running credit of smooth round robin */
-	enum disp_admin admin;
+	struct disp_wish wish;     /**< its admin: admin_set() only          */
+	bool learned, leaving;
+	bool out;                  /**< pool_out() at the last choice        */
+	bool mute;                 /**< nothing heard since something failed */
+	uint64_t mute_at;          /**< [ms] when that was                   */
+	bool ramping;
+	uint64_t ramp_at;          /**< [ms] slow start began                */
+	uint64_t held;             /**< [ms] Retry-After                     */
+	struct rtt rtt;            /**< of INVITE                            */
+	struct outlier outlier;
 	struct health health;
 	uint64_t probe_at;
 	uint16_t probe_code;
@@ -37,6 +55,7 @@ struct pool {
 	uint16_t n;                /**< one past the largest index in use    */
 	uint16_t count;
 	uint16_t next;             /**< where the search for a free one starts */
+	bool uneven;               /**< a node may be out or ramping         */
 };
 
 /** @return 0; EINVAL (name, weight), EEXIST (name or address), ENOSPC, ENOMEM */
@@ -49,6 +68,19 @@ static inline struct pool_node *pool_get(const struct pool *p, uint16_t idx)
 {
 	return idx < p->n ? p->v[idx] : NULL;
 }
+/** May it get new requests, were it well? */
+static inline bool pool_wanted(const struct pool_node *n)
+{
+	return n->wish.admin == DISP_READY && n->weight > 0 && !n->leaving;
+}
+/** Ejected, or asked to be left alone */
+static inline bool pool_out(const struct pool_node *n, uint64_t now)
+{
+	return n->outlier.until > now || n->held > now;
+}
+/** Slow start: percent of the weight, 10..100 */
+uint32_t pool_ramp(const struct pool_node *n, uint32_t slowstart,
+		   uint64_t now);
 /** Register the node's figures; the node is their owner */
 int  pool_stats(struct pool_node *n, struct stats *s);
 

@@ -29,7 +29,7 @@ static json_t *node_json(const struct disp_view *v, uint64_t now)
 	jsn_addr(o, "address", &v->addr);
 	jsn_str(o, "transport", tp_param(v->tp));
 	jsn_str(o, "state", disp_state_name(v->state));
-	jsn_str(o, "admin", disp_admin_name(v->admin));
+	jsn_str(o, "admin", disp_admin_name(v->wish.admin));
 	jsn_u64(o, "weight", v->weight);
 	jsn_u64(o, "since_ms", now - v->since);
 	jsn_u64(o, "inflight", v->inflight);

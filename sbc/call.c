@@ -75,10 +75,11 @@ static void call_give_up(struct call *c, uint64_t now)
 	call_reply(c, silent ? 408 : 503, now);
 }
 
-static struct ctxn_timers attempt_timers(const struct edge *e)
+static struct ctxn_timers attempt_timers(const struct edge *e, uint16_t node)
 {
 	return (struct ctxn_timers){
-		.no100 = e->tune.no100,
+		.no100 = e->tune.no100 ? e->tune.no100 :
+					 disp_no100(e->disp, node),
 		.no18x = e->tune.no18x,
 		/* the branch to the phone ends first and tells the node */
 		.ring = e->tune.ring + 5000,
@@ -90,7 +91,7 @@ static int attempt_open(struct call *c, const struct sip_msg *m, uint16_t node,
 			uint64_t now)
 {
 	struct edge *e = c->e;
-	struct ctxn_timers tm = attempt_timers(e);
+	struct ctxn_timers tm = attempt_timers(e, node);
 	struct attempt *a = eobj_alloc(e, EO_ATTEMPT);
 	struct blob *msg;
 	int err;
@@ -183,9 +184,29 @@ static void heard(struct attempt *a, const struct sip_msg *m, uint64_t now)
 		return;
 	a->heard = true;
 	cdr_first(&a->call->trail, a->node, now - a->call->begin);
+	if (m->meth == SIP_INVITE)
+		disp_answered(e->disp, a->node, (uint32_t)rtt * 1000);
 	if (m->status != 503 || a->egress)
 		disp_report(e->disp, a->node, DISP_OK, (uint32_t)rtt * 1000,
 			    now);
+}
+
+/** What the node itself, no phone behind it, says against itself */
+static void unwell(struct attempt *a, const struct sip_msg *m, uint64_t now)
+{
+	struct disp *d = a->call->e->disp;
+	struct sl v = sip_first(m, SIP_RETRY_AFTER);
+	size_t n = 0;
+	uint32_t s;
+
+	if (a->egress || !a->live)
+		return;
+	while (n < v.n && v.p[n] >= '0' && v.p[n] <= '9')
+		n++;
+	if (m->status == 503 && !sl_u32(sl_sub(v, 0, n), 86400, &s))
+		disp_retry_after(d, a->node, s, now);
+	else if (m->status == 500 || m->status == 504)
+		disp_report(d, a->node, DISP_FAILED, 0, now);
 }
 
 /** A callee's 503 must not make the phone think that the edge is out of order:
@@ -242,6 +263,7 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 		return;
 	}
 	heard(a, m, now);
+	unwell(a, m, now);
 	if (m->status < 200) {
 		if (m->status > 100 && a->live)
 			(void)edge_pass_up(e, c->stxn, m, 0, NULL, now);

@@ -85,6 +85,23 @@ const struct cfg_key sbc_keys[] = {
 	{ .name = "probe.jitter", .type = CFG_U32, .max = 50, .def = "10",
 	  .off = O(probe.jitter), .unit = "%", .reload = true,
 	  .help = "Random part of the interval." },
+	{ .name = "pool_learn", .type = CFG_BOOL, .def = "true",
+	  .off = O(pool_learn), .reload = true,
+	  .help = "Nodes may name further nodes of their cluster." },
+	MS("slowstart", slowstart, 0, 600000, "10000",
+	   "A node that is back gets its full share after this; 0 = at once."),
+	MS("eject.time", eject.time, 0, 300000, "10000",
+	   "First rest of a node that fails more requests than others; 0 = none."),
+	{ .name = "eject.margin", .type = CFG_U32, .min = 1, .max = 100,
+	  .def = "30", .unit = "%", .off = O(eject.margin), .reload = true,
+	  .help = "How much more it must fail than the others together." },
+	NUM("eject.requests", eject.requests, 1, 1000000, "20", true,
+	    "Requests in 10 s it takes to judge a node."),
+	{ .name = "retry.percent", .type = CFG_U32, .max = 1000, .def = "20",
+	  .unit = "%", .off = O(retry.percent), .reload = true,
+	  .help = "Share of the requests that may be tried again." },
+	NUM("retry.burst", retry.burst, 0, 1000000, "10", true,
+	    "And so many more a second; both 0 = no limit."),
 	{ .name = "hide", .type = CFG_ENUM, .names = hides, .def = "core",
 	  .off = O(hide), .reload = true,
 	  .help = "What clients may see of the inside." },
@@ -100,8 +117,14 @@ const struct cfg_key sbc_keys[] = {
 	{ .name = "timers.t4", .type = CFG_U32, .min = 10, .max = 60000,
 	  .def = "5000", .unit = "ms", .off = O(timers.t4),
 	  .help = "Longest life of a message in the network." },
-	MS("timers.no100", timers.no100, 20, 32000, "250",
-	   "INVITE: a node that says nothing in this time has failed."),
+	{ .name = "timers.no100", .type = CFG_U32, .max = 32000, .def = "0",
+	  .unit = "ms", .off = O(timers.no100), .reload = true,
+	  .help = "INVITE: a node that says nothing in this time has failed; "
+		  "0 = by its own times." },
+	MS("timers.no100_min", timers.no100_min, 20, 32000, "100",
+	   "The shortest such time."),
+	MS("timers.no100_max", timers.no100_max, 20, 32000, "1000",
+	   "The longest such time."),
 	MS("timers.no18x", timers.no18x, 0, 180000, "2000",
 	   "INVITE: a node that says 100 and then nothing; 0 = off."),
 	MS("timers.noreply", timers.noreply, 20, 32000, "500",
@@ -230,6 +253,12 @@ static int check(struct sbc_config *c, const char *file, struct cfg_errs *errs)
 	if (addr_is_any(&c->core.address))
 		cfg_err(errs, file, 0, "core.address", "is a wildcard; nodes "
 			"have to be told one address");
+	if (c->timers.no100_max < c->timers.no100_min)
+		cfg_err(errs, file, 0, "timers.no100_max", "%u is below "
+			"timers.no100_min", c->timers.no100_max);
+	if (c->timers.no100 && c->timers.no100 < 20)
+		cfg_err(errs, file, 0, "timers.no100", "%u, allowed: 0 or 20 "
+			"to 32000", c->timers.no100);
 	if (c->timers.t2 < c->timers.t1)
 		cfg_err(errs, file, 0, "timers.t2", "%u is below timers.t1",
 			c->timers.t2);
@@ -274,6 +303,7 @@ void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
 		.max_attempts = c->max_attempts,
 		.max_message = c->limits.max_message,
 		.hide = c->hide == 0, .dialog_token = c->dialog_token,
+		.learn = c->pool_learn,
 		.probe = {
 			.inter = c->probe.inter,
 			.fastinter = c->probe.fastinter,
@@ -283,6 +313,13 @@ void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
 			.jitter = c->probe.jitter,
 			.alg = (enum disp_alg)c->algorithm,
 			.max_nodes = DISP_MAX,
+			.slowstart = c->slowstart, .eject = c->eject.time,
+			.eject_margin = c->eject.margin,
+			.eject_min = c->eject.requests,
+			.retry_percent = c->retry.percent,
+			.retry_burst = c->retry.burst,
+			.no100_min = c->timers.no100_min,
+			.no100_max = c->timers.no100_max,
 		},
 	};
 }

@@ -32,11 +32,21 @@ struct sbc_config {
 		uint32_t inter, fastinter, downinter, timeout;   /**< [ms]    */
 		uint32_t fall, rise, jitter;
 	} probe;
+	bool pool_learn;
+	uint32_t slowstart;                                      /**< [ms]    */
+	struct {
+		uint32_t time;                                   /**< [ms]    */
+		uint32_t margin, requests;
+	} eject;
+	struct {
+		uint32_t percent, burst;
+	} retry;
 	uint32_t hide;               /**< 0 = core, 1 = none                  */
 	bool dialog_token;
 	struct {
 		uint32_t t1, t2, t4;                             /**< [ms]    */
-		uint32_t no100, no18x, noreply, ring, deadline;  /**< [ms]    */
+		uint32_t no100, no100_min, no100_max;            /**< [ms]    */
+		uint32_t no18x, noreply, ring, deadline;         /**< [ms]    */
 	} timers;
 	uint32_t max_attempts;
 	struct {

@@ -26,57 +26,12 @@ static void names_init(struct edge *e)
 	}
 }
 
-/** Clients must not see a node's address nor that of our core side, unless
- *  clients reach us there */
-static void inside_init(struct edge *e)
-{
-	struct addr v[DISP_MAX + EDGE_PAST + 1];
-	uint32_t n = 0;
-
-	v[n++] = e->lst[e->core].bound;
-	for (int i = 0; i < DISP_MAX; i++)
-		if (e->node[i].used)
-			v[n++] = e->node[i].flow.peer;
-	for (int i = 0; i < EDGE_PAST; i++)
-		if (e->past[i].until)
-			v[n++] = e->past[i].flow.peer;
-	e->hc.insidec = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		bool outside = false;
-
-		for (uint16_t l = 0; l < e->lstc; l++)
-			outside = outside || (!e->lst[l].core &&
-				addr_ip_eq(&e->lst[l].bound, &v[i]));
-		if (!outside)
-			hide_inside_add(&e->hc, &v[i]);
-	}
-}
-
-static void tune_set(struct edge *e, const struct edge_tune *t)
+void edge_tune_set(struct edge *e, const struct edge_tune *t)
 {
 	e->tune = *t;
 	e->hc.core = t->hide;
 	e->hc.rc = &e->rc;
 	e->rc.dialog_token = t->dialog_token;
-}
-
-static int node_add(struct edge *e, const struct disp_node_conf *nc,
-		    uint64_t now)
-{
-	struct edge_node *n;
-	uint16_t i;
-	int err = disp_add(e->disp, nc, &i, now);
-
-	if (err)
-		return err;
-	n = &e->node[i];
-	memset(n, 0, sizeof(*n));
-	n->used = true;
-	n->flow = (struct flow){
-		.tp = nc->tp, .lst = e->core, .peer = nc->addr,
-	};
-	memcpy(n->name, nc->name, sizeof(n->name));
-	return 0;
 }
 
 static const size_t eobj_size[EO_N] = {
@@ -119,7 +74,7 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	/* without memory for it every token is unsealed */
 	e->keys.memo = calloc(TOKEN_MEMOS, sizeof(*e->keys.memo));
 	names_init(e);
-	tune_set(e, &cf->tune);
+	edge_tune_set(e, &cf->tune);
 	err = outq_init(&e->out, 1u << 20);
 	if (!err)
 		err = edge_known_init(e, cf->max_known);
@@ -128,7 +83,7 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	if (!err)
 		err = disp_alloc(&e->disp, &cf->tune.probe, cf->seed, now);
 	for (uint16_t i = 0; i < cf->nodec && !err; i++)
-		err = node_add(e, &cf->node[i], now);
+		err = edge_node_add(e, &cf->node[i], now);
 	if (!err)
 		err = ledger_init(&e->led, st, e);
 	if (!err)
@@ -138,6 +93,8 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 			       "result=\"unqueued\"", "Call records",
 			       &e->cdrs.dropped, e);
 	if (!err)
+		err = edge_learn_init(e, now);
+	if (!err)
 		err = stat_add(st, STAT_GAUGE, "sbc_pending", NULL,
 			       "Requests without a final answer", &e->pending,
 			       e);
@@ -145,7 +102,7 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 		edge_free(e);
 		return err;
 	}
-	inside_init(e);
+	edge_inside_init(e);
 	disp_stats(e->disp, st);
 	*ep = e;
 	return 0;
@@ -284,9 +241,7 @@ static bool from_node(const struct edge *e, const struct addr *a)
 	return false;
 }
 
-/** After each call into the edge: timers of transactions, effects of the
- *  dispatcher */
-static void pump(struct edge *e, uint64_t now)
+void edge_pump(struct edge *e, uint64_t now)
 {
 	struct txn_event ev;
 	struct disp_out o;
@@ -309,6 +264,9 @@ static void pump(struct edge *e, uint64_t now)
 					    o.from, o.to, o.why, now);
 				if (o.to == DISP_DOWN)
 					edge_node_down(e, o.node, now);
+				break;
+			case DISP_OUT_ADMIN:
+				e->pool_seq++;
 				break;
 			}
 		}
@@ -384,7 +342,7 @@ void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
 		recv_unframed(e, f, msg, v, why);
 	else
 		recv_msg(e, f, msg);
-	pump(e, now);
+	edge_pump(e, now);
 }
 
 /* --- what breaks --- */
@@ -428,16 +386,40 @@ static void node_lost(struct edge *e, const struct flow *f, enum fail_why why)
 
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now)
 {
-	struct disp_view v;
-
 	/* when no node is left, the fault may be ours: wait */
 	for (uint16_t i = 0; i < disp_n(e->disp); i++) {
-		if (i == node || disp_view(e->disp, i, &v) ||
-		    v.state != DISP_UP)
+		if (i == node || !disp_is_up(e->disp, i))
 			continue;
 		e->now = now;
 		node_lost(e, &e->node[node].flow, FAIL_DOWN);
 		return;
+	}
+}
+
+/** Whose fault is it? */
+static void node_unreachable(struct edge *e, uint16_t node, int err)
+{
+	switch (err) {
+	case EADDRNOTAVAIL:      /* the address is at the other edge now */
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EACCES:
+	case EPERM:              /* a packet filter of ours */
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		disp_own_fault(e->disp, strerror(err), e->now);
+		break;
+	case EHOSTUNREACH:       /* nobody answers for it on its network, or */
+	case EHOSTDOWN:          /* we are not on it: probes will tell       */
+	case ETIMEDOUT:
+		disp_report(e->disp, node, DISP_LOST, 0, e->now);
+		break;
+	default:
+		/* a plain close too: a node does not close what it shares */
+		disp_report(e->disp, node, DISP_RESET, 0, e->now);
+		break;
 	}
 }
 
@@ -454,8 +436,7 @@ void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
 		txnl_each_ctxn(e->txnl, f, lost_ctxn, e);
 	}
 	else if (!disp_by_addr(e->disp, &f->peer, &node)) {
-		/* a plain close too: a node does not close what it shares */
-		disp_report(e->disp, node, DISP_RESET, 0, now);
+		node_unreachable(e, node, err);
 		node_lost(e, &e->node[node].flow, FAIL_RESET);
 	}
 	else {
@@ -465,7 +446,7 @@ void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
 		past.conn = 0;
 		node_lost(e, &past, FAIL_RESET);
 	}
-	pump(e, now);
+	edge_pump(e, now);
 }
 
 /* --- time and effects --- */
@@ -475,14 +456,16 @@ void edge_tick(struct edge *e, uint64_t now)
 	e->now = now;
 	txnl_tick(e->txnl, now);
 	disp_tick(e->disp, now);
-	pump(e, now);
+	edge_learn_tick(e, now);
+	edge_pump(e, now);
 }
 
 uint64_t edge_next(const struct edge *e)
 {
 	uint64_t a = txnl_next(e->txnl), b = disp_next(e->disp);
 
-	return a < b ? a : b;
+	a = a < b ? a : b;
+	return a < e->learn.due ? a : e->learn.due;
 }
 
 bool edge_poll(struct edge *e, struct sip_out *out)
@@ -492,56 +475,6 @@ bool edge_poll(struct edge *e, struct sip_out *out)
 
 /* --- around it --- */
 
-/** What runs on it may take as long as a phone rings */
-static void node_remember(struct edge *e, const struct flow *f, uint64_t now)
-{
-	struct edge_past *p = &e->past[0];
-
-	for (int i = 0; i < EDGE_PAST; i++)
-		if (e->past[i].until < p->until)
-			p = &e->past[i];
-	p->flow = *f;
-	p->until = now + e->tune.ring + 64000;
-}
-
-int edge_reconf(struct edge *e, const struct edge_tune *t,
-		const struct disp_node_conf *node, uint16_t nodec,
-		uint64_t now)
-{
-	uint16_t idx;
-	bool keep;
-	int err;
-
-	if (nodec > DISP_MAX)
-		return ENOSPC;
-	err = disp_reconf(e->disp, &t->probe);
-	if (err)
-		return err;
-	tune_set(e, t);
-	for (uint16_t i = 0; i < DISP_MAX; i++) {
-		keep = !e->node[i].used;
-		for (uint16_t k = 0; k < nodec && !keep; k++)
-			keep = addr_eq(&node[k].addr,
-				       &e->node[i].flow.peer) &&
-			       node[k].tp == e->node[i].flow.tp &&
-			       !strcmp(node[k].name, e->node[i].name);
-		if (keep)
-			continue;
-		e->node[i].used = false;
-		node_remember(e, &e->node[i].flow, now);
-		disp_del(e->disp, i);
-	}
-	for (uint16_t k = 0; k < nodec && !err; k++) {
-		if (!disp_by_name(e->disp, sl_cstr(node[k].name), &idx))
-			err = disp_set_weight(e->disp, idx, node[k].weight);
-		else
-			err = node_add(e, &node[k], now);
-	}
-	inside_init(e);
-	pump(e, now);
-	return err;
-}
-
 struct disp *edge_disp(struct edge *e)
 {
 	return e->disp;
@@ -549,10 +482,8 @@ struct disp *edge_disp(struct edge *e)
 
 bool edge_ready(const struct edge *e)
 {
-	struct disp_view v;
-
 	for (uint16_t i = 0; i < disp_n(e->disp); i++)
-		if (!disp_view(e->disp, i, &v) && v.state == DISP_UP)
+		if (disp_is_up(e->disp, i))
 			return !e->draining;
 	return false;
 }

@@ -15,7 +15,8 @@ struct ledger;
 
 /** Times [ms] and limits that may change while it runs */
 struct edge_tune {
-	uint32_t no100;          /**< INVITE: node silent                     */
+	uint32_t no100;          /**< INVITE: node silent; 0 = each node by the
+				      times it has shown: disp_no100()        */
 	uint32_t no18x;          /**< INVITE: node said 100, and then neither
 				      answered nor forked; 0 = off            */
 	uint32_t noreply;        /**< other methods: no final answer          */
@@ -25,6 +26,7 @@ struct edge_tune {
 	uint32_t max_message;    /**< [bytes]                                 */
 	bool hide;               /**< hide = core                             */
 	bool dialog_token;       /**< in-dialog requests need our token       */
+	bool learn;              /**< nodes may name further nodes            */
 	struct disp_conf probe;
 };
 
@@ -62,10 +64,22 @@ uint64_t edge_next(const struct edge *e);
 bool edge_poll(struct edge *e, struct sip_out *out);
 
 /** Set times and the pool anew. Nodes no longer listed are removed, what runs on
- *  them goes on. @return 0, ENOSPC, ENOMEM (then nothing was changed) */
+ *  them goes on; learned ones stay if t->learn. @return 0, ENOSPC, ENOMEM (then nothing was changed) */
 int  edge_reconf(struct edge *e, const struct edge_tune *t,
 		 const struct disp_node_conf *node, uint16_t nodec,
 		 uint64_t now);
+
+/** @return as disp_set_wish() */
+int  edge_wish(struct edge *e, const char *name, const struct disp_wish *w,
+	       uint64_t now);
+/** Another number: wishes or learned nodes have changed */
+uint64_t edge_pool_seq(const struct edge *e);
+/** What is still under way at a node */
+struct edge_left {
+	uint32_t requests;       /**< calls included                          */
+	uint32_t calls;          /**< not answered yet                        */
+};
+void edge_left(const struct edge *e, uint16_t node, struct edge_left *l);
 
 struct disp *edge_disp(struct edge *e);
 /** The account: its events, and where to enter what the shell knows. The shell

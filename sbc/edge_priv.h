@@ -21,6 +21,7 @@
 enum {
 	EDGE_LSTS = 16,
 	EDGE_PAST = 16,            /**< nodes taken out, remembered         */
+	EDGE_NAMED = 30000,        /**< [ms] a learned node stays unnamed   */
 	EDGE_MSG_MAX = SIP_MAX_MSG + 4096,   /**< largest message built    */
 };
 
@@ -28,6 +29,14 @@ struct edge_node {
 	bool used;
 	struct flow flow;          /**< conn 0: the persistent connection    */
 	char name[64];
+	uint64_t named;            /**< [ms] a node that is UP named it last */
+	bool listed;               /**< one ever did                         */
+};
+
+struct edge_learn {
+	uint64_t due;              /**< [ms] next look                       */
+	uint64_t learned, forgotten, refused;
+	struct log_limit lim;
 };
 
 /** A node taken out at a reload: what runs there may end */
@@ -60,6 +69,8 @@ struct edge {
 	uint16_t lstc, core;
 	struct edge_node node[DISP_MAX];
 	struct edge_past past[EDGE_PAST];
+	struct edge_learn learn;
+	uint64_t pool_seq;         /**< changes that have to be kept         */
 	struct disp *disp;
 	struct txnl *txnl;
 	struct outq out;
@@ -126,6 +137,10 @@ static inline bool edge_is_core(const struct edge *e, const struct flow *f)
 int  edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
 		  uint16_t code, struct blob **keep, uint64_t now);
 
+void edge_tune_set(struct edge *e, const struct edge_tune *t);
+/** After each call into the edge: timers of transactions, effects of the
+ *  dispatcher */
+void edge_pump(struct edge *e, uint64_t now);
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
 
 /* edge_cdr.c */
@@ -168,6 +183,18 @@ uint64_t edge_known_sender(struct edge *e, const struct sip_msg *m,
  *  was found again? @return 0, or the answer for the node */
 uint16_t edge_known_twice(const struct attempt *a, const struct route *r);
 int  edge_known_init(struct edge *e, uint32_t max);
+/* edge_pool.c */
+/** What must not be seen outside: again after each change of the pool */
+void edge_inside_init(struct edge *e);
+/** @return as disp_add() */
+int  edge_node_add(struct edge *e, const struct disp_node_conf *nc,
+		   uint64_t now);
+void edge_node_del(struct edge *e, uint16_t node, uint64_t now);
+/* edge_learn.c */
+int  edge_learn_init(struct edge *e, uint64_t now);
+/** The Edgewise-Health header of a probe's answer of node `from` */
+void edge_learn(struct edge *e, uint16_t from, struct sl header, uint64_t now);
+void edge_learn_tick(struct edge *e, uint64_t now);
 
 /* edge_request.c */
 void edge_request(struct edge *e, const struct sip_msg *m,

@@ -48,10 +48,16 @@ void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
 	if (p->done || (m && m->status < 200))
 		return;
 	p->done = true;
-	if (m)
+	if (m) {
 		disp_probed(e->disp, p->node, p->id, healthy(m->status),
 			    m->status, reason_of(m),
 			    (uint32_t)(now - p->sent) * 1000, now);
+		/* the index may be another node's by now */
+		if (p->e->node[p->node].used && healthy(m->status) &&
+		    flow_eq(ctxn_flow(p->ctxn), &e->node[p->node].flow))
+			edge_learn(e, p->node,
+				   sip_first(m, SIP_EDGEWISE_HEALTH), now);
+	}
 	else
 		disp_probed(e->disp, p->node, p->id, false, 0,
 			    SL("connection lost"), 0, now);

@@ -16,7 +16,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_cdr.c \
 	sbc/edge_ghost.c \
 	sbc/edge_hops.c \
-	sbc/edge_known.c \
+	sbc/edge_known.c	sbc/edge_known.c	sbc/edge_learn.c \
+	sbc/edge_pool.c \
 	sbc/edge_priv.h \
 	sbc/edge_probe.c \
 	sbc/edge_request.c \
@@ -28,7 +29,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/keys.c \
 	sbc/keys.h \
 	sbc/known.c \
-	sbc/known.h \
+	sbc/known.h	sbc/learn.c \
+	sbc/learn.h \
 	sbc/ledger.c \
 	sbc/ledger.h \
 	sbc/route.c \

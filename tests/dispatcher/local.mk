@@ -3,9 +3,13 @@ check_PROGRAMS += tests/dispatcher/test_dispatcher
 TESTS += tests/dispatcher/test_dispatcher
 tests_dispatcher_test_dispatcher_SOURCES = \
 	tests/dispatcher/fixture.h \
+	tests/dispatcher/test_budget.c \
 	tests/dispatcher/test_dispatcher.c \
+	tests/dispatcher/test_dispatcher_admin.c \
 	tests/dispatcher/test_health.c \
-	tests/dispatcher/test_pick.c
+	tests/dispatcher/test_outlier.c \
+	tests/dispatcher/test_pick.c \
+	tests/dispatcher/test_rtt.c
 tests_dispatcher_test_dispatcher_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_dispatcher_test_dispatcher_LDADD = dispatcher/libdispatcher.a \
 	base/libbase.a -lm $(CRITERION_LIBS)

@@ -51,12 +51,16 @@ tests_fuzz_fuzz_node_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_node_LDADD = node/libnode.a cluster/libcluster.a sip/libsip.a \
 	base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS)
 
-check_PROGRAMS += tests/fuzz/fuzz_token tests/fuzz/fuzz_edge
+check_PROGRAMS += tests/fuzz/fuzz_token tests/fuzz/fuzz_edge \
+	tests/fuzz/fuzz_members
 FUZZ_SBC = sbc/libsbc.a dispatcher/libdispatcher.a sip/libsip.a \
 	base/libbase.a $(SODIUM_LIBS) $(SSL_LIBS)
 tests_fuzz_fuzz_token_SOURCES = tests/fuzz/fuzz_token.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_token_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_token_LDADD = $(FUZZ_SBC)
+tests_fuzz_fuzz_members_SOURCES = tests/fuzz/fuzz_members.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_members_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_members_LDADD = $(FUZZ_SBC)
 tests_fuzz_fuzz_edge_SOURCES = tests/fuzz/fuzz_edge.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_edge_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_edge_LDADD = $(FUZZ_SBC)

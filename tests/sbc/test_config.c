@@ -28,9 +28,16 @@ Test(config, defaults_are_the_documented_ones)
 	cr_expect_eq(sbc_config_listen(&c, 1)->transport, 1);
 	cr_expect_eq(sbc_config_listen(&c, 1)->port, 5060);
 	cr_expect_eq(c.core.port, 5070);
-	cr_expect_eq(c.timers.no100, 250);
+	cr_expect_eq(c.timers.no100, 0);
 	sbc_config_tune(&c, &t);
 	cr_expect_eq(t.noreply, 500);
+	cr_expect_eq(t.probe.no100_min, 100);
+	cr_expect_eq(t.probe.no100_max, 1000);
+	cr_expect_eq(t.probe.retry_percent, 20);
+	cr_expect_eq(t.probe.retry_burst, 10);
+	cr_expect_eq(t.probe.eject, 10000);
+	cr_expect_eq(t.probe.slowstart, 10000);
+	cr_expect(t.learn);
 	cr_expect(t.hide);
 	cr_expect(t.dialog_token);
 	cr_expect_eq(sbc_config_pool(&c, n), 1);
@@ -69,6 +76,10 @@ Test(config, shipped_file_says_the_defaults)
 	cr_expect_eq(memcmp(&c.timers, &d.timers, sizeof(c.timers)), 0);
 	cr_expect_eq(memcmp(&c.probe, &d.probe, sizeof(c.probe)), 0);
 	cr_expect_eq(memcmp(&c.limits, &d.limits, sizeof(c.limits)), 0);
+	cr_expect_eq(memcmp(&c.eject, &d.eject, sizeof(c.eject)), 0);
+	cr_expect_eq(memcmp(&c.retry, &d.retry, sizeof(c.retry)), 0);
+	cr_expect_eq(c.slowstart, d.slowstart);
+	cr_expect_eq(c.pool_learn, d.pool_learn);
 	cr_expect_eq(c.max_attempts, d.max_attempts);
 	for (const struct cfg_key *k = sbc_keys; k->name; k++) {
 		const char *dot = strrchr(k->name, '.');
@@ -107,6 +118,10 @@ Test(config, mistakes_are_named)
 		{ "pool = ( { name=\"a\"; } );", "address" },
 		{ "timers = { no100 = 5; };", "no100" },
 		{ "timers = { t1 = 500; t2 = 400; };", "t2" },
+		{ "timers = { no100_min = 300; no100_max = 200; };",
+		  "no100_max" },
+		{ "eject = { margin = 0; };", "eject.margin" },
+		{ "retry = { percent = 1001; };", "retry.percent" },
 		{ "timers = { no10 = 250; };", "no10" },
 		{ "core = { address=\"0.0.0.0\"; };", "wildcard" },
 		{ "hide = \"all\";", "hide" },
