@@ -18,5 +18,7 @@ int ctl_ca(int argc, char **argv);
 int ctl_key(int argc, char **argv);
 int ctl_location(int argc, char **argv);
 int ctl_verify(int argc, char **argv);
+/** nodes, drain, maint, ready, weight */
+int ctl_nodes(int argc, char **argv);
 
 #endif

@@ -7,6 +7,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/get.h \
 	ctl/key.c \
 	ctl/location.c \
+	ctl/nodes.c \
 	ctl/passwd.c \
 	ctl/passwd.h \
 	ctl/pki.c \

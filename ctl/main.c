@@ -8,6 +8,10 @@ static const char usage[] =
 	"usage: edgewise COMMAND ...\n"
 	"  status [-u URL] [--json]           the pool or the cluster as it "
 	"is now\n"
+	"  nodes [-u URL]                     the pool, and what is left to "
+	"drain\n"
+	"  drain|maint|ready NODE --why TEXT  take a node out, or back in\n"
+	"  weight NODE N|default              its share of the requests\n"
 	"  check [--type sbc|node] FILE       read a settings file, start "
 	"nothing\n"
 	"  user add|passwd|del|list -f FILE [USER@DOMAIN]\n"
@@ -27,6 +31,11 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "status", ctl_status },
+	{ "nodes", ctl_nodes },
+	{ "drain", ctl_nodes },
+	{ "maint", ctl_nodes },
+	{ "ready", ctl_nodes },
+	{ "weight", ctl_nodes },
 	{ "check", ctl_check },
 	{ "user", ctl_user },
 	{ "key", ctl_key },

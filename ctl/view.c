@@ -2,7 +2,7 @@
 #include "ctl/view.h"
 #include "ctl/ctl.h"
 
-#define COLS 16
+#define COLS 17
 #define CELL 40     /**< widest cell [bytes] */
 #define ROWS 512    /**< most lines of a table */
 
@@ -21,6 +21,7 @@ static const struct col pool_cols[] = {
 	{ "STATE", C_TEXT, "state" },
 	{ "ADMIN", C_TEXT, "admin" },
 	{ "SINCE", C_AGE, "since_ms" },
+	{ "WEIGHT", C_NUM, "weight" },
 	{ "PROBE", C_CODE, "probe.code" },
 	{ "PROBE RTT", C_PROBE, "probe.rtt_us" },
 	{ "ANSWER", C_US, "rtt_us" },
@@ -245,6 +246,79 @@ static void put_counters(struct buf *b, const char *title, const json_t *o)
 	buf_chr(b, '\n');
 }
 
+static uint64_t num(const json_t *o, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(o, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static void put_for(struct buf *b, const char *text, uint64_t ms)
+{
+	if (!ms)
+		return;
+	buf_str(b, text);
+	put_age(b, ms);
+}
+
+/** "n2: drain by alice "kernel" since 2m10s, 27m50s to go, 3 requests left" */
+static void put_admin(struct buf *b, const json_t *n)
+{
+	const json_t *left = json_object_get(n, "left");
+
+	buf_lit(b, ": ");
+	put_text(b, json_is_true(json_object_get(n, "drained")) ?
+		 "drained, maint" : str(n, "admin"));
+	if (*str(n, "admin_who")) {
+		buf_lit(b, " by ");
+		put_text(b, str(n, "admin_who"));
+	}
+	if (*str(n, "admin_why")) {
+		buf_lit(b, " \"");
+		put_text(b, str(n, "admin_why"));
+		buf_chr(b, '"');
+	}
+	put_for(b, " since ", num(n, "admin_since_ms"));
+	put_for(b, ", ready again in ", num(n, "admin_until_ms"));
+	if (left)
+		buf_printf(b, ", %llu requests left, %llu of them calls",
+			   (unsigned long long)num(left, "requests"),
+			   (unsigned long long)num(left, "calls"));
+}
+
+/** What the table has no column for */
+static void put_notes(struct buf *b, const json_t *pool)
+{
+	const json_t *n;
+	size_t i;
+
+	json_array_foreach(pool, i, n) {
+		bool wish = *str(n, "admin") &&
+			strcmp(str(n, "admin"), "ready") != 0;
+		uint64_t pct = num(n, "slowstart_pct");
+		bool slow = pct && pct < 100;
+
+		if (!wish && !slow && !num(n, "ejected_ms") &&
+		    !num(n, "held_ms") &&
+		    !json_is_true(json_object_get(n, "learned")))
+			continue;
+		put_text(b, str(n, "name"));
+		if (wish)
+			put_admin(b, n);
+		if (json_is_true(json_object_get(n, "learned")))
+			buf_lit(b, ": learned");
+		if (json_is_true(json_object_get(n, "leaving")))
+			buf_lit(b, ": nobody names it any more");
+		put_for(b, ": ejected for ", num(n, "ejected_ms"));
+		put_for(b, ": asked to be left alone for ",
+			num(n, "held_ms"));
+		if (slow)
+			buf_printf(b, ": slow start, %llu %%",
+				   (unsigned long long)pct);
+		buf_chr(b, '\n');
+	}
+}
+
 static bool all_up(const json_t *pool)
 {
 	const json_t *n;
@@ -254,7 +328,8 @@ static bool all_up(const json_t *pool)
 		/* taken out by a person: meant to be so */
 		if (*str(n, "admin") && strcmp(str(n, "admin"), "ready") != 0)
 			continue;
-		if (strcmp(str(n, "state"), "UP") != 0)
+		if (strcmp(str(n, "state"), "UP") != 0 ||
+		    num(n, "ejected_ms"))
 			return false;
 	}
 	return true;
@@ -292,6 +367,19 @@ static bool put_cluster(struct buf *b, const json_t *o, const json_t *c)
 	return majority && synced && all_alive(json_object_get(c, "members"));
 }
 
+int view_nodes(struct buf *b, const json_t *o)
+{
+	const json_t *pool = json_object_get(o, "pool");
+
+	if (!json_is_array(pool))
+		return CTL_FAIL;
+	put_table(b, pool_cols, pool);
+	put_notes(b, pool);
+	if (json_is_true(json_object_get(o, "frozen")))
+		buf_lit(b, "no node can be reached: none is taken out\n");
+	return all_up(pool) ? CTL_OK : CTL_BAD;
+}
+
 int view_status(struct buf *b, const json_t *o)
 {
 	const json_t *pool = json_object_get(o, "pool");
@@ -308,8 +396,7 @@ int view_status(struct buf *b, const json_t *o)
 		good &= put_cluster(b, o, cluster);
 	if (pool) {
 		buf_chr(b, '\n');
-		put_table(b, pool_cols, pool);
-		good &= all_up(pool);
+		good &= view_nodes(b, o) == CTL_OK;
 	}
 	json_array_foreach(warn, i, w) {
 		buf_lit(b, "warning: ");

@@ -10,6 +10,8 @@
 /** Writes the table. @return CTL_OK; CTL_BAD: something is degraded;
  *  CTL_FAIL: not a status document */
 int view_status(struct buf *b, const json_t *status);
+/** Its pool alone. @return the same */
+int view_nodes(struct buf *b, const json_t *status);
 
 /** A list of contacts, in columns of fixed width: pages fit below each other.
  *  head: with the titles */

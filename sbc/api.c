@@ -14,6 +14,8 @@ static bool ready(struct buf *why, void *arg)
 
 	if (s->stop_at)
 		buf_lit(why, "stopping");
+	else if (disp_frozen(edge_disp(s->edge)))
+		buf_lit(why, "no node can be reached, or not from here");
 	else if (!edge_ready(s->edge))
 		buf_lit(why, "no node is up");
 	else
@@ -21,46 +23,16 @@ static bool ready(struct buf *why, void *arg)
 	return false;
 }
 
-static json_t *node_json(const struct disp_view *v, uint64_t now)
-{
-	json_t *o = json_object(), *p = json_object();
-
-	jsn_str(o, "name", v->name);
-	jsn_addr(o, "address", &v->addr);
-	jsn_str(o, "transport", tp_param(v->tp));
-	jsn_str(o, "state", disp_state_name(v->state));
-	jsn_str(o, "admin", disp_admin_name(v->wish.admin));
-	jsn_u64(o, "weight", v->weight);
-	jsn_u64(o, "since_ms", now - v->since);
-	jsn_u64(o, "inflight", v->inflight);
-	jsn_u64(o, "rtt_us", v->rtt_us);
-	jsn_u64(o, "picked", v->picked);
-	jsn_u64(o, "ok", v->ok);
-	jsn_u64(o, "silent", v->silent);
-	jsn_u64(o, "reset", v->reset);
-	jsn_u64(o, "refused", v->refused);
-	jsn_u64(o, "failed_over_from", v->failed_over_from);
-	jsn_u64(o, "failed_over_to", v->failed_over_to);
-	jsn_u64(p, "code", v->probe_code);
-	jsn_str(p, "reason", v->probe_reason);
-	jsn_u64(p, "rtt_us", v->probe_rtt_us);
-	jsn_u64(p, "age_ms", v->probe_at ? now - v->probe_at : 0);
-	jsn_u64(p, "good", v->okc);
-	jsn_u64(p, "failed", v->failc);
-	jsn_put(o, "probe", p);
-	return o;
-}
-
 static json_t *pool_json(struct sbc *s)
 {
-	struct disp *d = edge_disp(s->edge);
 	json_t *a = json_array();
-	struct disp_view v;
 
-	for (uint16_t i = 0; i < disp_n(d); i++)
-		if (!disp_view(d, i, &v))
-			(void)json_array_append_new(a, node_json(&v,
-								clk_now()));
+	for (uint16_t i = 0; i < disp_n(edge_disp(s->edge)); i++) {
+		json_t *o = api_node_json(s, i);
+
+		if (o)
+			(void)json_array_append_new(a, o);
+	}
 	return a;
 }
 
@@ -123,6 +95,7 @@ static json_t *status(void *arg)
 	jsn_str(o, "reason", txt);
 	jsn_u64(o, "pending", edge_pending(s->edge));
 	jsn_u64(o, "connections", transport_conns(s->tp));
+	jsn_bool(o, "frozen", disp_frozen(edge_disp(s->edge)));
 	jsn_put(o, "listen", listen_json(s));
 	jsn_put(o, "pool", pool_json(s));
 	jsn_put(o, "calls", calls_json(s));
@@ -150,6 +123,9 @@ int api_start(struct sbc *s)
 		err = actions_alloc(&s->act, s->http, s->cf.state_dir, s->st);
 	if (!err)
 		err = api_events(s);
+	if (!err)
+		err = action_route(s->act, "node", "/api/v1/nodes/", api_node,
+				   s);
 	return err ? err : admin_routes(s->http, &s->admin);
 }
 

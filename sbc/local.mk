@@ -41,12 +41,14 @@ sbc_libsbc_a_SOURCES = \
 sbin_PROGRAMS += sbc/edgewise-sbc
 sbc_edgewise_sbc_SOURCES = \
 	sbc/api.c \
-	sbc/api_events.c \
+	sbc/api_events.c	sbc/api_node.c \
 	sbc/main.c \
 	sbc/sbc.c \
 	sbc/sbc_cdr.c \
 	sbc/sbc.h \
-	sbc/sbc_priv.h
+	sbc/sbc_priv.h \
+	sbc/state.c \
+	sbc/state.h
 sbc_edgewise_sbc_LDADD = sbc/libsbc.a web/libweb.a dispatcher/libdispatcher.a \
 	sip/libsip.a base/libbase.a $(RE_LIBS) $(CONFIG_LIBS) \
 	$(SODIUM_LIBS) $(JANSSON_LIBS) $(SSL_LIBS)

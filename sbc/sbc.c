@@ -12,17 +12,19 @@
 #include "base/secret.h"
 #include "sbc/keys.h"
 #include "sbc/ledger.h"
+#include "sbc/state.h"
 
 enum {
 	STOP_MS = 4500,        /**< what runs may take to end                */
 	STOP_LOOK = 50,        /**< [ms] between looks whether it has        */
+	SAVE_MS = 500,         /**< nodes join in crowds: one write for all  */
 };
 
 /* --- the loop around the edge --- */
 
-static void turn(void *arg)
+void sbc_turn(struct sbc *s)
 {
-	struct sbc *s = arg;
+	uint64_t at = edge_next(s->edge);
 	struct sip_out out;
 
 	/* the wall clock may be set while we run */
@@ -30,8 +32,27 @@ static void turn(void *arg)
 	while (edge_poll(s->edge, &out))
 		transport_do(s->tp, &out);
 	sbc_cdr_turn(s);
-	ntimer_at(s->timer, s->stop_at ? clk_now() + STOP_LOOK :
-					 edge_next(s->edge));
+	if (edge_pool_seq(s->edge) != s->saved_seq && !s->save_at)
+		s->save_at = clk_now() + SAVE_MS;
+	if (s->save_at && s->save_at < at)
+		at = s->save_at;
+	ntimer_at(s->timer, s->stop_at ? clk_now() + STOP_LOOK : at);
+}
+
+int sbc_save(struct sbc *s)
+{
+	int err = state_save(s->cf.state_dir, edge_disp(s->edge), clk_now(),
+			     clk_wall());
+
+	/* what failed is tried again at the next change: logged */
+	s->saved_seq = edge_pool_seq(s->edge);
+	s->save_at = 0;
+	return err;
+}
+
+static void turn(void *arg)
+{
+	sbc_turn(arg);
 }
 
 static void recv_h(const struct flow *f, struct sl msg, enum frame_verdict v,
@@ -55,6 +76,8 @@ static void timer_h(void *arg)
 	uint64_t now = clk_now();
 
 	edge_tick(s->edge, now);
+	if (s->save_at && now >= s->save_at)
+		(void)sbc_save(s);
 	if (s->stop_at && (now >= s->stop_at || !edge_pending(s->edge))) {
 		turn(s);
 		transport_flush(s->tp);
@@ -124,9 +147,45 @@ static int start_listeners(struct sbc *s)
 	return err ? err : listen_one(s, &s->cf.core, true);
 }
 
+/** Those another run has learned; the settings come first */
+static uint16_t add_learned(const struct sbc *s, struct disp_node_conf *node,
+			    uint16_t n, const struct state_node *v,
+			    uint16_t vn)
+{
+	for (uint16_t i = 0; i < vn && s->cf.pool_learn; i++) {
+		const struct disp_node_conf *l = &v[i].conf;
+		bool new = l->learned && n < SBC_NODES &&
+			l->tp == sbc_config_tp(s->cf.core.transport);
+
+		for (uint16_t k = 0; k < n && new; k++)
+			new = strcmp(node[k].name, l->name) != 0 &&
+				!addr_eq(&node[k].addr, &l->addr);
+		if (new)
+			node[n++] = *l;
+	}
+	return n;
+}
+
+static void make_wishes(struct sbc *s, const struct state_node *v, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		const struct disp_wish *w = &v[i].wish;
+
+		if (edge_wish(s->edge, v[i].conf.name, w, clk_now()) ||
+		    w->admin == DISP_READY)
+			continue;
+		log_warn("event=restored node=%s admin=%s who=%s why=%s",
+			 v[i].conf.name, disp_admin_name(w->admin),
+			 log_esc(sl_cstr(w->who)), log_esc(sl_cstr(w->why)));
+	}
+	s->saved_seq = edge_pool_seq(s->edge);
+}
+
 static int start_edge(struct sbc *s)
 {
 	struct disp_node_conf node[SBC_NODES];
+	struct state_node st[DISP_MAX];
+	uint16_t stn = 0;
 	struct edge_conf ec = {
 		.lst = s->lst, .lstc = s->lstc,
 		.core = (uint16_t)(s->lstc - 1), .node = node,
@@ -140,7 +199,10 @@ static int start_edge(struct sbc *s)
 
 	if (err)
 		return err;
-	ec.nodec = sbc_config_pool(&s->cf, node);
+	/* a pool of the settings alone is better than none */
+	(void)state_load(st, &stn, s->cf.state_dir, clk_now(), clk_wall());
+	ec.nodec = add_learned(s, node, sbc_config_pool(&s->cf, node), st,
+			       stn);
 	sbc_config_tune(&s->cf, &ec.tune);
 	secret_random(ec.branch_key, sizeof(ec.branch_key));
 	secret_random(&ec.boot, sizeof(ec.boot));
@@ -148,6 +210,8 @@ static int start_edge(struct sbc *s)
 	err = edge_alloc(&s->edge, &ec, s->st, clk_now());
 	if (err)
 		log_error("event=start problem=\"%s\"", strerror(err));
+	else
+		make_wishes(s, st, stn);
 	return err;
 }
 
@@ -209,6 +273,8 @@ void sbc_free(struct sbc *s)
 		return;
 	api_stop(s);
 	sbc_cdr_stop(s);
+	if (s->edge && s->save_at)
+		(void)sbc_save(s);
 	ntimer_free(s->timer);
 	transport_free(s->tp);
 	edge_free(s->edge);

@@ -32,8 +32,23 @@ struct sbc {
 	struct cdrfile *cdr;         /**< NULL: no records                    */
 	struct cdrfile_stats cdr_st, cdr_before;
 	uint64_t log_lines[4];       /**< by level, for the figures           */
+	uint64_t saved_seq;          /**< edge_pool_seq() on disk             */
+	uint64_t save_at;            /**< [ms], 0 = nothing to be saved       */
 };
 
+/* sbc.c */
+/** Effects of the edge, and when it wants to be called next */
+void sbc_turn(struct sbc *s);
+/** Keep the pool's state. @return 0 or errno, logged */
+int  sbc_save(struct sbc *s);
+
+/* api_node.c */
+/** NULL = no such node, or no memory */
+json_t *api_node_json(struct sbc *s, uint16_t idx);
+/** POST /api/v1/nodes/NAME */
+unsigned api_node(struct action *a, void *arg);
+
+/* api.c */
 /** Pages and state. @return 0 or errno, logged */
 int  api_start(struct sbc *s);
 void api_stop(struct sbc *s);

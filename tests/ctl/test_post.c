@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <getopt.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ static void *serve(void *arg)
 	if (c < 0)
 		return NULL;
 	while (n < sizeof(s.got) - 1 && !strstr(s.got, "\r\n\r\n{") &&
+	       !(!strncmp(s.got, "GET ", 4) && strstr(s.got, "\r\n\r\n")) &&
 	       (k = read(c, s.got + n, sizeof(s.got) - 1 - n)) > 0)
 		n += (size_t)k;
 	if (write(c, s.answer, strlen(s.answer)) < 0)
@@ -52,7 +54,8 @@ static void setup(void)
 	socklen_t len = sizeof(in);
 	char text[300];
 
-	if (!mkdtemp(dir) || !freopen("/dev/null", "w", stderr))
+	if (!mkdtemp(dir) || !freopen("/dev/null", "w", stderr) ||
+	    !freopen("/dev/null", "w", stdout))
 		abort();
 	s.fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(s.fd, (void *)&in, len) || listen(s.fd, 5) ||
@@ -194,4 +197,104 @@ Test(post, nobody_there_no_token_no_settings)
 	p = (struct post){ .config = conf };
 	cr_expect_eq(send_it(&p, OK), CTL_FAIL);
 	cr_expect_str_eq(s.got, "");
+}
+
+/* --- the commands --- */
+
+/** A command with words split at blanks, -c FILE behind them */
+static int command(const char *line, const char *answer)
+{
+	char copy[200], *argv[20], *save = NULL;
+	int argc = 0, rc;
+
+	snprintf(copy, sizeof(copy), "%s -c %s", line, conf);
+	for (char *p = strtok_r(copy, " ", &save); p && argc < 19;
+	     p = strtok_r(NULL, " ", &save))
+		argv[argc++] = p;
+	argv[argc] = NULL;
+	memset(s.got, 0, sizeof(s.got));
+	s.answer = answer;
+	if (pthread_create(&s.t, NULL, serve, NULL))
+		abort();
+	optind = 0;
+	rc = ctl_nodes(argc, argv);
+	shutdown(s.fd, SHUT_RDWR);
+	pthread_join(s.t, NULL);
+	return rc;
+}
+
+static void refused(const char *line)
+{
+	cr_expect_eq(command(line, OK), CTL_FAIL, "%s", line);
+	cr_expect_str_eq(s.got, "", "%s was sent", line);
+}
+
+Test(post, a_drain_says_who_why_and_how_long)
+{
+	cr_expect_eq(command("drain n2 --why kernel --for 30m --who me", OK),
+		     CTL_OK);
+	holds("POST /api/v1/nodes/n2 HTTP/1.1\r\n");
+	holds("\r\nX-Edgewise-Who: me\r\n");
+	holds("{\"admin\":\"drain\",\"why\":\"kernel\",\"until\":1800}");
+}
+
+Test(post, maint_may_be_forced)
+{
+	cr_expect_eq(command("maint n2 --why x --force", OK), CTL_OK);
+	holds("{\"admin\":\"maint\",\"why\":\"x\",\"force\":true}");
+}
+
+Test(post, a_drain_may_stay_one)
+{
+	cr_expect_eq(command("drain n2 --why x --stay --for 2d", OK), CTL_OK);
+	holds("\"until\":172800,\"when_empty\":\"stay\"}");
+}
+
+Test(post, ready_needs_no_reason)
+{
+	cr_expect_eq(command("ready n2", OK), CTL_OK);
+	holds("{\"admin\":\"ready\"}");
+}
+
+Test(post, weight_is_a_number)
+{
+	cr_expect_eq(command("weight n2 50", OK), CTL_OK);
+	holds("{\"weight\":50}");
+}
+
+Test(post, or_the_settings)
+{
+	cr_expect_eq(command("weight n2 default", OK), CTL_OK);
+	holds("{\"weight\":null}");
+}
+
+Test(post, wrong_commands_are_not_sent)
+{
+	refused("drain n2");
+	refused("maint n2 --why");
+	refused("drain --why x");
+	refused("drain n2 n3 --why x");
+	refused("drain n2 --why x --for 0");
+	refused("drain n2 --why x --for 31d");
+	refused("drain n2 --why x --for 5y");
+	refused("drain a/b --why x");
+	refused("ready n2 --for 5m");
+	refused("maint n2 --why x --wait");
+	refused("weight n2 1001");
+	refused("weight n2");
+	refused("nodes n2");
+	refused("drain n2 --why x --bogus");
+}
+
+Test(post, nodes_shows_the_pool)
+{
+	cr_expect_eq(command("nodes", "HTTP/1.1 200 OK\r\nConnection: close"
+			     "\r\n\r\n{\"pool\":[{\"name\":\"n1\","
+			     "\"state\":\"UP\",\"admin\":\"ready\"}]}"),
+		     CTL_OK);
+}
+
+Test(post, nodes_of_a_node_is_no_pool)
+{
+	cr_expect_eq(command("nodes", OK), CTL_FAIL);
 }

@@ -31,12 +31,46 @@ Test(view, edge_with_all_nodes_up_is_well)
 		"edgewise-sbc 1, ready, up 1h01m\n"
 		"calls: saved=4\n"
 		"\n"
-		"NODE  ADDRESS        STATE  ADMIN  SINCE  PROBE  PROBE RTT  "
+		"NODE  ADDRESS        STATE  ADMIN  SINCE  WEIGHT  PROBE  PROBE RTT  "
 		"ANSWER  IN FLIGHT  PICKED  SILENT  RESET  REFUSED  "
 		"MOVED AWAY  MOVED TO\n"
-		"n1    10.0.0.1:5060  UP     ready  1m01s    200      0.4ms  "
+		"n1    10.0.0.1:5060  UP     ready  1m01s       -    200      0.4ms  "
 		" 0.7ms          3     812       -      -        -  "
 		"         1         -\n");
+	buf_free(&b);
+}
+
+Test(view, drains_ejections_and_learned_nodes_are_told)
+{
+	json_t *o = json_loads("{\"frozen\":true,\"pool\":["
+		"{\"name\":\"n1\",\"state\":\"UP\",\"admin\":\"drain\","
+		"\"admin_who\":\"al\",\"admin_why\":\"kernel\","
+		"\"admin_since_ms\":61000,\"admin_until_ms\":1800000,"
+		"\"left\":{\"requests\":3,\"calls\":1}},"
+		"{\"name\":\"n2\",\"state\":\"UP\",\"admin\":\"ready\","
+		"\"ejected_ms\":9000,\"slowstart_pct\":100},"
+		"{\"name\":\"n3\",\"state\":\"UP\",\"admin\":\"ready\","
+		"\"learned\":true,\"slowstart_pct\":40}]}", 0, NULL);
+	struct buf b;
+	char *notes;
+
+	buf_init(&b, 1 << 20);
+	cr_assert_eq(view_nodes(&b, o), CTL_BAD, "one is ejected");
+	buf_chr(&b, 0);
+	notes = strstr((char *)b.p, "\nn1: ");
+	cr_assert_not_null(notes);
+	cr_expect_str_eq(notes, "\n"
+		"n1: drain by al \"kernel\" since 1m01s, ready again in "
+		"30m00s, 3 requests left, 1 of them calls\n"
+		"n2: ejected for 9.0s\n"
+		"n3: learned: slow start, 40 %\n"
+		"no node can be reached: none is taken out\n");
+	json_decref(o);
+	buf_free(&b);
+	buf_init(&b, 1 << 20);
+	o = json_object();
+	cr_expect_eq(view_nodes(&b, o), CTL_FAIL);
+	json_decref(o);
 	buf_free(&b);
 }
 

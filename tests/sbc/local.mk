@@ -12,6 +12,8 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_known.c	tests/sbc/test_known.c	tests/sbc/test_pool.c \
 	tests/sbc/test_rules.c \
 	tests/sbc/test_sim.c \
+	tests/sbc/test_state.c \
+	sbc/state.c sbc/state.h \
 	tests/sbc/test_token.c \
 	tests/sbc/world.c \
 	tests/sbc/world.h \
@@ -22,7 +24,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/support/simnet.h
 tests_sbc_test_sbc_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_sbc_test_sbc_LDADD = sbc/libsbc.a dispatcher/libdispatcher.a \
-	sip/libsip.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
+	web/libweb.a sip/libsip.a base/libbase.a $(JANSSON_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
 	$(RE_LIBS) $(CRITERION_LIBS)
 
 # Memory runs out at every place, once: an own program, as malloc is wrapped.
