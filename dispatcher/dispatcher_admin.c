@@ -169,12 +169,12 @@ void disp_ramp(struct disp *d, struct pool_node *n, uint64_t now)
 
 /* --- what ends by itself --- */
 
-static void tell(struct disp *d, uint16_t idx)
+static void tell(struct disp *d, uint16_t idx, const char *why)
 {
 	disp_push(d, &(struct disp_out){
 		.kind = DISP_OUT_ADMIN, .node = idx,
 		.from = d->pool.v[idx]->health.state,
-		.to = d->pool.v[idx]->health.state, .why = "over",
+		.to = d->pool.v[idx]->health.state, .why = why,
 	});
 }
 
@@ -187,7 +187,7 @@ static void wish_over(struct disp *d, uint16_t idx, uint64_t now)
 	w->when_empty = w->drained = false;
 	w->who[0] = w->why[0] = '\0';
 	admin_set(d, idx, DISP_READY, "until", now);
-	tell(d, idx);
+	tell(d, idx, "until");
 }
 
 /** Nothing is left there. With no other node the pool would rather use a
@@ -218,7 +218,7 @@ void disp_admin_tick(struct disp *d, uint64_t now)
 			n->wish.drained = true;
 			n->wish.since = now;
 			admin_set(d, i, DISP_MAINT, "drained", now);
-			tell(d, i);
+			tell(d, i, "drained");
 		}
 	}
 }

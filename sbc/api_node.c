@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/clk.h"
+#include "sbc/ledger.h"
 #include "web/jsn.h"
 
 #define UNTIL_MAX (30 * 86400)   /* [s] */
@@ -243,6 +244,10 @@ unsigned api_node(struct action *a, void *arg)
 				   "requests; force does it all the same");
 	if (edge_wish(s->edge, v.name, &r.wish, now))
 		return action_fail(a, 500, "not possible");
+	ledger_admin(edge_ledger(s->edge), json_object_get(a->in, "admin") ?
+		     sl_cstr(disp_admin_name(r.wish.admin)) : SL("weight"),
+		     sl_cstr(v.name), sl_cstr(a->who), sl_cstr(r.wish.why),
+		     now);
 	sbc_turn(s);
 	if (sbc_save(s))
 		return action_fail(a, 500, "done, but could not be saved: "

@@ -266,7 +266,7 @@ void edge_pump(struct edge *e, uint64_t now)
 					edge_node_down(e, o.node, now);
 				break;
 			case DISP_OUT_ADMIN:
-				e->pool_seq++;
+				edge_wish_over(e, o.node, o.why, now);
 				break;
 			}
 		}

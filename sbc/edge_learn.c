@@ -85,6 +85,8 @@ static void learn(struct edge *e, uint16_t from, const struct learn_member *m)
 	edge_inside_init(e);
 	log_info("event=learned node=%s address=%s from=%s", m->name,
 		 addr_txt(&m->addr, txt), e->node[from].name);
+	ledger_admin(&e->led, SL("learned"), sl_cstr(m->name),
+		     sl_cstr(e->node[from].name), sl_cstr(txt), e->now);
 }
 
 static void named(struct edge *e, uint16_t from, const struct learn_member *m)
@@ -147,6 +149,8 @@ static void look(struct edge *e, uint16_t i, uint64_t now)
 	e->learn.forgotten++;
 	e->pool_seq++;
 	log_info("event=forgotten node=%s", v.name);
+	ledger_admin(&e->led, SL("forgotten"), sl_cstr(v.name), SL("edge"),
+		     SL("no node names it"), now);
 	edge_node_del(e, i, now);
 	edge_inside_init(e);
 }

@@ -172,6 +172,17 @@ int edge_wish(struct edge *e, const char *name, const struct disp_wish *w,
 	return 0;
 }
 
+void edge_wish_over(struct edge *e, uint16_t node, const char *why,
+		    uint64_t now)
+{
+	struct disp_view v;
+
+	e->pool_seq++;
+	if (!disp_view(e->disp, node, &v))
+		ledger_admin(&e->led, sl_cstr(disp_admin_name(v.wish.admin)),
+			     sl_cstr(v.name), SL("edge"), sl_cstr(why), now);
+}
+
 uint64_t edge_pool_seq(const struct edge *e)
 {
 	return e->pool_seq;

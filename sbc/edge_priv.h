@@ -190,6 +190,9 @@ void edge_inside_init(struct edge *e);
 int  edge_node_add(struct edge *e, const struct disp_node_conf *nc,
 		   uint64_t now);
 void edge_node_del(struct edge *e, uint16_t node, uint64_t now);
+/** A wish of an operator ended by itself */
+void edge_wish_over(struct edge *e, uint16_t node, const char *why,
+		    uint64_t now);
 /* edge_learn.c */
 int  edge_learn_init(struct edge *e, uint64_t now);
 /** The Edgewise-Health header of a probe's answer of node `from` */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "sbc/edge.h"
+#include "sbc/ledger.h"
 #include "sip/scan.h"
 
 enum { NODES = 24, CALLS = 40000, LATER = 4096, CORE = 1 };
@@ -104,6 +105,19 @@ static uint64_t figure(const char *name)
 
 	cr_expect(stat_get(r.st, name, NULL, &v), "%s", name);
 	return v;
+}
+
+/** Is there such an event? */
+static bool event(const char *what, const char *node, const char *why)
+{
+	const struct events *all = &edge_ledger(r.e)->ev;
+	const struct event *x = NULL;
+
+	while ((x = events_after(all, x ? x->id : 0)))
+		if (x->kind == EVENT_ADMIN && !strcmp(x->method, what) &&
+		    !strcmp(x->node, node) && !strcmp(x->reason, why))
+			return true;
+	return false;
 }
 
 /* --- what nodes and the caller say --- */
@@ -406,6 +420,8 @@ Test(pool, one_node_becomes_twenty_and_one_again_and_no_call_fails)
 	calls_off();
 	cr_expect_gt(r.calls, 5000);
 	cr_expect_eq(failed(), 0);
+	cr_expect(event("learned", "n20", "10.0.1.20:5060"));
+	cr_expect(event("forgotten", "n20", "no node names it"));
 	cr_expect_eq(figure("pool_learned_total"), 19);
 	cr_expect_eq(figure("pool_forgotten_total"), 19);
 }
@@ -675,6 +691,7 @@ Test(pool, a_node_is_drained_under_calls_and_tells_what_is_left)
 	run(2000);
 	cr_expect_eq(view(1).wish.admin, DISP_MAINT);
 	cr_expect_neq(edge_pool_seq(r.e), seq, "the end has to be kept");
+	cr_expect(event("maint", "n2", "drained"));
 	edge_left(r.e, (uint16_t)idx_of(1), &left);
 	cr_expect_eq(left.requests, 0);
 	cr_expect_eq(r.node[1].invites, took, "nothing new");
