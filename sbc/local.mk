@@ -2,7 +2,8 @@ noinst_LIBRARIES += sbc/libsbc.a
 sbc_libsbc_a_SOURCES = \
 	sbc/admit.c \
 	sbc/admit.h \
-	sbc/call.c sbc/call_adopt.c \
+	sbc/call.c \
+	sbc/call_adopt.c \
 	sbc/call.h \
 	sbc/cdr.c \
 	sbc/cdr.h \
@@ -16,7 +17,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_cdr.c \
 	sbc/edge_ghost.c \
 	sbc/edge_hops.c \
-	sbc/edge_known.c	sbc/edge_known.c	sbc/edge_learn.c \
+	sbc/edge_known.c \
+	sbc/edge_learn.c \
 	sbc/edge_pool.c \
 	sbc/edge_priv.h \
 	sbc/edge_probe.c \
@@ -29,7 +31,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/keys.c \
 	sbc/keys.h \
 	sbc/known.c \
-	sbc/known.h	sbc/learn.c \
+	sbc/known.h \
+	sbc/learn.c \
 	sbc/learn.h \
 	sbc/ledger.c \
 	sbc/ledger.h \
@@ -41,7 +44,8 @@ sbc_libsbc_a_SOURCES = \
 sbin_PROGRAMS += sbc/edgewise-sbc
 sbc_edgewise_sbc_SOURCES = \
 	sbc/api.c \
-	sbc/api_events.c	sbc/api_node.c \
+	sbc/api_events.c \
+	sbc/api_node.c \
 	sbc/main.c \
 	sbc/sbc.c \
 	sbc/sbc_cdr.c \

@@ -9,7 +9,8 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_events.c \
 	tests/sbc/test_guard.c \
 	tests/sbc/test_hops.c \
-	tests/sbc/test_known.c	tests/sbc/test_known.c	tests/sbc/test_pool.c \
+	tests/sbc/test_known.c \
+	tests/sbc/test_pool.c \
 	tests/sbc/test_rules.c \
 	tests/sbc/test_sim.c \
 	tests/sbc/test_state.c \
