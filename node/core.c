@@ -46,6 +46,9 @@ static int core_stats(struct core *c, struct stats *st)
 		  "Requests answered 503 because of a cap", &c->over_cap },
 		{ STAT_COUNTER, "node_refused_total",
 		  "Requests answered by a check", &c->refused },
+		{ STAT_COUNTER, "node_registers_stale_total",
+		  "REGISTERs dropped that had waited while we were frozen",
+		  &c->stale },
 		{ STAT_COUNTER, "node_pings_total",
 		  "OPTIONS to this node", &c->pings },
 		{ STAT_COUNTER, "node_outq_dropped_total",
@@ -287,6 +290,26 @@ bool core_admits(const struct core *c, const struct addr *src)
 	return access_edge(&c->access, src);
 }
 
+void core_awake(struct core *c, uint64_t now)
+{
+	if (c->awake_at && now > c->awake_at + FROZEN) {
+		log_warn("event=frozen ms=%llu text=\"REGISTERs that waited "
+			 "meanwhile are dropped\"",
+			 (unsigned long long)(now - c->awake_at));
+		c->stale_until = now + STALE_FOR;
+	}
+	c->awake_at = now;
+}
+
+/* What lay in our sockets while we were frozen. An old CSeq is no protection:
+ * after 32 s a removed binding may begin anew with any (store_put()). */
+static bool is_stale(struct core *c, uint64_t now)
+{
+	if (c->awake_at && now > c->awake_at + FROZEN)
+		core_awake(c, now);
+	return now < c->stale_until && c->msg.meth == SIP_REGISTER;
+}
+
 void core_recv(struct core *c, const struct flow *f, struct sl msg,
 	       enum frame_verdict v, const char *why, uint64_t now,
 	       uint64_t wall)
@@ -316,6 +339,10 @@ void core_recv(struct core *c, const struct flow *f, struct sl msg,
 	}
 	if (c->msg.req) {
 		c->requests++;
+		if (is_stale(c, now)) {
+			c->stale++;
+			return;
+		}
 		note_alias(c, f, now);
 	}
 	else {

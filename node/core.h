@@ -44,6 +44,11 @@ void core_lost(struct core *c, const struct flow *f, int err, uint64_t now,
 	       uint64_t wall);
 void core_tick(struct core *c, uint64_t now, uint64_t wall);
 uint64_t core_next(const struct core *c);
+/** The loop turns: call once a second. When it did not for a while (the
+ *  process was frozen), REGISTERs that waited in its sockets are not taken:
+ *  the edge has given them to another node long ago, and what the phone said
+ *  since must not be undone. Without any call nothing is held to be late. */
+void core_awake(struct core *c, uint64_t now);
 bool core_poll(struct core *c, struct sip_out *out);
 
 /**

@@ -13,7 +13,11 @@
 #include "sip/hop.h"
 #include "sip/txn.h"
 
-enum { HOLD_MAX = 100000, ALIASES = 1024, OUTQ_MAX = 1 << 18 };
+enum {
+	HOLD_MAX = 100000, ALIASES = 1024, OUTQ_MAX = 1 << 18,
+	FROZEN = 2000,          /* [ms] without a turn of the loop          */
+	STALE_FOR = 300,        /* [ms] in which the sockets get empty      */
+};
 
 /* A stream connection whose peer may be reached at `at`, RFC 5923 */
 struct alias {
@@ -43,7 +47,8 @@ struct core {
 	struct sip_msg msg;               /* the message in hand              */
 	struct log_limit lim_source, lim_bad, lim_refused, lim_lost;
 	uint64_t requests, responses, dropped_source, malformed, strays;
-	uint64_t over_cap, refused, pings;
+	uint64_t over_cap, refused, pings, stale;
+	uint64_t awake_at, stale_until;   /* [ms], core_awake()               */
 	uint32_t others;                  /* other nodes alive                */
 	struct hold *holds, **holds_end;   /* end: valid while there are any */
 	uint64_t held_now, held_total, unacked;

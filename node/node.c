@@ -129,6 +129,7 @@ static void on_second(void *arg)
 	bool more = store_tick(n->store, clk_wall(), STORE_BUDGET);
 
 	certs_tick(&n->certs, clk_now(), clk_wall());
+	core_awake(n->core, clk_now());
 	set_health(n);
 	turn(n);
 	ntimer_at(n->second, clk_now() + (more ? 1 : STORE_TICK));

@@ -5,6 +5,7 @@ straight at a node; afterwards every node is asked for every contact.
 Times of the cluster are shorter than shipped (heartbeat 200 ms, dead 1200 ms),
 so that a cut of 3 s is a long one.  E2E_LONG=1: shipped times and 30 s."""
 import os
+import socket
 import time
 
 from e2e import Skip, check, equal, eventually, test
@@ -269,8 +270,7 @@ def t_frozen(ctx):
     """SIGSTOP of a node: the others serve, it blames nobody when it wakes"""
     w = World(ctx).start()
     a, b = w.phones()
-    # no reboots: what a frozen node finds in its buffers it takes for new
-    w.load().mix = (75, 25, 0)
+    w.load()                         # what waits at n1 must not count later
     w.load(['n2', 'n3'])
     n1, n2 = w.lab.node('n1'), w.lab.node('n2')
     rss = n2.rss_kb()
@@ -367,3 +367,48 @@ def t_flapping(ctx):
     check(flaps >= 4 and took > 0, '%d flaps took %d packets', flaps, took)
     w.rest()
     w.agree(time.monotonic())
+
+
+def raw_register(sock, to, cseq, expires, host):
+    """A REGISTER of one phone straight at a node; nothing is waited for."""
+    me = '%s:%d' % sock.getsockname()
+    sock.sendto((
+        'REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch='
+        'z9hG4bKs%d%s\r\nMax-Forwards: 70\r\nFrom: <sip:s@example.com>;tag=s'
+        '\r\nTo: <sip:s@example.com>\r\nCall-ID: stale\r\nCSeq: %d REGISTER'
+        '\r\nPath: <sip:%s:5070;lr>\r\nSupported: path\r\nContact: <sip:s@%s>'
+        ';expires=%d\r\nContent-Length: 0\r\n\r\n' % (
+            me, cseq, to.replace('.', ''), cseq, host, me, expires)
+    ).encode(), (to, 5060))
+
+
+def t_stale(ctx):
+    """what lay 33 s in a frozen node's buffers undoes nothing done since"""
+    w = World(ctx, nodes=2).start()
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((HUB, 0))
+    s.settimeout(5)
+    n1, n2 = w.lab.nodes
+
+    def at_n2(cseq, expires):
+        raw_register(s, w.net.ip['n2'], cseq, expires, HUB)
+        data = s.recv(65536)
+        check(data.startswith(b'SIP/2.0 200'), 'answer: %r', data[:40])
+    at_n2(1, 3600)
+    eventually(lambda: n1.contacts(), 5, 'the contact at n1')
+    n1.stop()
+    w.hold(0.8)                     # heartbeats lie there: read first
+    # sent to n1 and, when that is silent, to n2: as the edge does it
+    raw_register(s, w.net.ip['n1'], 2, 0, HUB)
+    at_n2(2, 0)
+    w.see('n1', 'n2', ('dead',))
+    at_n2(3, 3600)
+    w.hold(34)
+    n1.cont()
+    w.linked(15)
+    equal([len(p.contacts()) for p in w.lab.nodes], [1, 1], 'contacts')
+    s.close()
+
+
+if LONG:
+    test(name='stale', limit=90)(t_stale)

@@ -450,3 +450,40 @@ Test(core, while_stopping_only_what_is_under_way_goes_on)
 	rig_leg_free(&l);
 	rig_free(r);
 }
+
+/* The process stood still for 33 s; what its sockets hold is as old as that */
+Test(core, registers_that_waited_while_it_was_frozen_are_not_taken)
+{
+	struct rig *r = rig_new("auth = \"off\";\n", "");
+	const char *bob = "<sip:bob@10.0.0.8>";
+
+	core_awake(r->core, r->now);
+	rig_pass(r, 1000);
+	core_awake(r->core, r->now);
+	cr_expect_eq(rig_register(r, "bob", bob, "tok", 1), 200);
+	r->now += 33000;
+	r->wall += 33000;
+	cr_expect_eq(rig_register(r, "bob", bob, "tok", 2), -1);
+	cr_expect_eq(rig_stat(r, "node_registers_stale_total", ""), 1);
+	rig_req(r, "OPTIONS", "sip:127.0.0.11", "<sip:probe@127.0.0.1>",
+		"<sip:127.0.0.11>", "probe", 1, "");
+	cr_expect_eq(rig_final(r), 200, "the edge's pings are answered");
+	rig_pass(r, 400);
+	core_awake(r->core, r->now);
+	cr_expect_eq(rig_register(r, "bob", bob, "tok", 3), 200);
+	rig_free(r);
+}
+
+Test(core, a_loop_that_turns_is_never_called_frozen)
+{
+	struct rig *r = rig_new("auth = \"off\";\n", "");
+
+	for (unsigned i = 1; i < 20; i++) {
+		core_awake(r->core, r->now);
+		cr_expect_eq(rig_register(r, "bob", "<sip:bob@10.0.0.8>",
+					  "tok", i), 200);
+		rig_pass(r, 1900);
+	}
+	cr_expect_eq(rig_stat(r, "node_registers_stale_total", ""), 0);
+	rig_free(r);
+}
