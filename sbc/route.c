@@ -282,7 +282,7 @@ void route_client(struct route *r, const struct route_conf *rc,
 	bool in_dialog = sl_isset(m->to_tag);
 	struct lead l;
 
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct route, hops));
 	lead_read(&l, rc, m);
 	r->strip = l.n;
 
@@ -316,7 +316,7 @@ void route_core(struct route *r, const struct route_conf *rc,
 	struct sip_iter it = { 0 };
 	struct sl user;
 
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct route, hops));
 	if (sip_iter(m, SIP_ROUTE, &it) &&
 	    route_elem_ours(rc, it.val, &user) && sl_isset(user)) {
 		struct lead l;

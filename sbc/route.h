@@ -59,12 +59,13 @@ struct route {
 	enum token_leg leg;       /**< FLOW: leg of the target                */
 	uint8_t hopn;             /**< FLOW, from a client: length of hops    */
 	bool hops_back;           /**< they are in the other order            */
-	char hops[TOKEN_HOPS];    /**< Route elements of nodes on the way     */
 	unsigned strip;           /**< leading Route elements to take off     */
 	unsigned foreign;         /**< Route elements of strangers after those,
 				       taken off as well                      */
 	bool forged;              /**< a token in it was not ours             */
 	bool misused;             /**< a token in it was ours, of another use */
+	/* last: beyond hopn it is not cleared */
+	char hops[TOKEN_HOPS];    /**< Route elements of nodes on the way     */
 };
 
 /** Add our name; without effect when known or full */

@@ -27,8 +27,6 @@ void sbc_turn(struct sbc *s)
 	uint64_t at = edge_next(s->edge);
 	struct sip_out out;
 
-	/* the wall clock may be set while we run */
-	edge_ledger(s->edge)->wall = (int64_t)(clk_wall() - clk_now());
 	while (edge_poll(s->edge, &out))
 		transport_do(s->tp, &out);
 	sbc_cdr_turn(s);
@@ -75,6 +73,8 @@ static void timer_h(void *arg)
 	struct sbc *s = arg;
 	uint64_t now = clk_now();
 
+	/* it may be set while we run; probes bring us here each second */
+	edge_ledger(s->edge)->wall = (int64_t)(clk_wall() - now);
 	edge_tick(s->edge, now);
 	if (s->save_at && now >= s->save_at)
 		(void)sbc_save(s);
@@ -210,8 +210,10 @@ static int start_edge(struct sbc *s)
 	err = edge_alloc(&s->edge, &ec, s->st, clk_now());
 	if (err)
 		log_error("event=start problem=\"%s\"", strerror(err));
-	else
+	else {
+		edge_ledger(s->edge)->wall = (int64_t)(clk_wall() - clk_now());
 		make_wishes(s, st, stn);
+	}
 	return err;
 }
 

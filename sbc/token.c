@@ -164,7 +164,7 @@ static enum token_verdict plain_read(struct token *t, struct cur *c,
 	bool v6 = head & HEAD_V6, stale = false;
 	struct sl ip;
 
-	memset(t, 0, sizeof(*t));
+	memset(t, 0, offsetof(struct token, hops));
 	t->kind = head >> 4;
 	t->leg = head & HEAD_LEG ? TOKEN_CALLEE : TOKEN_CALLER;
 	t->prev = key == &k->prev;
@@ -240,6 +240,6 @@ enum token_verdict token_open(struct token *t, const struct token_keys *k,
 	cur_init(&c, plain, n);
 	v = plain_read(&got, &c, k, key, want, callid);
 	if (v == TOKEN_OK || v == TOKEN_STALE)
-		*t = got;
+		memcpy(t, &got, offsetof(struct token, hops) + got.hopn);
 	return v;
 }

@@ -38,6 +38,7 @@ struct token {
 	uint64_t id;             /**< streams: of known_read(); 0 = nobody    */
 	bool prev;               /**< opened: id is of the previous key       */
 	uint8_t hopn;            /**< length of hops, 0 = none                */
+	/* last: beyond hopn it is not cleared */
 	char hops[TOKEN_HOPS];   /**< record-route: Route elements of nodes that
 				      want to stay in the dialog, in the order
 				      they have for requests of the callee    */
