@@ -47,7 +47,8 @@ struct ctxn_timers {
 enum txn_timer { TT_NO100, TT_NO18X, TT_RING, TT_FINAL, TT_NOREPLY };
 
 enum txn_kind {
-	TXN_NONE,        /**< absorbed (retransmission, ACK to non-2xx, ...)       */
+	TXN_NONE,        /**< absorbed (retransmission: stxn says of which request, it
+			      may have come over a new connection; ACK to non-2xx, ...) */
 	TXN_REQUEST,     /**< a new request, no transaction made yet               */
 	TXN_ACK,         /**< ACK that belongs to no non-2xx answer: route it      */
 	TXN_CANCEL,      /**< stxn = INVITE it names (200 already sent), once and not

@@ -299,8 +299,17 @@ int stxn_forward(struct stxn *s, uint16_t code, struct blob *msg, uint64_t now)
 
 /* --- requests on a transaction --- */
 
-static void recv_again(struct stxn *s)
+/** A client whose connection was lost is answered over the one he is back on.
+ *  He is the same: txn_find() compares the source's IP and more. */
+static void follow(struct stxn *s, const struct flow *f)
 {
+	if (tp_stream(s->flow.tp) && s->flow.tp == f->tp)
+		s->flow = *f;
+}
+
+static void recv_again(struct stxn *s, const struct flow *f)
+{
+	follow(s, f);
 	s->l->st.retrans_in++;
 	if (s->last && s->state != SS_CONFIRMED && s->state != SS_ACCEPTED) {
 		s->l->st.retrans_out++;
@@ -366,6 +375,7 @@ static void recv_cancel(struct txnl *t, struct stxn *s, const struct sip_msg *m,
 	if (s->cancelled || s->meth != SIP_INVITE || stxn_final(s))
 		return;
 
+	follow(s, f);
 	s->cancelled = true;
 	ev->kind = TXN_CANCEL;
 	ev->stxn = s;
@@ -389,8 +399,9 @@ void txn_server_recv(struct txnl *t, const struct sip_msg *m,
 		recv_cancel(t, s, m, f, ev);
 		break;
 	default:
+		ev->stxn = s;
 		if (s)
-			recv_again(s);
+			recv_again(s, f);
 		else
 			ev->kind = TXN_REQUEST;
 		break;

@@ -114,6 +114,50 @@ Test(txn_server, ack_over_tcp_ends_it_at_once)
 	fx_expect(&x, "0>486 0-s");
 }
 
+/** A connection to the same peer, with another number */
+static struct flow reconnected(void)
+{
+	struct flow f = x.tcp;
+
+	f.conn++;
+	f.peer.port++;
+	return f;
+}
+
+Test(txn_server, copy_over_a_new_connection_is_answered_there_from_then_on)
+{
+	const char *inv = fx_req("INVITE", BR, NULL);
+	struct stxn *s = fx_server(&x, &x.tcp, inv);
+	struct flow f = reconnected();
+
+	fx_forward(&x, s, 180);
+	cr_assert_eq(fx_recv(&x, &f, inv), TXN_NONE);
+	cr_expect_eq(x.ev.stxn, s);
+	cr_expect(flow_eq(stxn_flow(s), &f));
+}
+
+Test(txn_server, cancel_over_a_new_connection_moves_the_answer_there)
+{
+	struct stxn *s = fx_server(&x, &x.tcp, fx_req("INVITE", BR, NULL));
+	struct flow f = reconnected();
+
+	fx_forward(&x, s, 180);
+	cr_assert_eq(fx_recv(&x, &f, fx_req("CANCEL", BR, NULL)), TXN_CANCEL);
+	cr_expect(flow_eq(stxn_flow(s), &f));
+}
+
+Test(txn_server, datagram_from_another_port_does_not_move_the_answers)
+{
+	const char *inv = fx_req("INVITE", BR, NULL);
+	struct stxn *s = fx_server(&x, &x.udp, inv);
+	struct flow f = x.udp;
+
+	f.peer.port++;
+	fx_forward(&x, s, 180);
+	cr_assert_eq(fx_recv(&x, &f, inv), TXN_NONE);
+	cr_expect(flow_eq(stxn_flow(s), &x.udp));
+}
+
 Test(txn_server, accepted_absorbs_invites_and_passes_2xx_and_ack)
 {
 	const char *inv = fx_req("INVITE", BR, NULL);
