@@ -3,13 +3,30 @@
 
 #include "sbc/edge_priv.h"
 
-void call_settle(struct call *c)
+/** The caller has his final answer: nobody else rings for him, whoever they were
+ *  asked by. Nodes do the same; but they may be dead, or know of some only. */
+static void hang_up(struct call *c, uint64_t now)
+{
+	struct sl why = stxn_code(c->stxn) / 100 == 2 ? SL(CALL_ELSEWHERE) :
+							SL_NONE;
+
+	if (c->cur)
+		ctxn_cancel(c->cur->ctxn, why, now);
+	for (struct attempt *a = c->attempts; a; a = a->next)
+		call_cancel_relays(a, why, now);
+}
+
+void call_settle(struct call *c, uint64_t now)
 {
 	if (c->settled || !c->stxn || !stxn_final(c->stxn))
 		return;
 	c->settled = true;
 	c->e->pending--;
 	edge_cdr(c);
+	hang_up(c, now);
+	call_caller_del(c);
+	call_asked_free(c);
+	call_keep(c, NULL, 0);
 }
 
 /** Scan the kept request into e->msg2 */
@@ -56,23 +73,32 @@ void call_reply(struct call *c, uint16_t code, uint64_t now)
 	c->trail.by = CDR_BY_EDGE;
 	stxn_reply(c->stxn, code, SL_NONE,
 		   code == 503 ? edge_retry_after(c->e, room) : SL_NONE, now);
-	call_settle(c);
+	call_settle(c, now);
 }
 
-/** No further node: RFC 3261 16.7 would make 500 of 503; but 503 is right here,
- *  since no node would take another request either */
-static void call_give_up(struct call *c, uint64_t now)
+static void count_lost(struct call *c, uint64_t now)
 {
 	struct edge *e = c->e;
-	bool silent = c->silent && stxn_method(c->stxn) == SIP_INVITE;
-	uint64_t *count = c->silent ? &e->led.lost_silent :
-				      &e->led.lost_no_node;
+	const char *why = c->trail.adopted ? "ringing" : c->silent ? "silent" :
+							       "no_node";
+	uint64_t *count = c->trail.adopted ? &e->led.lost_ringing : c->silent ?
+		&e->led.lost_silent : &e->led.lost_no_node;
 
-	ledger_lost(&e->led, count, c->silent ? "silent" : "no_node",
-		    call_request(c), call_method(c),
+	ledger_lost(&e->led, count, why, call_request(c), call_method(c),
 		    c->attempts ? node_name(e, c->attempts->node) : "-",
 		    c->attemptc, now - c->begin, now);
-	call_reply(c, silent ? 408 : 503, now);
+}
+
+/** No further node. A phone's answer is one; RFC 3261 16.7 would make 500 of
+ *  503, but 503 is right here, since no node would take another request either */
+static void call_give_up(struct call *c, uint64_t now)
+{
+	bool silent = c->silent && stxn_method(c->stxn) == SIP_INVITE;
+
+	if (!c->trail.adopted || !c->code)
+		count_lost(c, now);
+	if (!call_pass_kept(c, now))
+		call_reply(c, silent ? 408 : 503, now);
 }
 
 static struct ctxn_timers attempt_timers(const struct edge *e, uint16_t node)
@@ -124,15 +150,14 @@ static int attempt_open(struct call *c, const struct sip_msg *m, uint16_t node,
 	return 0;
 }
 
-/** Send to the next node. m: the request, NULL = scan the kept one */
-static void call_try(struct call *c, const struct sip_msg *m, uint64_t now)
+void call_try(struct call *c, const struct sip_msg *m, uint64_t now)
 {
 	struct edge *e = c->e;
 	struct attempt *old = c->attempts;
 	uint16_t node;
 
 	if (c->attemptc >= e->tune.max_attempts ||
-	    (c->attemptc && now - c->begin >= e->tune.deadline) ||
+	    (c->attemptc && now - c->since >= e->tune.deadline) ||
 	    disp_pick(e->disp, c->key, &c->tried, &node, now)) {
 		call_give_up(c, now);
 		return;
@@ -162,8 +187,9 @@ void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
 	}
 	c->e = e;
 	c->key = key;
-	c->begin = now;
+	c->begin = c->since = now;
 	e->pending++;
+	call_caller_add(c);
 	if (m->meth == SIP_INVITE)
 		stxn_trying(c->stxn, now);
 	call_try(c, m, now);
@@ -230,8 +256,10 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	if (m->meth == SIP_REGISTER && m->status == 200)
 		edge_registered(e, call_request(c), stxn_flow(c->stxn));
 	blob_unref(a->answer);
-	blob_unref(a->ringing);
-	a->answer = a->ringing = NULL;
+	a->answer = NULL;
+	if (m->status >= 300 && !c->cancelled &&
+	    call_better(c->code, m->status) && call_pass_kept(c, now))
+		return;
 	if (edge_pass_up(e, c->stxn, m, call_code(m->status), NULL, now)) {
 		edge_ghost(e, m, &a->ghost, now);
 		/* an answer that cannot be passed on is an answer still */
@@ -241,7 +269,20 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 		ledger_saved(&e->led, m, call_method(c),
 			     node_name(e, a->node), c->attemptc,
 			     now - c->begin, now);
-	call_settle(c);
+	call_settle(c, now);
+}
+
+/** A 500 of the node itself: it is out of order, another may not be. Its health
+ *  is not judged by it: a client may have written what no node can digest. */
+static void broken(struct attempt *a, const struct sip_msg *m, uint64_t now)
+{
+	struct call *c = a->call;
+	struct blob *b = edge_build_reply(c->e, m, c->stxn, 0);
+
+	if (b)
+		call_keep(c, b, m->status);
+	blob_unref(b);
+	call_fail(a, FAIL_ERROR, now);
 }
 
 void call_response(struct attempt *a, const struct sip_msg *m, bool late,
@@ -259,18 +300,25 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 				now - c->begin, now);
 		if (edge_pass_up(e, c->stxn, m, 0, NULL, now))
 			edge_ghost(e, m, &a->ghost, now);
-		call_settle(c);
+		call_settle(c, now);
 		return;
 	}
 	heard(a, m, now);
 	unwell(a, m, now);
 	if (m->status < 200) {
-		if (m->status > 100 && a->live)
+		if (m->status > 100 && a->live) {
+			a->told++;
 			(void)edge_pass_up(e, c->stxn, m, 0, NULL, now);
+		}
 		return;
 	}
 	if (m->status == 503 && !a->egress && a->live) {
 		call_fail(a, FAIL_REFUSED, now);
+		return;
+	}
+	/* what comes from a phone is an answer */
+	if (m->status == 500 && !a->egress && !a->replayed && a->live) {
+		broken(a, m, now);
 		return;
 	}
 	final(a, m, now);
@@ -294,11 +342,18 @@ void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now)
 	case TT_RING:
 		break;
 	}
-	/* the branch has ended without an answer; Timer C is not a node's
-	 * fault, RFC 3261 16.8 */
+	/* the branch has ended without an answer. Each phone has a Timer C of its
+	 * own, which ends first and tells the node: a node that has asked some
+	 * has hung, or rings the third in a row that says nothing */
+	if (a->egress && a->call->stxn && !stxn_final(a->call->stxn) &&
+	    !a->call->cancelled) {
+		call_fail(a, FAIL_HUNG, now);
+		return;
+	}
 	attempt_end(a);
 	call_cancel_relays(a, SL_NONE, now);
-	if (a->call->stxn)
+	if (a->call->stxn && (a->call->cancelled ||
+			      !call_pass_kept(a->call, now)))
 		call_reply(a->call, a->call->cancelled ? 487 : 408, now);
 }
 
@@ -310,6 +365,7 @@ static enum disp_report report_of(enum fail_why why)
 	case FAIL_SILENT:
 	case FAIL_HUNG:
 	case FAIL_DOWN:
+	case FAIL_ERROR:
 	case FAIL_WHY_N:
 		break;
 	case FAIL_RESET:
@@ -333,7 +389,7 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 	cdr_end(&c->trail, a->node, (uint8_t)(CDR_LOST + why));
 	ctxn_abandon(a->ctxn, now);
 	/* its connection, or the probes, have been reported as a whole */
-	if (why != FAIL_RESET && why != FAIL_DOWN)
+	if (why != FAIL_RESET && why != FAIL_DOWN && why != FAIL_ERROR)
 		disp_report(e->disp, a->node, report_of(why), 0, now);
 	if (!c->stxn || stxn_final(c->stxn))
 		return;
@@ -345,7 +401,7 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 		call_reply(c, 487, now);
 		return;
 	}
-	c->silent = c->silent || why != FAIL_REFUSED;
+	c->silent = c->silent || (why != FAIL_REFUSED && why != FAIL_ERROR);
 	call_try(c, NULL, now);
 	if (c->cur)
 		to = c->cur->node;
@@ -355,19 +411,18 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 			     c->attemptc, now - c->begin, now);
 }
 
-void call_cancel(struct call *c, uint64_t now)
+void call_cancel(struct call *c, struct sl reason, uint64_t now)
 {
 	if (c->cancelled)
 		return;
 	c->cancelled = true;
 	c->e->led.cancelled++;
-	if (c->cur) {
-		ctxn_cancel(c->cur->ctxn, SL_NONE, now);
-		return;
-	}
+	if (c->cur)
+		ctxn_cancel(c->cur->ctxn, reason, now);
+	/* phones stop ringing whatever their node does */
 	for (struct attempt *a = c->attempts; a; a = a->next)
-		call_cancel_relays(a, SL_NONE, now);
-	if (c->stxn && !stxn_final(c->stxn))
+		call_cancel_relays(a, reason, now);
+	if (!c->cur && c->stxn && !stxn_final(c->stxn))
 		call_reply(c, 487, now);
 }
 
@@ -375,7 +430,7 @@ void call_cancel(struct call *c, uint64_t now)
 
 bool call_gate(const struct attempt *a)
 {
-	return a->live && !a->call->cancelled;
+	return a->live && !a->call->cancelled && !a->call->settled;
 }
 
 void call_add_relay(struct attempt *a, struct relay *r)
@@ -395,6 +450,8 @@ static void call_free(struct call *c)
 {
 	if (c->stxn || c->attempts)
 		return;
+	call_caller_del(c);
+	call_asked_free(c);
 	eobj_free(c);
 }
 
@@ -441,7 +498,7 @@ void call_del_relay(struct attempt *a, struct relay *r)
 
 void call_stxn_gone(struct call *c)
 {
-	call_settle(c);
+	call_settle(c, c->e->now);
 	if (!c->settled) {
 		/* cannot be: a transaction ends after its final answer */
 		c->settled = true;

@@ -20,8 +20,8 @@ struct edge;
 
 /** What a transaction's user pointer points to; first member of each. All are
  *  in one list of the edge, so that its end can free them. */
-enum eobj_kind { EO_CALL, EO_ATTEMPT, EO_RELAY, EO_PROBE };
-enum { EO_N = EO_PROBE + 1 };
+enum eobj_kind { EO_CALL, EO_ATTEMPT, EO_RELAY, EO_PROBE, EO_ASKED };
+enum { EO_N = EO_ASKED + 1 };
 struct eobj {
 	enum eobj_kind kind;
 	struct edge *e;
@@ -41,11 +41,33 @@ struct call {
 	struct disp_set tried;     /**< nodes                                 */
 	uint64_t key;              /**< of the pool                           */
 	uint64_t begin;            /**< [ms]                                  */
-	uint8_t attemptc;
+	uint64_t since;            /**< the deadline runs from here [ms]      */
+	struct asked *asked;       /**< owned; phones that have answered      */
+	struct blob *answer;       /**< best failure of attempts given up, as
+					given to the node; NULL = none       */
+	uint16_t code;             /**< of it; without it: made here; 0 = none */
+	uint8_t attemptc, askedc;
 	struct cdr_trail trail;
 	bool cancelled;            /**< by the client: no further attempt     */
+	bool stop;                 /**< no further phone may be asked         */
 	bool silent;               /**< a node said nothing                   */
 	bool settled;              /**< has its final answer                  */
+	/* call_caller.c */
+	struct call *next, **pprev;          /**< of one client's connection  */
+	struct call *gone_next, **gone_pprev; /**< whose connection is lost   */
+	uint64_t gone_at;          /**< [ms] when it is given up, 0 = never   */
+	uint32_t conn;             /**< in that list of                       */
+};
+
+/** A phone that has answered a branch of this call, with a failure: no further
+ *  node may ask it again. RFC 3261 16.7: what it said counts in the choice. */
+struct asked {
+	struct eobj o;
+	struct asked *next;
+	uint64_t who;              /**< his address and Request-URI, hashed   */
+	uint32_t conn;             /**< of his flow                           */
+	struct blob *answer;       /**< as given to the node, NULL: made here */
+	uint16_t code;
 };
 
 struct attempt {
@@ -55,11 +77,12 @@ struct attempt {
 	struct ctxn *ctxn;
 	struct relay *relays;      /**< egress branches, not owned            */
 	struct blob *answer;       /**< best final answer of a branch, as
-					given to the node; NULL = none yet   */
-	struct blob *ringing;      /**< last 101-199 of a branch that the caller
-					may not have heard, or NULL          */
-	uint16_t code;             /**< of answer                             */
+					given to the node; NULL: made here   */
+	uint16_t code;             /**< of it, 0 = none yet                   */
 	uint16_t node;
+	uint16_t replayed;         /**< branches answered for phones that had
+					been asked before                    */
+	uint32_t rang, told;       /**< 101-199 of branches; of the node      */
 	uint16_t egress;           /**< branches ever opened                  */
 	uint16_t open;             /**< of these, without a final answer      */
 	uint64_t ghost;            /**< for edge_ghost()                      */
@@ -78,7 +101,10 @@ struct relay {
 	struct ctxn *ctxn;         /**< NULL after it has gone                */
 	struct attempt *attempt;   /**< NULL: none, or gone                   */
 	struct relay *next;        /**< in attempt->relays                    */
+	struct blob *ringing;      /**< last 101-199, as given to the node; an
+					INVITE's of an attempt only          */
 	uint64_t ghost;            /**< for edge_ghost()                      */
+	uint64_t ended;            /**< [ms] when it was settled              */
 	bool settled;
 	bool found;                /**< its client was found again            */
 	/* edge_hops.c */
@@ -100,31 +126,60 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now);
 /** The node has failed: move the request, or end it */
 void call_fail(struct attempt *a, enum fail_why why, uint64_t now);
-/** The client cancelled */
-void call_cancel(struct call *c, uint64_t now);
+/** The client cancelled; reason: header line or SL_NONE */
+void call_cancel(struct call *c, struct sl reason, uint64_t now);
 /** The node has failed while branches are or were open: take the call over */
 void call_adopt(struct attempt *a, enum fail_why why, uint64_t now);
-/** A branch of a got 101-199 to its INVITE; msg: as built for the node, may be
- *  NULL (a reference is taken) */
-void call_rang(struct attempt *a, const struct sip_msg *m, struct blob *msg,
+/** Branch r of an attempt got 101-199 to its INVITE; msg: as built for the
+ *  node, may be NULL (a reference is taken) */
+void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 	       uint64_t now);
 void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now);
-/* for call_adopt.c */
+/* call.c for call_adopt.c */
+/** To the next node. m: the request, NULL = scan the kept one */
+void call_try(struct call *c, const struct sip_msg *m, uint64_t now);
 /** Status to pass up instead of this one, 0 = as it is */
 uint16_t call_code(uint16_t code);
-void call_settle(struct call *c);
+/** Once it has its final answer: the end of all that is open for it */
+void call_settle(struct call *c, uint64_t now);
 void call_reply(struct call *c, uint16_t code, uint64_t now);
 /** Its request, scanned into e->msg2 */
 const struct sip_msg *call_request(struct call *c);
 const char *call_method(const struct call *c);
-/** A branch of a ended with this answer; msg: as built for the node (a
+/** Branch r of an attempt ended with this answer; msg: as built for the node (a
  *  reference is taken), NULL = it has none. A lost attempt passes it on. */
-void call_answered(struct attempt *a, uint16_t code, struct blob *msg,
+void call_answered(struct relay *r, uint16_t code, struct blob *msg,
 		   uint64_t now);
-/** A further 2xx to INVITE, or a copy, when the caller has one already: straight
- *  to him, since its node may be dead. @return true when it is done */
-bool call_again(struct attempt *a, const struct sip_msg *m, bool copy,
-		uint64_t now);
+/* call_adopt.c for call.c */
+#define CALL_ELSEWHERE \
+	"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"
+/** Would the caller rather have this answer than that? 0 = none */
+bool call_better(uint16_t code, uint16_t than);
+/** Remember a failure that may be the best the caller can get */
+void call_keep(struct call *c, struct blob *answer, uint16_t code);
+/** What was kept is the caller's final answer. @return false: none was */
+bool call_pass_kept(struct call *c, uint64_t now);
+/* call_asked.c */
+/** Branch r is over with this failure: no further node may ask its phone */
+void call_asked_add(struct call *c, const struct relay *r, uint16_t code,
+		    struct blob *msg);
+void call_asked_free(struct call *c);
+/** m, a branch of a to the client at `to`: was he asked in this call before? Then
+ *  it is answered with what he said. @return true when it is done */
+bool call_asked(struct attempt *a, const struct sip_msg *m,
+		const struct flow *f, const struct flow *to, uint64_t now);
+/* call_caller.c: the connection over which a call came is lost */
+void call_caller_add(struct call *c);
+void call_caller_del(struct call *c);
+void call_caller_lost(struct edge *e, const struct flow *f, uint64_t now);
+/** A copy of the request of c came, perhaps over a new connection */
+void call_caller_seen(struct call *c);
+void call_caller_tick(struct edge *e, uint64_t now);
+uint64_t call_caller_next(const struct edge *e);
+/** A 2xx to an INVITE: when branch r has had one, or the caller has one already,
+ *  straight to him, since its node may be dead. @return true when it is done,
+ *  false: the node gets it as well */
+bool call_again(struct relay *r, const struct sip_msg *m, uint64_t now);
 /** Has the caller been refused, and the node that would have to know of a 2xx
  *  been given up? */
 bool call_refused(const struct attempt *a);

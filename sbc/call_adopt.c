@@ -3,15 +3,19 @@
  * through which both legs pass, takes over what the node would have done.
  *
  * Rules of an adopted attempt: 1xx and 2xx of its branches go straight to the
- * caller; the first 2xx or a 6xx cancels the other branches; when all have failed
- * the caller gets the best answer (RFC 3261 16.7 step 6); his CANCEL goes to
- * all of them; Timer C is theirs. No phone is asked twice: nothing new is
- * forked, and the gate keeps the node from it when it wakes up.
+ * caller; the first 2xx or a 6xx cancels the other branches; his CANCEL goes to
+ * all of them; Timer C is theirs. No phone is asked twice: the edge forks
+ * nothing, and the gate keeps the node from it when it wakes up. When all
+ * branches have failed, a further node may know more phones (the next q of a
+ * serial fork): it gets the call, and for the phones that have been asked the
+ * edge answers (call_asked.c). Without one the caller gets the best answer
+ * (RFC 3261 16.7 step 6).
  */
 #include "sbc/edge_priv.h"
 
-#define ELSEWHERE \
-	"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"
+/** [ms] A node that works has passed on a phone's answer by then; a phone
+ *  repeats its 2xx after T1 */
+enum { PASS_ON = 250 };
 
 static bool adopted(const struct attempt *a)
 {
@@ -25,19 +29,51 @@ void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now)
 			ctxn_cancel(r->ctxn, reason, now);
 }
 
-/** Which of two final answers the caller should get: RFC 3261 16.7 step 6 */
-static bool better(uint16_t code, uint16_t than)
+/** RFC 3261 16.7 step 6, smaller is better: 2xx, 6xx, then the lowest class;
+ *  in it what helps the caller to ask better, what a phone said, and last what
+ *  only tells that a phone was not reached. As node/proxy.c has it. */
+static unsigned rank(uint16_t code)
 {
-	if (!than || than / 100 == 2)
-		return !than;
-	if (code / 100 == 2 || code / 100 == 6)
-		return than / 100 != 6 || code / 100 == 2;
-	return than / 100 != 6 && code / 100 < than / 100;
+	unsigned class = code / 100 == 2 ? 0 : code / 100 == 6 ? 1 :
+					      code / 100u;
+
+	switch (code) {
+	case 401: case 407: case 415: case 420: case 484:
+		return class * 10;
+	case 408: case 430: case 480: case 487: case 503:
+		return class * 10 + 2;
+	default:
+		return class * 10 + 1;
+	}
+}
+
+bool call_better(uint16_t code, uint16_t than)
+{
+	return code && (!than || rank(code) < rank(than));
+}
+
+/** Of two equal ones that which a phone has written */
+static bool replaces(uint16_t code, const struct blob *b, uint16_t than,
+		     const struct blob *old)
+{
+	return call_better(code, than) ||
+	       (b && !old && !call_better(than, code));
+}
+
+void call_keep(struct call *c, struct blob *answer, uint16_t code)
+{
+	if (code && !replaces(code, answer, c->code, c->answer))
+		return;
+	if (answer)
+		blob_ref(answer);
+	blob_unref(c->answer);
+	c->answer = answer;
+	c->code = code;
 }
 
 /** Pass up what was kept, as built for the node */
-static bool pass_kept(struct call *c, const struct blob *b, uint16_t code,
-		      uint64_t now)
+static bool pass(struct call *c, const struct blob *b, uint16_t code,
+		 uint64_t now)
 {
 	struct edge *e = c->e;
 	struct sip_fault fault;
@@ -46,38 +82,81 @@ static bool pass_kept(struct call *c, const struct blob *b, uint16_t code,
 	       !edge_pass_up(e, c->stxn, &e->msg2, code, NULL, now);
 }
 
-/**
- * Phones have answered what the node cannot pass on any more: a 2xx goes to the
- * caller at once, a failure when no branch is open.
- * @return true when the caller has his final answer
- */
+/** An answer m of a phone went past its node. a: of it, NULL = not known */
+static void rescued(struct call *c, const struct sip_msg *m,
+		    const struct attempt *a, uint64_t now)
+{
+	ledger_rescued(&c->e->led, m, call_method(c),
+		       a ? c->e->node[a->node].name : "-", c->attemptc,
+		       now - c->begin, now);
+}
+
+bool call_pass_kept(struct call *c, uint64_t now)
+{
+	uint16_t code;
+
+	if (!c->code)
+		return false;
+	if (pass(c, c->answer, call_code(c->code), now)) {
+		c->trail.by = c->trail.adopted ? CDR_BY_CALLEE : CDR_BY_NODE;
+		if (c->trail.adopted)
+			rescued(c, &c->e->msg2, c->attempts, now);
+		call_settle(c, now);
+		return true;
+	}
+	code = call_code(c->code);
+	call_reply(c, c->code < 300 ? 500 : code ? code : c->code, now);
+	return true;
+}
+
+/** A phone has answered 2xx what the node cannot pass on any more */
 static bool salvage(struct attempt *a, uint64_t now)
 {
 	struct call *c = a->call;
 
-	if (!a->answer || (a->code >= 300 && a->open) ||
-	    !pass_kept(c, a->answer, call_code(a->code), now))
+	if (a->code / 100 != 2 || !pass(c, a->answer, 0, now))
 		return false;
-	if (a->code < 300)
-		call_cancel_relays(a, SL(ELSEWHERE), now);
 	c->trail.by = CDR_BY_CALLEE;
-	ledger_rescued(&c->e->led, &c->e->msg2, call_method(c),
-		       c->e->node[a->node].name, c->attemptc, now - c->begin,
-		       now);
-	call_settle(c);
+	rescued(c, &c->e->msg2, a, now);
+	call_settle(c, now);
 	return true;
 }
 
-/** Not a branch is open, and none has left an answer */
-static void lost(struct attempt *a, enum fail_why why, uint64_t now)
+/** No branch of a lost attempt is open any more */
+static void over(struct attempt *a, uint64_t now)
 {
 	struct call *c = a->call;
 	struct edge *e = c->e;
 
-	ledger_lost(&e->led, &e->led.lost_ringing, fail_why_name(why),
-		    call_request(c), call_method(c), e->node[a->node].name,
-		    c->attemptc, now - c->begin, now);
-	call_reply(c, 503, now);
+	call_keep(c, a->answer, a->code);
+	/* a 2xx that could not be passed on for want of memory */
+	if (a->code / 100 == 2)
+		c->stop = true;
+	if (c->cancelled || c->stop) {
+		if (!call_pass_kept(c, now))
+			call_reply(c, c->cancelled ? 487 : 503, now);
+		return;
+	}
+	/* how long phones rang is no node's fault; but a client's other requests
+	 * end after 64*T1 */
+	if (stxn_method(c->stxn) == SIP_INVITE)
+		c->since = now;
+	call_try(c, NULL, now);
+	if (c->cur)
+		ledger_continued(&e->led, call_request(c), call_method(c),
+				 e->node[a->node].name,
+				 e->node[c->cur->node].name, c->attemptc,
+				 now - c->begin, now);
+}
+
+/** The node may have died with what its phones said */
+static void ring_again(struct attempt *a, uint64_t now)
+{
+	if (a->told >= a->rang)
+		return;
+	for (struct relay *r = a->relays; r; r = r->next)
+		if (!r->settled)
+			(void)pass(a->call, r->ringing, 0, now);
 }
 
 void call_adopt(struct attempt *a, enum fail_why why, uint64_t now)
@@ -94,15 +173,16 @@ void call_adopt(struct attempt *a, enum fail_why why, uint64_t now)
 		call_reply(c, 487, now);
 		return;
 	}
-	if (!a->open) {
-		lost(a, why, now);
-		return;
+	if (a->code / 100 == 6) {
+		c->stop = true;
+		call_cancel_relays(a, SL_NONE, now);
 	}
 	ledger_adopted(&e->led, why, call_request(c), call_method(c),
 		       e->node[a->node].name, a->open, now - c->begin, now);
-	/* the node may have died with it */
-	if (a->ringing && stxn_code(c->stxn) <= 100)
-		(void)pass_kept(c, a->ringing, 0, now);
+	if (a->open)
+		ring_again(a, now);
+	else
+		over(a, now);
 }
 
 bool call_refused(const struct attempt *a)
@@ -112,48 +192,61 @@ bool call_refused(const struct attempt *a)
 	return a->lost && (!s || (stxn_final(s) && stxn_code(s) >= 300));
 }
 
-void call_rang(struct attempt *a, const struct sip_msg *m, struct blob *msg,
+void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 	       uint64_t now)
 {
-	if (adopted(a)) {
-		(void)edge_pass_up(a->call->e, a->call->stxn, m, 0, NULL, now);
-		return;
+	struct attempt *a = r->attempt;
+
+	a->rang++;
+	if (msg) {
+		blob_unref(r->ringing);
+		r->ringing = blob_ref(msg);
 	}
-	if (!msg || !a->call->stxn || stxn_code(a->call->stxn) > 100)
-		return;
-	blob_unref(a->ringing);
-	a->ringing = blob_ref(msg);
+	if (adopted(a))
+		(void)edge_pass_up(a->call->e, a->call->stxn, m, 0, NULL, now);
 }
 
-bool call_again(struct attempt *a, const struct sip_msg *m, bool copy,
-		uint64_t now)
+bool call_again(struct relay *r, const struct sip_msg *m, uint64_t now)
 {
+	struct attempt *a = r->attempt;
 	struct call *c = a->call;
 
-	if (m->meth != SIP_INVITE || !(copy || a->lost) || !c->stxn ||
-	    stxn_code(c->stxn) / 100 != 2)
+	if (m->meth != SIP_INVITE || !(r->settled || a->lost) || !c->stxn)
 		return false;
-	return !edge_pass_up(c->e, c->stxn, m, 0, NULL, now);
+	if (stxn_final(c->stxn))
+		return stxn_code(c->stxn) / 100 == 2 &&
+		       !edge_pass_up(c->e, c->stxn, m, 0, NULL, now);
+	/* the node has had the first one long enough to pass it on */
+	if (r->settled && now - r->ended >= PASS_ON &&
+	    !edge_pass_up(c->e, c->stxn, m, 0, NULL, now)) {
+		c->trail.by = CDR_BY_CALLEE;
+		rescued(c, m, a, now);
+		call_settle(c, now);
+	}
+	return false;
 }
 
-void call_answered(struct attempt *a, uint16_t code, struct blob *msg,
+void call_answered(struct relay *r, uint16_t code, struct blob *msg,
 		   uint64_t now)
 {
+	struct attempt *a = r->attempt;
 	struct call *c = a->call;
 
 	if (a->open)
 		a->open--;
-	if (msg && better(code, a->code)) {
+	if (replaces(code, msg, a->code, a->answer)) {
 		blob_unref(a->answer);
-		a->answer = blob_ref(msg);
+		a->answer = msg ? blob_ref(msg) : NULL;
 		a->code = code;
 	}
+	if (code >= 300 && !c->settled)
+		call_asked_add(c, r, code, msg);
 	if (!adopted(a))
 		return;
-	if (code / 100 == 6)
+	if (code / 100 == 6) {
+		c->stop = true;
 		call_cancel_relays(a, SL_NONE, now);
-	/* 430 is between proxies: RFC 5626 11.1 */
+	}
 	if (!salvage(a, now) && !a->open)
-		call_reply(c, code == 430 ? 480 : code < 300 ? 500 : code,
-			   now);
+		over(a, now);
 }

@@ -133,6 +133,9 @@ const struct cfg_key sbc_keys[] = {
 	   "How long a phone may ring (Timer C)."),
 	MS("timers.deadline", timers.deadline, 100, 32000, "10000",
 	   "No further node is tried after this."),
+	MS("timers.caller_gone", timers.caller_gone, 0, 180000, "5000",
+	   "INVITE given up when its client's TCP connection is lost for so "
+	   "long."),
 	NUM("max_attempts", max_attempts, 1, 16, "3", true,
 	    "Nodes tried for one request."),
 	{ .name = "limits.max_message", .type = CFG_U32, .min = 1024,
@@ -300,6 +303,7 @@ void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
 		.no100 = c->timers.no100, .no18x = c->timers.no18x,
 		.noreply = c->timers.noreply, .ring = c->timers.ring,
 		.deadline = c->timers.deadline,
+		.caller_gone = c->timers.caller_gone,
 		.max_attempts = c->max_attempts,
 		.max_message = c->limits.max_message,
 		.hide = c->hide == 0, .dialog_token = c->dialog_token,

@@ -37,6 +37,7 @@ void edge_tune_set(struct edge *e, const struct edge_tune *t)
 static const size_t eobj_size[EO_N] = {
 	[EO_CALL] = sizeof(struct call), [EO_ATTEMPT] = sizeof(struct attempt),
 	[EO_RELAY] = sizeof(struct relay), [EO_PROBE] = sizeof(struct probe),
+	[EO_ASKED] = sizeof(struct asked),
 };
 
 int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
@@ -125,6 +126,21 @@ void *eobj_alloc(struct edge *e, enum eobj_kind kind)
 	return o;
 }
 
+/** The message that an object keeps */
+static struct blob *kept(struct eobj *o)
+{
+	void *obj = o;
+
+	switch (o->kind) {
+	case EO_CALL:    return ((struct call *)obj)->answer;
+	case EO_ATTEMPT: return ((struct attempt *)obj)->answer;
+	case EO_RELAY:   return ((struct relay *)obj)->ringing;
+	case EO_ASKED:   return ((struct asked *)obj)->answer;
+	case EO_PROBE:   break;
+	}
+	return NULL;
+}
+
 void eobj_free(void *obj)
 {
 	struct eobj *o = obj;
@@ -136,10 +152,7 @@ void eobj_free(void *obj)
 		o->next->pprev = o->pprev;
 	if (o->kind == EO_RELAY)
 		blob_unref(((struct relay *)(void *)o)->answer);
-	if (o->kind == EO_ATTEMPT) {
-		blob_unref(((struct attempt *)(void *)o)->answer);
-		blob_unref(((struct attempt *)(void *)o)->ringing);
-	}
+	blob_unref(kept(o));
 	slab_put(&o->e->obj[o->kind], o);
 }
 
@@ -373,8 +386,19 @@ static void lost_ctxn(struct ctxn *c, void *arg)
 		edge_probe_result((struct probe *)(void *)o, NULL, e->now);
 		break;
 	case EO_CALL:
+	case EO_ASKED:
 		break;
 	}
+}
+
+/** Of a node without an heir: what phones ring for, or have answered, needs none */
+static void lost_ringing(struct ctxn *c, void *arg)
+{
+	struct eobj *o = ctxn_user(c);
+
+	if (o && o->kind == EO_ATTEMPT &&
+	    ((struct attempt *)(void *)o)->egress)
+		lost_ctxn(c, arg);
 }
 
 /** Everything under way at a node moves or ends */
@@ -386,14 +410,15 @@ static void node_lost(struct edge *e, const struct flow *f, enum fail_why why)
 
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now)
 {
-	/* when no node is left, the fault may be ours: wait */
-	for (uint16_t i = 0; i < disp_n(e->disp); i++) {
-		if (i == node || !disp_is_up(e->disp, i))
-			continue;
-		e->now = now;
-		node_lost(e, &e->node[node].flow, FAIL_DOWN);
-		return;
-	}
+	bool other = false;
+
+	for (uint16_t i = 0; i < disp_n(e->disp); i++)
+		other = other || (i != node && disp_is_up(e->disp, i));
+	e->now = now;
+	e->why = FAIL_DOWN;
+	/* when no node is left, the fault may be ours: the others wait */
+	txnl_each_ctxn(e->txnl, &e->node[node].flow,
+		       other ? lost_ctxn : lost_ringing, e);
 }
 
 /** Whose fault is it? */
@@ -434,6 +459,7 @@ void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
 	if (!edge_is_core(e, f)) {
 		known_lost(e->known, f);
 		txnl_each_ctxn(e->txnl, f, lost_ctxn, e);
+		call_caller_lost(e, f, now);
 	}
 	else if (!disp_by_addr(e->disp, &f->peer, &node)) {
 		node_unreachable(e, node, err);
@@ -457,14 +483,17 @@ void edge_tick(struct edge *e, uint64_t now)
 	txnl_tick(e->txnl, now);
 	disp_tick(e->disp, now);
 	edge_learn_tick(e, now);
+	call_caller_tick(e, now);
 	edge_pump(e, now);
 }
 
 uint64_t edge_next(const struct edge *e)
 {
 	uint64_t a = txnl_next(e->txnl), b = disp_next(e->disp);
+	uint64_t c = call_caller_next(e);
 
 	a = a < b ? a : b;
+	a = a < c ? a : c;
 	return a < e->learn.due ? a : e->learn.due;
 }
 

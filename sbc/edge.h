@@ -22,6 +22,8 @@ struct edge_tune {
 	uint32_t noreply;        /**< other methods: no final answer          */
 	uint32_t ring;           /**< Timer C                                 */
 	uint32_t deadline;       /**< no further attempt after this           */
+	uint32_t caller_gone;    /**< INVITE given up when the connection that
+				      it came over is lost for so long        */
 	uint32_t max_attempts;   /**< nodes tried for one request             */
 	uint32_t max_message;    /**< [bytes]                                 */
 	bool hide;               /**< hide = core                             */

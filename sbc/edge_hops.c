@@ -263,13 +263,13 @@ void edge_hops_no_answer(struct relay *y, uint16_t code, uint64_t now)
 		edge_relay_fail(o, code, now);
 }
 
-void edge_hops_cancel(struct relay *y, uint64_t now)
+void edge_hops_cancel(struct relay *y, struct sl reason, uint64_t now)
 {
 	y->cancelled = true;
 	if (y->ctxn)
-		ctxn_cancel(y->ctxn, SL_NONE, now);
+		ctxn_cancel(y->ctxn, reason, now);
 	else if (y->inner && y->inner->ctxn)
-		ctxn_cancel(y->inner->ctxn, SL_NONE, now);
+		ctxn_cancel(y->inner->ctxn, reason, now);
 }
 
 /** A CANCEL of the node that was given up is not the sender's */

@@ -22,6 +22,7 @@ enum {
 	EDGE_LSTS = 16,
 	EDGE_PAST = 16,            /**< nodes taken out, remembered         */
 	EDGE_NAMED = 30000,        /**< [ms] a learned node stays unnamed   */
+	EDGE_CALLERS = 1024,       /**< buckets of e->callers               */
 	EDGE_MSG_MAX = SIP_MAX_MSG + 4096,   /**< largest message built    */
 };
 
@@ -88,6 +89,8 @@ struct edge {
 	uint64_t now;              /**< of the call in progress [ms]         */
 	enum fail_why why;         /**< while a lost node is walked          */
 	bool draining;
+	struct call *callers[EDGE_CALLERS];   /**< INVITEs by connection    */
+	struct call *gone, **gone_tail;       /**< their connection is lost */
 	struct eobj *objs;         /**< all calls, attempts, relays, probes  */
 	struct slab obj[EO_N];     /**< their memory                         */
 	struct blobs *blobs;       /**< memory of messages                   */
@@ -141,6 +144,7 @@ void edge_tune_set(struct edge *e, const struct edge_tune *t);
 /** After each call into the edge: timers of transactions, effects of the
  *  dispatcher */
 void edge_pump(struct edge *e, uint64_t now);
+/** Its probes have failed: what is under way there moves */
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
 
 /* edge_cdr.c */
@@ -168,7 +172,7 @@ void edge_hops_answer(struct relay *y, const struct sip_msg *m,
 		      struct blob *msg, uint64_t now);
 /** The client of y will not answer */
 void edge_hops_no_answer(struct relay *y, uint16_t code, uint64_t now);
-void edge_hops_cancel(struct relay *y, uint64_t now);
+void edge_hops_cancel(struct relay *y, struct sl reason, uint64_t now);
 /** Does the sender of y wait for its answer past a failed node? */
 bool edge_hops_adopted(const struct relay *y);
 

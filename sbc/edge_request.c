@@ -146,6 +146,8 @@ static void from_core(struct edge *e, const struct sip_msg *m,
 		refuse_whole(e, m, f, 487, now);
 		return;
 	}
+	if (a && call_asked(a, m, f, &r->flow, now))
+		return;
 	twice = a ? edge_known_twice(a, r) : 0;
 	if (twice) {
 		e->led.found_twice++;
@@ -317,7 +319,16 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 	}
 }
 
-static void cancelled(struct edge *e, struct stxn *s, uint64_t now)
+/** Why the caller cancels, RFC 3326: phones need not show a missed call */
+static struct sl reason_of(const struct sip_msg *m)
+{
+	const struct sip_hdr *h = sip_hdr(m, SIP_REASON);
+
+	return h ? sl_mk(m->raw.p + h->off, h->end - h->off) : SL_NONE;
+}
+
+static void cancelled(struct edge *e, const struct sip_msg *m, struct stxn *s,
+		      uint64_t now)
 {
 	struct eobj *o = s ? stxn_user(s) : NULL;
 	struct relay *r;
@@ -325,7 +336,7 @@ static void cancelled(struct edge *e, struct stxn *s, uint64_t now)
 	if (!o)
 		return;
 	if (o->kind == EO_CALL)
-		call_cancel((struct call *)(void *)o, now);
+		call_cancel((struct call *)(void *)o, reason_of(m), now);
 	if (o->kind != EO_RELAY)
 		return;
 	r = (struct relay *)(void *)o;
@@ -334,7 +345,16 @@ static void cancelled(struct edge *e, struct stxn *s, uint64_t now)
 	if ((r->attempt && r->attempt->lost) || edge_hops_adopted(r))
 		stxn_reply(s, 487, SL_NONE, SL_NONE, now);
 	else
-		edge_hops_cancel(r, now);
+		edge_hops_cancel(r, reason_of(m), now);
+}
+
+/** A copy of a request that is under way */
+static void again(struct stxn *s)
+{
+	struct eobj *o = s ? stxn_user(s) : NULL;
+
+	if (o && o->kind == EO_CALL)
+		call_caller_seen((struct call *)(void *)o);
 }
 
 void edge_request(struct edge *e, const struct sip_msg *m,
@@ -362,9 +382,11 @@ void edge_request(struct edge *e, const struct sip_msg *m,
 		new_request(e, m, f, now);
 		break;
 	case TXN_CANCEL:
-		cancelled(e, ev.stxn, now);
+		cancelled(e, m, ev.stxn, now);
 		break;
 	case TXN_NONE:
+		again(ev.stxn);
+		break;
 	case TXN_RESPONSE:
 	case TXN_LATE:
 	case TXN_STRAY:

@@ -8,9 +8,10 @@ static void settle(struct relay *r, uint16_t code, struct blob *msg,
 	if (r->settled)
 		return;
 	r->settled = true;
+	r->ended = now;
 	r->e->pending--;
 	if (r->attempt)
-		call_answered(r->attempt, code, msg, now);
+		call_answered(r, code, msg, now);
 }
 
 void edge_relay_settle(struct relay *r, uint16_t code, uint64_t now)
@@ -47,7 +48,7 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 			edge_relay_fail(r, 487, now);
 			return;
 		}
-		if (call_again(r->attempt, m, r->settled, now)) {
+		if (call_again(r, m, now)) {
 			if (!r->settled)        /* the node's side of it */
 				edge_relay_fail(r, 487, now);
 			return;
@@ -70,7 +71,7 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 	if (m->status >= 200)
 		settle(r, m->status, msg, now);
 	else if (r->attempt && m->meth == SIP_INVITE)
-		call_rang(r->attempt, m, msg, now);
+		call_rang(r, m, msg, now);
 	blob_unref(msg);
 }
 
@@ -93,6 +94,7 @@ static void got_response(struct edge *e, const struct txn_event *ev,
 		edge_probe_result((struct probe *)(void *)o, m, now);
 		break;
 	case EO_CALL:
+	case EO_ASKED:
 		break;
 	}
 }
@@ -167,6 +169,7 @@ static void timed_out(struct eobj *o, enum txn_timer timer, uint64_t now)
 		break;
 	case EO_PROBE:     /* the dispatcher has its own time-out */
 	case EO_CALL:
+	case EO_ASKED:
 		break;
 	}
 }
@@ -177,9 +180,10 @@ static void relay_gone(struct relay *r, const struct txn_event *ev,
 	if (ev->stxn)
 		r->stxn = NULL;
 	if (ev->ctxn) {
-		r->ctxn = NULL;
 		if (r->stxn && !stxn_final(r->stxn))
 			edge_relay_fail(r, 408, now);
+		settle(r, 408, NULL, now);
+		r->ctxn = NULL;
 	}
 	if (r->stxn || r->ctxn)
 		return;
@@ -204,6 +208,8 @@ static void gone(struct eobj *o, const struct txn_event *ev, uint64_t now)
 		break;
 	case EO_PROBE:
 		eobj_free(o);
+		break;
+	case EO_ASKED:
 		break;
 	}
 }

@@ -10,6 +10,7 @@ const char *event_kind_name(enum event_kind k)
 	case EVENT_MOVED:    return "moved";
 	case EVENT_SAVED:    return "saved";
 	case EVENT_ADOPTED:  return "adopted";
+	case EVENT_CONTINUED: return "continued";
 	case EVENT_RESCUED:  return "rescued";
 	case EVENT_PASSED:   return "passed";
 	case EVENT_LATE_2XX: return "late_2xx";

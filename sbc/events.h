@@ -11,6 +11,7 @@ enum event_kind {
 	EVENT_MOVED,         /**< a request went to another node              */
 	EVENT_SAVED,         /**< and was answered there                      */
 	EVENT_ADOPTED,       /**< the edge goes on with a failed node's phones */
+	EVENT_CONTINUED,     /**< its phones failed; a further node goes on   */
 	EVENT_RESCUED,       /**< an answer passed a dead node                */
 	EVENT_PASSED,        /**< a request in a dialog went past its node    */
 	EVENT_LATE_2XX,      /**< 2xx on an attempt given up, passed on       */

@@ -12,6 +12,7 @@ const char *fail_why_name(enum fail_why w)
 	case FAIL_RESET:   return "reset";
 	case FAIL_REFUSED: return "refused";
 	case FAIL_DOWN:    return "down";
+	case FAIL_ERROR:   return "error";
 	case FAIL_WHY_N:   break;
 	}
 	return "?";
@@ -37,6 +38,12 @@ static const struct row rows[] = {
 	ROW(lost_no_node, "sbc_lost_total", "why=\"no_node\"", NULL),
 	ROW(adopted, "sbc_adopted_total", NULL,
 	    "Requests open at clients when their node failed, taken over"),
+	ROW(continued, "sbc_continued_total", NULL,
+	    "Adopted requests whose phones failed, given to a further node"),
+	ROW(replayed, "sbc_replayed_total", NULL,
+	    "Branches answered with what the phone had said before"),
+	ROW(caller_gone, "sbc_caller_gone_total", NULL,
+	    "Calls given up because the caller's connection was lost"),
 	ROW(saved, "sbc_saved_total", NULL,
 	    "Requests answered after a failover"),
 	ROW(rescued, "sbc_rescued_total", NULL,
@@ -388,4 +395,19 @@ void ledger_records(struct ledger *l, const char *why, uint64_t now)
 			  "many wait\"", why);
 	else
 		log_info("event=records result=\"written again\"");
+}
+
+void ledger_continued(struct ledger *l, const struct sip_msg *m,
+		      const char *method, const char *from, const char *to,
+		      unsigned attempts, uint64_t age, uint64_t now)
+{
+	struct event *x = note(l, EVENT_CONTINUED, EVENT_INFO, m, now);
+
+	about(x, from, NULL, attempts, age);
+	event_set(x->to_node, sl_cstr(to));
+	l->continued++;
+	if (log_allow(&l->lim_saved, 20, now))
+		log_info("event=continued call_id=%s method=%s from=%s to=%s "
+			 "age=%llums", id_of(m), method, from, to,
+			 (unsigned long long)age);
 }

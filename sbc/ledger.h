@@ -20,6 +20,7 @@ enum fail_why {
 	FAIL_RESET,       /**< connection reset or refused, ICMP              */
 	FAIL_REFUSED,     /**< 503                                            */
 	FAIL_DOWN,        /**< its probes failed                              */
+	FAIL_ERROR,       /**< 500                                            */
 	FAIL_WHY_N
 };
 const char *fail_why_name(enum fail_why w);
@@ -34,6 +35,11 @@ struct ledger {
 	uint64_t lost_ringing;         /**< its branches were over when the
 					    node died, without an answer      */
 	uint64_t adopted;              /**< taken over from a failed node     */
+	uint64_t continued;            /**< of these, given to a further node
+					    when all phones had failed        */
+	uint64_t replayed;             /**< its branches to phones that had been
+					    asked: answered here              */
+	uint64_t caller_gone;          /**< connection of the caller lost     */
 	uint64_t lost_silent;          /**< no node answered                  */
 	uint64_t lost_no_node;         /**< no node to be had                 */
 	uint64_t saved;                /**< answered after a failover         */
@@ -107,6 +113,10 @@ void ledger_passed(struct ledger *l, enum fail_why why,
 		   const struct sip_msg *m, const char *node, uint64_t now);
 void ledger_late_2xx(struct ledger *l, const struct sip_msg *m,
 		     const char *node, uint64_t age, uint64_t now);
+/** All phones of an adopted request have failed: a further node may know more */
+void ledger_continued(struct ledger *l, const struct sip_msg *m,
+		      const char *method, const char *from, const char *to,
+		      unsigned attempts, uint64_t age, uint64_t now);
 /** One request lost; count is the field that counts this kind */
 void ledger_lost(struct ledger *l, uint64_t *count, const char *why,
 		 const struct sip_msg *m, const char *method,

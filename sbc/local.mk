@@ -4,6 +4,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/admit.h \
 	sbc/call.c \
 	sbc/call_adopt.c \
+	sbc/call.c sbc/call_adopt.c \
+	sbc/call_asked.c sbc/call_caller.c \
 	sbc/call.h \
 	sbc/cdr.c \
 	sbc/cdr.h \

@@ -4,6 +4,7 @@ TESTS += tests/sbc/test_sbc
 tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_cdr.c \
 	tests/sbc/test_cdrfile.c \
+	tests/sbc/test_call.c \
 	tests/sbc/test_config.c \
 	tests/sbc/test_edge.c \
 	tests/sbc/test_events.c \

@@ -180,7 +180,7 @@ static void check(struct world *w, uint64_t seed, struct totals *t)
 static void run(uint64_t seed, struct totals *t)
 {
 #ifdef REAL_NODES
-	struct world *w = world_new_with(seed, tune, &world_real);
+	struct world *w = world_new_with(seed, tune, &world_real, false);
 #else
 	struct world *w = world_new(seed, tune);
 #endif

@@ -202,7 +202,7 @@ static void listeners(struct world *w)
 
 static const struct edge_tune tune_default = {
 	.no100 = 250, .no18x = 2000, .noreply = 500, .ring = 180000,
-	.deadline = 10000, .max_attempts = 3, .max_message = 65535,
+	.deadline = 10000, .caller_gone = 5000, .max_attempts = 3, .max_message = 65535,
 	.hide = true, .dialog_token = true,
 	.probe = {
 		.inter = 1000, .fastinter = 200, .downinter = 2000,
@@ -227,9 +227,9 @@ struct world *world_new_as(uint64_t seed, void (*tune)(struct edge_conf *ec),
 
 struct world *world_new_with(uint64_t seed,
 			     void (*tune)(struct edge_conf *ec),
-			     const struct world_ops *ops)
+			     const struct world_ops *ops, bool udp_core)
 {
-	return make(seed, tune, false, false, ops);
+	return make(seed, tune, udp_core, false, ops);
 }
 
 static struct world *make(uint64_t seed, void (*tune)(struct edge_conf *ec),

@@ -11,8 +11,8 @@
 #include "tests/support/simnet.h"
 
 enum {
-	W_NODES = 3, W_PHONES = 6, W_FORKS = 4, W_VCALLS = 512, W_REQS = 64,
-	W_INVS = 64,
+	W_NODES = 3, W_PHONES = 10, W_FORKS = 4, W_VCALLS = 512, W_REQS = 3000,
+	W_INVS = 1000,
 };
 
 struct world;
@@ -23,12 +23,15 @@ enum vmode {
 	V_MUTE,          /**< says nothing                                    */
 	V_TRYING,        /**< INVITE: 100, and then nothing                   */
 	V_BUSY,          /**< 503                                             */
+	V_ERROR,         /**< 500                                             */
+	V_ANSWER,        /**< stand-in, INVITE: 200, as a mailbox does        */
 };
 
 struct vcall {           /**< one request a node forwards                    */
 	bool used;
 	char callid[64];
 	char up_branch[64];     /**< of the edge's request                    */
+	char *raw;              /**< that request                             */
 	uint32_t conn;
 	unsigned forkc, failed;
 	bool done;
@@ -46,6 +49,7 @@ struct vnode {
 	struct real *real;      /**< of a world_ops                           */
 	enum vmode mode;
 	uint32_t fork_delay;    /**< [ms] between 100 and the branches        */
+	bool deaf;              /**< answers to INVITE are lost in it         */
 	unsigned idx, branches;
 	unsigned got[SIP_M_N];  /**< requests, copies included                */
 	unsigned sick;          /**< probe is answered 503                    */
@@ -71,6 +75,16 @@ struct vreq {
 	uint32_t cancel_wait;        /**< the same, of a CANCEL                */
 	char *req;                   /**< as sent                              */
 	char *okmsg;                 /**< first 2xx                            */
+	struct {
+		char tag[48];
+		char *msg;           /**< last 101-199 with it                 */
+		bool pracked;
+	} early[4];                  /**< early dialogs                        */
+	unsigned earlyc;
+	unsigned downs;              /**< of the phone, when it was sent       */
+	uint64_t cancelled;          /**< [ms], 0 = not                        */
+	bool dialog;                 /**< inside one                           */
+	uint64_t back;               /**< [ms] of phone_again(), 0 = never     */
 	bool retry_after;
 };
 
@@ -81,7 +95,10 @@ struct vinv {
 	uint16_t code;               /**< last answer                          */
 	char tag[24];                /**< of it, "" = the phone's own          */
 	uint32_t wait;               /**< [ms] until its next copy             */
+	uint64_t got;                /**< [ms] when it came                    */
 	uint64_t ended;              /**< [ms] of the final                    */
+	uint32_t rwait;              /**< the same for a reliable 183          */
+	bool pracked;
 	bool over, cancelled, acked, reinvite, answered, bye;
 	char *req;
 };
@@ -90,20 +107,28 @@ struct vphone {
 	struct sim_host host;
 	struct world *w;
 	enum sim_kind kind;
-	char user[16];
+	char user[16];               /**< its name                             */
+	char aor[16];                /**< user part of its address of record   */
+	unsigned q;                  /**< [1/10] of its contact                */
+	bool reliable;               /**< rings with 183 and 100rel            */
+	uint32_t back;               /**< [ms] after which it registers again when
+					its connection was lost, 0 = never     */
+	unsigned downs;              /**< times it lost its connection         */
+	uint64_t down_at[32];        /**< [ms]                                 */
 	uint32_t conn;
 	uint32_t ring;               /**< [ms] until 180, UINT32_MAX = never   */
 	uint32_t answer;             /**< [ms] until the final, UINT32_MAX     */
 	uint16_t code;               /**< of the final                         */
 	unsigned seq;
-	struct vreq req[W_REQS];
+	struct vreq *req;            /**< W_REQS                               */
 	unsigned reqc;
-	struct vinv inv[W_INVS];
+	struct vinv *inv;            /**< W_INVS                               */
 	unsigned invc;
 	unsigned got[SIP_M_N];
 	char *last[SIP_M_N];         /**< last request of each method          */
 	unsigned acks;
 	unsigned dup_invites;        /**< a second INVITE for one call         */
+	char dup_callid[64];
 };
 
 /** Other nodes than the stand-ins */
@@ -151,7 +176,7 @@ struct world *world_new_as(uint64_t seed, void (*tune)(struct edge_conf *ec),
 /** The same with other nodes */
 struct world *world_new_with(uint64_t seed,
 			     void (*tune)(struct edge_conf *ec),
-			     const struct world_ops *ops);
+			     const struct world_ops *ops, bool udp_core);
 void world_free(struct world *w);
 /** Run for that many ms */
 void world_run(struct world *w, uint64_t ms);
@@ -163,6 +188,11 @@ struct vphone *world_phone(struct world *w, const char *user,
 struct vnode *world_node_of(struct world *w, const char *user);
 uint64_t world_stat(struct world *w, const char *name, const char *labels);
 
+/** One of several phones of an address of record; q in tenths */
+struct vphone *world_phone_of(struct world *w, const char *name,
+			      const char *aor, unsigned q,
+			      enum sim_kind kind);
+
 struct vreq *phone_register(struct vphone *p);
 struct vreq *phone_send(struct vphone *p, enum sip_method meth,
 			const char *to, const char *callid);
@@ -171,6 +201,13 @@ static inline struct vreq *phone_invite(struct vphone *p, const char *to)
 	return phone_send(p, SIP_INVITE, to, NULL);
 }
 void phone_cancel(struct vphone *p, struct vreq *r);
+/** Its INVITE or REGISTER again, byte for byte, over the connection it has now */
+void phone_again(struct vphone *p, struct vreq *r);
+/** Its connection breaks */
+void phone_cut(struct vphone *p);
+/** In the early dialog n of r */
+struct vreq *phone_early(struct vphone *p, struct vreq *r, unsigned n,
+			 enum sip_method meth);
 /** In the dialog made by r (its first 2xx) */
 struct vreq *phone_in_dialog(struct vphone *p, struct vreq *r,
 			     enum sip_method meth);
@@ -186,6 +223,8 @@ void phone_answer(struct vphone *p, struct vinv *i, uint16_t code,
 bool vreq_whole(const struct vreq *r);
 /** The node's process dies and forgets its calls; sim_start() starts it anew */
 void node_kill(struct vnode *n);
+/** A stand-in forks its request again, to all that are registered by now */
+void node_fork_more(struct vnode *n, struct vcall *c);
 /** A raw message to the edge's core side from a node */
 void node_raw(struct vnode *n, const char *text);
 

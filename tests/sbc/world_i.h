@@ -19,6 +19,8 @@ struct addr addr_of(const char *txt);
 bool scan(struct sip_msg *m, struct sl data);
 void edge_flush(struct world *w);
 
+void vnode_answer(struct vnode *n, uint32_t conn, const struct sip_msg *m,
+		  uint16_t code, const char *extra);
 void vnode_init(struct world *w, unsigned i);
 void vnode_close(struct vnode *n);
 void vphone_close(struct vphone *p);

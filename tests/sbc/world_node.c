@@ -14,8 +14,8 @@ static void send(struct vnode *n, uint32_t conn, const char *txt)
 }
 
 /** Answer made by the node */
-static void answer(struct vnode *n, uint32_t conn, const struct sip_msg *m,
-		   uint16_t code, const char *extra)
+void vnode_answer(struct vnode *n, uint32_t conn, const struct sip_msg *m,
+		  uint16_t code, const char *extra)
 {
 	struct buf b;
 	char tag[24];
@@ -68,7 +68,7 @@ static void do_register(struct vnode *n, uint32_t conn, const struct sip_msg *m)
 	extra = fmt("Contact: <%s>\r\nPath: %s\r\n"
 		    "Edgewise-Note: from 10.0.0.%u\r\n",
 		    w->loc[i].contact, w->loc[i].path, 11 + n->idx);
-	answer(n, conn, m, 200, extra);
+	vnode_answer(n, conn, m, 200, extra);
 	free(extra);
 }
 
@@ -122,7 +122,6 @@ static void branch_out(struct vnode *n, struct vcall *c, const char *raw)
 struct late {
 	struct vnode *n;
 	struct vcall *c;
-	char *raw;
 	uint64_t ends;
 };
 
@@ -133,9 +132,20 @@ static void fork_late(void *arg, uint64_t v)
 	(void)v;
 	if (l->n->host.state == SIM_UP && l->n->host.ends == l->ends &&
 	    !l->c->done)
-		branch_out(l->n, l->c, l->raw);
-	free(l->raw);
+		branch_out(l->n, l->c, l->c->raw);
 	free(l);
+}
+
+/** In a dialog with itself: the caller's token comes back in Record-Route */
+static void answer_itself(struct vnode *n, uint32_t conn,
+			  const struct sip_msg *m)
+{
+	struct sl rr = sip_first(m, SIP_RECORD_ROUTE);
+	char *extra = fmt("Contact: <sip:box@example.com>\r\n"
+			  "Record-Route: %.*s\r\n", SL_FMT(rr));
+
+	vnode_answer(n, conn, m, 200, extra);
+	free(extra);
 }
 
 static void do_request(struct vnode *n, uint32_t conn, const struct sip_msg *m)
@@ -145,12 +155,19 @@ static void do_request(struct vnode *n, uint32_t conn, const struct sip_msg *m)
 	struct uri u;
 	struct via v;
 	unsigned i;
-	char *raw;
 
 	if (n->mode == V_MUTE)
 		return;
+	if (n->mode == V_ERROR) {
+		vnode_answer(n, conn, m, 500, "");
+		return;
+	}
+	if (n->mode == V_ANSWER && m->meth == SIP_INVITE) {
+		answer_itself(n, conn, m);
+		return;
+	}
 	if (n->mode == V_BUSY) {
-		answer(n, conn, m, 503, "Retry-After: 1\r\n");
+		vnode_answer(n, conn, m, 503, "Retry-After: 1\r\n");
 		return;
 	}
 	if (m->meth == SIP_REGISTER) {
@@ -158,7 +175,7 @@ static void do_request(struct vnode *n, uint32_t conn, const struct sip_msg *m)
 		return;
 	}
 	if (m->meth == SIP_INVITE)
-		answer(n, conn, m, 100, "");
+		vnode_answer(n, conn, m, 100, "");
 	if (n->mode == V_TRYING)
 		return;
 	if (uri_parse(&u, m->ruri) || via_top(m, &v))
@@ -167,12 +184,13 @@ static void do_request(struct vnode *n, uint32_t conn, const struct sip_msg *m)
 		if (sl_eq(sl_cstr(w->loc[i].user), u.user))
 			break;
 	if (i == w->locc) {
-		answer(n, conn, m, 404, "Warning: 399 10.0.0.11 \"not here\""
+		vnode_answer(n, conn, m, 404, "Warning: 399 10.0.0.11 \"not here\""
 		       "\r\nServer: node at 10.0.0.11\r\n");
 		return;
 	}
 	c = vcall_new(n);
 	c->conn = conn;
+	c->raw = xdup(m->raw);
 	set(c->callid, sizeof(c->callid), m->callid);
 	set(c->up_branch, sizeof(c->up_branch), v.branch);
 	if (n->fork_delay) {
@@ -180,13 +198,16 @@ static void do_request(struct vnode *n, uint32_t conn, const struct sip_msg *m)
 
 		if (!l)
 			abort();
-		*l = (struct late){ n, c, xdup(m->raw), n->host.ends };
+		*l = (struct late){ n, c, n->host.ends };
 		sim_at(w->net, w->net->now + n->fork_delay, fork_late, l, 0);
 		return;
 	}
-	raw = xdup(m->raw);
-	branch_out(n, c, raw);
-	free(raw);
+	branch_out(n, c, c->raw);
+}
+
+void node_fork_more(struct vnode *n, struct vcall *c)
+{
+	branch_out(n, c, c->raw);
 }
 
 /** A request of a dialog whose first Route names us: on to the next one */
@@ -257,7 +278,7 @@ static void do_cancel(struct vnode *n, uint32_t conn, const struct sip_msg *m)
 {
 	struct via v;
 
-	answer(n, conn, m, 200, "");
+	vnode_answer(n, conn, m, 200, "");
 	if (via_top(m, &v))
 		return;
 	for (unsigned i = 0; i < W_VCALLS; i++) {
@@ -327,7 +348,8 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 	if (!scan(&m, p->data))
 		abort();
 	if (!m.req) {
-		do_response(n, &m);
+		if (!n->deaf || m.meth != SIP_INVITE)
+			do_response(n, &m);
 		return;
 	}
 	n->got[m.meth]++;
@@ -335,7 +357,7 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 		return;
 	if (m.meth == SIP_OPTIONS && m.count[SIP_VIA] == 1 &&
 	    !memchr(m.ruri.p, '@', m.ruri.n))
-		answer(n, p->conn, &m, n->sick ? 503 : 200,
+		vnode_answer(n, p->conn, &m, n->sick ? 503 : 200,
 		       "Edgewise-Health: state=ready\r\n");
 	else if (m.meth == SIP_CANCEL)
 		do_cancel(n, p->conn, &m);
@@ -376,6 +398,7 @@ void vnode_close(struct vnode *n)
 		for (unsigned k = 0; k < W_FORKS; k++)
 			free(n->call[i].fork[k].req);
 		free(n->call[i].best);
+		free(n->call[i].raw);
 	}
 }
 

@@ -44,6 +44,7 @@ static struct vreq *req_new(struct vphone *p, enum sip_method meth,
 	r->cseq = cseq;
 	r->meth = meth;
 	r->sent = p->w->net->now;
+	r->downs = p->downs;
 	return r;
 }
 
@@ -88,9 +89,13 @@ static void send_first(struct vphone *p, struct vreq *r)
 struct vreq *phone_send(struct vphone *p, enum sip_method meth, const char *to,
 			const char *callid)
 {
-	char id[64], txt[ADDR_TXT];
+	char id[64], txt[ADDR_TXT], q[16] = "";
 	char *c = contact_of(p);
 	struct vreq *r;
+
+	if (meth == SIP_REGISTER && p->q)
+		(void)snprintf(q, sizeof(q), ";q=%u.%u", p->q / 10 & 1,
+			       p->q % 10);
 
 	(void)snprintf(id, sizeof(id), "%s-%u-%llu", p->user, ++p->seq,
 		       (unsigned long long)p->w->net->now);
@@ -99,10 +104,11 @@ struct vreq *phone_send(struct vphone *p, enum sip_method meth, const char *to,
 		"Via: SIP/2.0/%s %s;branch=z9hG4bKp%s%u\r\n"
 		"Max-Forwards: 70\r\nFrom: <sip:%s@example.com>;tag=f%u\r\n"
 		"To: <sip:%s@example.com>\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
-		"Contact: <%s>\r\nContent-Length: 0\r\n\r\n",
+		"%sContact: <%s>%s\r\nContent-Length: 0\r\n\r\n",
 		sip_method_name(meth), to, via_tp(p),
-		addr_txt(&p->host.addr, txt), p->user, p->seq, p->user, p->seq,
-		to, r->callid, r->cseq, sip_method_name(meth), c);
+		addr_txt(&p->host.addr, txt), p->user, p->seq, p->aor, p->seq,
+		to, r->callid, r->cseq, sip_method_name(meth),
+		meth == SIP_INVITE ? "Supported: 100rel\r\n" : "", c, q);
 	free(c);
 	send_first(p, r);
 	return r;
@@ -110,7 +116,22 @@ struct vreq *phone_send(struct vphone *p, enum sip_method meth, const char *to,
 
 struct vreq *phone_register(struct vphone *p)
 {
-	return phone_send(p, SIP_REGISTER, p->user, NULL);
+	return phone_send(p, SIP_REGISTER, p->aor, NULL);
+}
+
+void phone_again(struct vphone *p, struct vreq *r)
+{
+	r->back = p->w->net->now;
+	send(p, r->req);
+}
+
+void phone_cut(struct vphone *p)
+{
+	uint32_t conn = sim_between(p->w->net, &p->host.addr,
+				    &p->w->client.addr);
+
+	if (conn)
+		sim_cut(p->w->net, conn);
 }
 
 /** CANCEL, or ACK to a non-2xx, for a request */
@@ -148,6 +169,8 @@ static void cancel_again(void *arg, uint64_t v)
 
 void phone_cancel(struct vphone *p, struct vreq *r)
 {
+	if (!r->cancelled)
+		r->cancelled = p->w->net->now;
 	send_like(p, r, "CANCEL", SL_NONE);
 	r->cancel_wait = T1;
 	if (p->kind == SIM_DATAGRAM)
@@ -159,20 +182,22 @@ void phone_cancel(struct vphone *p, struct vreq *r)
 static struct vreq *dialog_send(struct vphone *p, const char *callid,
 				enum sip_method meth, uint32_t cseq,
 				struct sl ours, struct sl other,
-				struct sl target, char *route)
+				struct sl target, char *route,
+				const char *extra)
 {
 	struct vreq *r = req_new(p, meth, callid, cseq);
 	char txt[ADDR_TXT];
 	char *c = contact_of(p);
 
+	r->dialog = true;
 	r->req = fmt("%s %.*s SIP/2.0\r\nVia: SIP/2.0/%s %s;"
 		"branch=z9hG4bKd%s%u\r\n%sMax-Forwards: 70\r\n"
 		"From: %.*s\r\nTo: %.*s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
-		"Contact: <%s>\r\nContent-Length: 0\r\n\r\n",
+		"%sContact: <%s>\r\nContent-Length: 0\r\n\r\n",
 		sip_method_name(meth), SL_FMT(target), via_tp(p),
 		addr_txt(&p->host.addr, txt), p->user, ++p->seq, route,
 		SL_FMT(ours), SL_FMT(other), callid, cseq,
-		sip_method_name(meth), c);
+		sip_method_name(meth), extra, c);
 	free(c);
 	free(route);
 	send_first(p, r);
@@ -201,7 +226,22 @@ struct vreq *phone_in_dialog(struct vphone *p, struct vreq *r,
 		abort();
 	return dialog_send(p, r->callid, meth,
 			   meth == SIP_ACK ? r->cseq : r->cseq + ++p->seq,
-			   m.from, m.to, target_of(&m), routes(&m, true));
+			   m.from, m.to, target_of(&m), routes(&m, true), "");
+}
+
+struct vreq *phone_early(struct vphone *p, struct vreq *r, unsigned n,
+			 enum sip_method meth)
+{
+	static struct sip_msg m;
+	char rack[48] = "";
+
+	if (n >= r->earlyc || !scan(&m, sl_cstr(r->early[n].msg)))
+		abort();
+	if (meth == SIP_PRACK)
+		(void)snprintf(rack, sizeof(rack), "RAck: 1 %u INVITE\r\n",
+			       r->cseq);
+	return dialog_send(p, r->callid, meth, r->cseq + ++p->seq, m.from,
+			   m.to, target_of(&m), routes(&m, true), rack);
 }
 
 struct vreq *phone_callee_request(struct vphone *p, struct vinv *i,
@@ -215,7 +255,7 @@ struct vreq *phone_callee_request(struct vphone *p, struct vinv *i,
 		abort();
 	to = fmt("%.*s;tag=t%s", SL_FMT(m.to), p->user);
 	r = dialog_send(p, i->callid, meth, 1000 + ++p->seq, sl_cstr(to),
-			m.from, target_of(&m), routes(&m, false));
+			m.from, target_of(&m), routes(&m, false), "");
 	free(to);
 	return r;
 }
@@ -239,8 +279,8 @@ void phone_raw(struct vphone *p, const char *text)
 
 /* --- answering --- */
 
-static void respond(struct vphone *p, const struct sip_msg *m, uint16_t code,
-		    const char *tag)
+static void respond_with(struct vphone *p, const struct sip_msg *m,
+			 uint16_t code, const char *tag, const char *more)
 {
 	char own[24], *extra, *c = contact_of(p), *rr = xdup(SL("")), *t;
 	struct sip_iter it = { 0 };
@@ -252,7 +292,7 @@ static void respond(struct vphone *p, const struct sip_msg *m, uint16_t code,
 		free(rr);
 		rr = t;
 	}
-	extra = fmt("%sContact: <%s>\r\n", rr, c);
+	extra = fmt("%s%sContact: <%s>\r\n", rr, more, c);
 	buf_init(&b, 65536);
 	reply_write(&b, m, &p->w->client.addr, code,
 		    sl_cstr(sip_phrase(code)), sl_cstr(tag ? tag : own),
@@ -264,6 +304,12 @@ static void respond(struct vphone *p, const struct sip_msg *m, uint16_t code,
 	free(rr);
 	free(extra);
 	buf_free(&b);
+}
+
+static void respond(struct vphone *p, const struct sip_msg *m, uint16_t code,
+		    const char *tag)
+{
+	respond_with(p, m, code, tag, "");
 }
 
 /** A final answer is repeated until the ACK, RFC 3261 13.3.1.4, 17.2.1 */
@@ -299,10 +345,29 @@ void phone_answer(struct vphone *p, struct vinv *i, uint16_t code,
 		sim_at(p->w->net, i->ended + T1, answer_again, p,
 		       (uint64_t)(i - p->inv));
 	}
+	if (code >= 200 && !i->over)
+		i->ended = p->w->net->now;
 	if (code >= 200)
 		i->over = true;
 	i->answered = i->answered || code / 100 == 2;
 	respond(p, &m, code, tag);
+}
+
+/** A reliable 183 is repeated until its PRACK, RFC 3262 3 */
+static void reliable(void *arg, uint64_t v)
+{
+	struct vphone *p = arg;
+	struct vinv *i = &p->inv[v];
+	static struct sip_msg m;
+
+	if (i->over || i->pracked || i->rwait > T64)
+		return;
+	if (!scan(&m, sl_cstr(i->req)))
+		abort();
+	i->code = 183;
+	respond_with(p, &m, 183, NULL, "Require: 100rel\r\nRSeq: 1\r\n");
+	i->rwait = i->rwait ? 2 * i->rwait : T1;
+	sim_at(p->w->net, p->w->net->now + i->rwait, reliable, p, v);
 }
 
 static void ring(void *arg, uint64_t v)
@@ -310,6 +375,10 @@ static void ring(void *arg, uint64_t v)
 	struct vphone *p = arg;
 
 	if (p->inv[v].over)
+		return;
+	if (p->reliable && !p->inv[v].reinvite && !p->inv[v].rwait)
+		reliable(p, v);
+	if (p->reliable && !p->inv[v].reinvite)
 		return;
 	phone_answer(p, &p->inv[v], 180, NULL);
 	/* repeated, as RFC 3261 13.3.1.1 has it, so that a lost one does no
@@ -342,9 +411,11 @@ static void got_invite(struct vphone *p, const struct sip_msg *m)
 					*i->tag ? i->tag : NULL);
 			return;                 /* retransmission */
 		}
-		if (sl_eq(sl_cstr(i->callid), m->callid) &&
-		    i->cseq == m->cseq)
-			p->dup_invites++;
+		if (!sl_eq(sl_cstr(i->callid), m->callid) ||
+		    i->cseq != m->cseq)
+			continue;
+		p->dup_invites++;
+		set(p->dup_callid, sizeof(p->dup_callid), m->callid);
 	}
 	if (p->invc == W_INVS)
 		abort();
@@ -353,6 +424,7 @@ static void got_invite(struct vphone *p, const struct sip_msg *m)
 	set(i->callid, sizeof(i->callid), m->callid);
 	set(i->branch, sizeof(i->branch), v.branch);
 	i->cseq = m->cseq;
+	i->got = w->net->now;
 	i->reinvite = sl_isset(m->to_tag);
 	i->req = xdup(m->raw);
 	if (p->ring != UINT32_MAX)
@@ -400,9 +472,14 @@ static void got_request(struct vphone *p, const struct sip_msg *m)
 				p->inv[k].acked = true;
 		return;
 	default:
-		for (unsigned k = 0; m->meth == SIP_BYE && k < p->invc; k++)
-			if (sl_eq(sl_cstr(p->inv[k].callid), m->callid))
+		for (unsigned k = 0; k < p->invc; k++) {
+			if (!sl_eq(sl_cstr(p->inv[k].callid), m->callid))
+				continue;
+			if (m->meth == SIP_BYE)
 				p->inv[k].bye = true;
+			if (m->meth == SIP_PRACK)
+				p->inv[k].pracked = true;
+		}
 		respond(p, m, 200, NULL);
 		return;
 	}
@@ -425,8 +502,34 @@ static void got_2xx(struct vphone *p, struct vreq *r, const struct sip_msg *m)
 	if (r->meth == SIP_INVITE) {
 		uint32_t cseq = r->cseq;
 		(void)dialog_send(p, r->callid, SIP_ACK, cseq, m->from, m->to,
-				  target_of(m), routes(m, true));
+				  target_of(m), routes(m, true), "");
 	}
+}
+
+/** 101-199: the early dialog, and PRACK once when it asks for it */
+static void got_1xx(struct vphone *p, struct vreq *r, const struct sip_msg *m)
+{
+	unsigned n = 0;
+
+	if (r->provc < 16)
+		r->prov[r->provc++] = m->status;
+	if (!sl_isset(m->to_tag) || m->status == 100 ||
+	    r->meth != SIP_INVITE)
+		return;
+	while (n < r->earlyc && !sl_eq(sl_cstr(r->early[n].tag), m->to_tag))
+		n++;
+	if (n == 4)
+		return;
+	if (n == r->earlyc)
+		r->earlyc++;
+	set(r->early[n].tag, sizeof(r->early[n].tag), m->to_tag);
+	free(r->early[n].msg);
+	r->early[n].msg = xdup(m->raw);
+	if (!m->count[SIP_RSEQ] || r->early[n].pracked ||
+	    p->reqc + 2 > W_REQS)
+		return;
+	r->early[n].pracked = true;
+	(void)phone_early(p, r, n, SIP_PRACK);
 }
 
 static void got_response(struct vphone *p, const struct sip_msg *m)
@@ -440,8 +543,7 @@ static void got_response(struct vphone *p, const struct sip_msg *m)
 	if (!r)
 		return;
 	if (m->status < 200) {
-		if (r->provc < 16)
-			r->prov[r->provc++] = m->status;
+		got_1xx(p, r, m);
 		return;
 	}
 	if (!r->final) {
@@ -473,6 +575,40 @@ static void recv(struct sim_host *h, const struct sim_pkt *pkt)
 		got_response(p, &m);
 }
 
+static void register_again(void *arg, uint64_t v)
+{
+	struct vphone *p = arg;
+
+	if (v == p->downs && p->reqc + 2 <= W_REQS)
+		(void)phone_register(p);
+}
+
+static void lost(struct sim_host *h, uint32_t conn, const struct addr *peer,
+		 int err)
+{
+	struct vphone *p = h->arg;
+
+	(void)conn;
+	(void)peer;
+	(void)err;
+	if (p->downs < 32)
+		p->down_at[p->downs] = p->w->net->now;
+	p->downs++;
+	if (p->back)
+		sim_at(p->w->net, p->w->net->now + p->back, register_again, p,
+		       p->downs);
+}
+
+struct vphone *world_phone_of(struct world *w, const char *name,
+			      const char *aor, unsigned q, enum sim_kind kind)
+{
+	struct vphone *p = world_phone(w, name, kind);
+
+	set(p->aor, sizeof(p->aor), sl_cstr(aor));
+	p->q = q;
+	return p;
+}
+
 struct vphone *world_phone(struct world *w, const char *user,
 			   enum sim_kind kind)
 {
@@ -484,14 +620,20 @@ struct vphone *world_phone(struct world *w, const char *user,
 	(void)snprintf(txt, sizeof(txt), w->v6 ? "[2001:db8::f%u]:%u" :
 		       "198.51.100.%u:%u", 1 + w->phonec, 6000 + w->phonec);
 	w->phonec++;
+	p->req = calloc(W_REQS, sizeof(*p->req));
+	p->inv = calloc(W_INVS, sizeof(*p->inv));
+	if (!p->req || !p->inv)
+		abort();
 	p->w = w;
 	p->kind = kind;
 	set(p->user, sizeof(p->user), sl_cstr(user));
+	set(p->aor, sizeof(p->aor), sl_cstr(user));
 	p->ring = 10;
 	p->answer = UINT32_MAX;
 	p->code = 200;
 	p->host = (struct sim_host){
-		.name = p->user, .addr = addr_of(txt), .recv = recv, .arg = p,
+		.name = p->user, .addr = addr_of(txt), .recv = recv,
+		.lost = lost, .arg = p,
 	};
 	sim_add(w->net, &p->host);
 	return p;
@@ -502,9 +644,13 @@ void vphone_close(struct vphone *p)
 	for (unsigned i = 0; i < p->reqc; i++) {
 		free(p->req[i].req);
 		free(p->req[i].okmsg);
+		for (unsigned n = 0; n < p->req[i].earlyc; n++)
+			free(p->req[i].early[n].msg);
 	}
 	for (unsigned i = 0; i < p->invc; i++)
 		free(p->inv[i].req);
+	free(p->req);
+	free(p->inv);
 	for (int i = 0; i < SIP_M_N; i++)
 		free(p->last[i]);
 }

@@ -1,4 +1,5 @@
-# Edge and real nodes in one process: the seeds of tests/sbc/test_sim.c again.
+# Edge and real nodes in one process.
+# The seeds of tests/sbc/test_sim.c again; calls step by step.
 if CRITERION
 check_PROGRAMS += tests/sim/test_system
 TESTS += tests/sim/test_system
@@ -10,6 +11,7 @@ tests_sim_test_system_SOURCES = \
 	tests/sbc/world_node.c \
 	tests/sbc/world_phone.c \
 	tests/sim/real.c \
+	tests/sim/test_calls.c \
 	tests/support/simnet.c \
 	tests/support/simnet.h
 tests_sim_test_system_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \

@@ -46,7 +46,12 @@ static void out(struct vnode *n)
 			sim_close(n->w->net, conn);
 		if (o.kind != SIP_OUT_SEND)
 			continue;
-		/* a dead connection is made anew, as the transport does */
+		if (o.flow.tp == TP_UDP) {
+			sim_datagram(n->w->net, &n->host.addr, &o.flow.peer,
+				     blob_sl(o.blob));
+			blob_unref(o.blob);
+			continue;
+		}
 		if (!conn)
 			conn = sim_connect(n->w->net, &n->host.addr,
 					   &o.flow.peer);
@@ -55,18 +60,54 @@ static void out(struct vnode *n)
 	}
 }
 
+/** The edge dials from a port of its own: a connection that it opened is not
+ *  from the address at which it can be reached */
+static struct addr dialled_from(const struct vnode *n, uint32_t conn,
+				const struct addr *peer)
+{
+	struct addr a = *peer;
+
+	if (conn && !sim_opened(n->w->net, conn, &n->host.addr))
+		a.port = (uint16_t)(20000 + conn % 40000);
+	return a;
+}
+
+/** A request that the node's bad mood swallows */
+static bool swallowed(struct vnode *n, const struct sip_msg *m,
+		      const struct sim_pkt *p)
+{
+	if (n->mode == V_NORMAL || m->meth == SIP_OPTIONS ||
+	    m->meth == SIP_ACK || m->meth == SIP_CANCEL)
+		return false;
+	if (n->mode == V_BUSY)
+		vnode_answer(n, p->conn, m, 503, "Retry-After: 1\r\n");
+	if (n->mode == V_ERROR)
+		vnode_answer(n, p->conn, m, 500, "");
+	if (n->mode == V_TRYING && m->meth == SIP_INVITE)
+		vnode_answer(n, p->conn, m, 100, "");
+	return true;
+}
+
 static void recv(struct sim_host *h, const struct sim_pkt *p)
 {
 	struct vnode *n = h->arg;
 	struct real *r = n->real;
-	struct flow f = { .tp = TP_TCP, .lst = 1, .conn = p->conn,
-			  .peer = p->from };
+	bool udp = p->kind == SIM_DATAGRAM;
+	struct flow f = { .tp = udp ? TP_UDP : TP_TCP, .lst = !udp,
+			  .conn = p->conn,
+			  .peer = dialled_from(n, p->conn, &p->from) };
 	static struct sip_msg m;
 
 	if (!r->core)
 		start(n);
-	if (scan(&m, p->data) && m.req)
+	if (scan(&m, p->data) && m.req) {
 		n->got[m.meth]++;
+		if (swallowed(n, &m, p))
+			return;
+	}
+	else if (n->deaf && m.meth == SIP_INVITE) {
+		return;
+	}
 	core_recv(r->core, &f, p->data, FRAME_MSG, NULL, n->w->net->now,
 		  wall(n->w));
 	out(n);
@@ -78,7 +119,7 @@ static void lost(struct sim_host *h, uint32_t conn, const struct addr *peer,
 	struct vnode *n = h->arg;
 	struct real *r = n->real;
 	struct flow f = { .tp = TP_TCP, .lst = 1, .conn = conn,
-			  .peer = *peer };
+			  .peer = dialled_from(n, conn, peer) };
 
 	if (!r->core)
 		return;

@@ -23,7 +23,7 @@ struct ev {
 struct conn {
 	struct addr a, b;
 	uint64_t last;               /* nothing is delivered before this   */
-	bool open;
+	bool open, cut;
 };
 
 struct simnet_priv {
@@ -132,6 +132,15 @@ static uint64_t later(struct simnet *s)
 	       rng_below(&s->rng, s->delay_max - s->delay_min + 1);
 }
 
+/** What slow hosts add */
+static uint32_t lag(const struct simnet *s, const struct addr *a,
+		    const struct addr *b)
+{
+	const struct sim_host *x = host_at(s, a), *y = host_at(s, b);
+
+	return (x ? x->lag : 0) + (y ? y->lag : 0);
+}
+
 static struct sl dup(struct sl d)
 {
 	char *p = malloc(d.n ? d.n : 1);
@@ -160,20 +169,44 @@ void sim_datagram(struct simnet *s, const struct addr *from,
 
 	if (s->loss && rng_below(&s->rng, 1000) < s->loss)
 		return;
-	send_pkt(s, p, later(s));
+	send_pkt(s, p, later(s) + lag(s, from, to));
 	if (s->twice && rng_below(&s->rng, 1000) < s->twice)
-		send_pkt(s, p, later(s));
+		send_pkt(s, p, later(s) + lag(s, from, to));
+}
+
+static void tell_at(struct simnet *s, const struct addr *who, uint32_t conn,
+		    int err, uint64_t at)
+{
+	struct sim_host *h = host_at(s, who);
+
+	if (h)
+		push(s, (struct ev){ .at = at, .kind = EV_LOST,
+				     .host = h, .err = err, .ends = h->ends,
+				     .pkt = { .conn = conn } });
 }
 
 static void tell_lost(struct simnet *s, const struct addr *who, uint32_t conn,
 		      int err)
 {
-	struct sim_host *h = host_at(s, who);
+	tell_at(s, who, conn, err, later(s));
+}
 
-	if (h)
-		push(s, (struct ev){ .at = later(s), .kind = EV_LOST,
-				     .host = h, .err = err, .ends = h->ends,
-				     .pkt = { .conn = conn } });
+uint32_t sim_between(const struct simnet *s, const struct addr *a,
+		     const struct addr *b)
+{
+	for (uint32_t i = s->v->conns; i; i--) {
+		const struct conn *c = &s->v->conn[i - 1];
+
+		if (c->open && ((addr_eq(&c->a, a) && addr_eq(&c->b, b)) ||
+				(addr_eq(&c->b, a) && addr_eq(&c->a, b))))
+			return i;
+	}
+	return 0;
+}
+
+bool sim_opened(const struct simnet *s, uint32_t conn, const struct addr *who)
+{
+	return addr_eq(&s->v->conn[conn - 1].a, who);
 }
 
 uint32_t sim_connect(struct simnet *s, const struct addr *from,
@@ -183,12 +216,8 @@ uint32_t sim_connect(struct simnet *s, const struct addr *from,
 	struct sim_host *h = host_at(s, to);
 	struct conn *c;
 
-	for (uint32_t i = 0; i < v->conns; i++) {
-		c = &v->conn[i];
-		if (c->open && ((addr_eq(&c->a, from) && addr_eq(&c->b, to)) ||
-				(addr_eq(&c->b, from) && addr_eq(&c->a, to))))
-			return i + 1;
-	}
+	if (sim_between(s, from, to))
+		return sim_between(s, from, to);
 	v->conn = realloc(v->conn, (v->conns + 1) * sizeof(*v->conn));
 	if (!v->conn)
 		abort();
@@ -221,6 +250,7 @@ void sim_stream(struct simnet *s, const struct addr *from, uint32_t conn,
 		tell_lost(s, from, conn, EPIPE);
 		return;
 	}
+	at += lag(s, &c->a, &c->b);
 	if (at < c->last)
 		at = c->last;
 	c->last = at;
@@ -238,6 +268,19 @@ void sim_close(struct simnet *s, uint32_t conn)
 	c->open = false;
 	tell_lost(s, &c->a, conn, 0);
 	tell_lost(s, &c->b, conn, 0);
+}
+
+void sim_cut(struct simnet *s, uint32_t conn)
+{
+	struct conn *c = &s->v->conn[conn - 1];
+
+	if (!c->open)
+		return;
+	c->open = false;
+	c->cut = true;
+	/* before anything on a new connection, which needs a handshake */
+	tell_at(s, &c->a, conn, ECONNRESET, s->now);
+	tell_at(s, &c->b, conn, ECONNRESET, s->now);
 }
 
 void sim_kill(struct simnet *s, struct sim_host *h)
@@ -337,6 +380,8 @@ static bool deliver(struct simnet *s, struct ev *e)
 			h->lost(h, e->pkt.conn, &peer, e->err);
 		return true;
 	}
+	if (e->pkt.conn && s->v->conn[e->pkt.conn - 1].cut)
+		return true;
 	if (s->tap)
 		s->tap(&e->pkt, s->tap_arg);
 	h->recv(h, &e->pkt);

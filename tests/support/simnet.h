@@ -32,6 +32,7 @@ struct sim_host {
 	void (*lost)(struct sim_host *h, uint32_t conn,
 		     const struct addr *peer, int err);
 	void *arg;
+	uint32_t lag;              /**< [ms] more for each of its packets     */
 	uint64_t ends;             /**< times it died: the simnet's           */
 };
 
@@ -62,6 +63,14 @@ void sim_stream(struct simnet *s, const struct addr *from, uint32_t conn,
 /** The other end of a stream as seen from `me` */
 struct addr sim_peer(const struct simnet *s, uint32_t conn,
 		     const struct addr *me);
+/** The open stream of these two, 0 = none */
+uint32_t sim_between(const struct simnet *s, const struct addr *a,
+		     const struct addr *b);
+/** Did this host open that stream? */
+bool sim_opened(const struct simnet *s, uint32_t conn,
+		const struct addr *who);
+/** Reset a stream: what is under way on it is lost, both ends are told */
+void sim_cut(struct simnet *s, uint32_t conn);
 /** Close a stream; both ends are told */
 void sim_close(struct simnet *s, uint32_t conn);
 /** Process dies: streams reset, what was on its way to it is lost */
