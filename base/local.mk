@@ -26,6 +26,7 @@ base_libbase_a_SOURCES = \
 	base/log.h \
 	base/net.c \
 	base/net.h \
+	base/poison.h \
 	base/re.h \
 	base/rng.c \
 	base/rng.h \

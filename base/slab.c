@@ -1,16 +1,7 @@
 /* slab.c - Pure. Objects of one size. */
+#include "base/poison.h"
 #include "base/slab.h"
 #include <stdlib.h>
-
-/* Under AddressSanitizer what was given back must not be touched */
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
-#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
-#else
-#define POISON(p, n) ((void)(p))
-#define UNPOISON(p, n) ((void)(p))
-#endif
 
 enum {
 	PIECE = 32768,       /**< about [bytes]                               */

@@ -6,6 +6,8 @@ cluster_libcluster_a_SOURCES = \
 	cluster/cluster.h \
 	cluster/crc.c \
 	cluster/crc.h \
+	cluster/heap.c \
+	cluster/heap.h \
 	cluster/member.c \
 	cluster/member.h \
 	cluster/mesh.c \
