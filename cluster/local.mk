@@ -31,7 +31,10 @@ cluster_libcluster_a_SOURCES = \
 	cluster/store_digest.c \
 	cluster/store_index.c \
 	cluster/store_order.c \
+	cluster/store_pack.c \
 	cluster/store_priv.h \
+	cluster/store_read.c \
+	cluster/store_rec.c \
 	cluster/store_slot.c \
 	cluster/sync.c \
 	cluster/sync.h \

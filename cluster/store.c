@@ -7,24 +7,6 @@
 #define RETRANS 32000      /* a repeated request may still come [ms] (64*T1) */
 #define INGRESS_SLACK 10000     /* peers' clocks, for clamping [ms]      */
 
-struct sl srec_aor(const struct srec *r)
-{
-	return sl_mk(r->p + 4, (size_t)(r->p[0] << 8 | r->p[1]));
-}
-
-struct sl srec_key(const struct srec *r)
-{
-	size_t an = (size_t)(r->p[0] << 8 | r->p[1]);
-
-	return sl_mk(r->p + 4 + an, (size_t)(r->p[2] << 8 | r->p[3]));
-}
-
-/* Size of the allocation for n packed bytes: malloc hands out 16k + 8 */
-size_t store_block(size_t n)
-{
-	return ((sizeof(struct srec) + n + 7) & ~(size_t)15) + 8;
-}
-
 /* --- life of the store ----------------------------------------------------- */
 
 int store_alloc(struct store **sp, const struct store_conf *cf, uint64_t wall)
@@ -35,6 +17,8 @@ int store_alloc(struct store **sp, const struct store_conf *cf, uint64_t wall)
 		return ENOMEM;
 	s->cf = *cf;
 	hlc_init(&s->hlc, cf->node);
+	heap_init(&s->heap);
+	squeeze_init(&s->squeeze);
 	s->done = wall / 1000;
 	if (store_index_init(s) || store_digest_init(s)) {
 		store_free(s);
@@ -46,20 +30,9 @@ int store_alloc(struct store **sp, const struct store_conf *cf, uint64_t wall)
 
 void store_free(struct store *s)
 {
-	struct srec *r, *next;
-
 	if (!s)
 		return;
-	for (r = s->first; r; r = next) {
-		next = r->onext;
-		free(r);
-	}
-	while (s->spare) {
-		void *b = s->spare;
-
-		s->spare = *(void **)b;
-		free(b);
-	}
+	heap_close(&s->heap);
 	store_index_free(s);
 	free(s->digest);
 	free(s);
@@ -78,262 +51,37 @@ void store_reconf(struct store *s, const struct store_conf *cf)
 	s->cf.guard = cf->guard;
 }
 
-/* --- memory of records ------------------------------------------------------ */
-
-/* Room for n packed bytes, links not set. Falls back on what store_reserve()
- * put aside. */
-struct srec *store_new(struct store *s, size_t n)
+/* The record of a binding as it counts at `wall`, its values only as stored.
+ * @return its handle or 0 (the record is then empty but for its identity) */
+static uint32_t look(struct store *s, uint32_t hash, struct sl aor,
+		     struct sl key, uint64_t wall, struct store_view *v)
 {
-	struct srec *r = malloc(store_block(n));
+	uint32_t h = store_lookup(s, hash, aor, key);
 
-	if (!r && s->spare) {
-		void *small;
-
-		r = s->spare;
-		s->spare = *(void **)s->spare;
-		s->spares--;
-		small = realloc(r, store_block(n));
-		if (small)
-			r = small;
+	if (h) {
+		store_unpack(s, srec_at(s, h), v);
+		if (!record_is_past(&v->rec, wall))
+			return h;
+		store_forget(s, h);     /* past its hold: absent in joins */
 	}
-	if (!r) {
-		s->st.oom++;
-		return NULL;
-	}
-	s->st.bytes += store_block(n);
-	r->n = (uint16_t)n;
-	r->wnext = NULL;
-	r->wpprev = NULL;
-	return r;
-}
-
-static void drop_block(struct store *s, struct srec *r)
-{
-	s->st.bytes -= store_block(r->n);
-	free(r);
-}
-
-static void flip(struct store *s, const struct srec *r)
-{
-	struct record rec;
-
-	if (record_decode(&rec, sl_mk(r->p, r->n)) == 0)
-		store_digest_flip(s, r->hash, &rec);
-}
-
-void store_forget(struct store *s, struct srec *r)
-{
-	flip(s, r);
-	s->moves++;
-	store_slot_del(r);
-	store_order_del(s, r);
-	store_index_del(s, r);
-	if (r->shown)
-		s->st.contacts--;
-	s->st.tombs = s->st.records - s->st.contacts;
-	s->st.freed++;
-	drop_block(s, r);
-}
-
-/* Counts it as a contact or not */
-void store_show(struct store *s, struct srec *r, const struct record *rec,
-		uint64_t wall)
-{
-	bool now = record_visible(rec, wall) != NULL;
-
-	if (now != r->shown) {
-		s->st.contacts += now ? 1 : (uint64_t)-1;
-		r->shown = now;
-	}
-	s->st.tombs = s->st.records - s->st.contacts;
-}
-
-static int pack(struct store *s, const struct record *rec, size_t *np)
-{
-	struct buf b;
-
-	buf_fixed(&b, s->scratch, sizeof(s->scratch));
-	record_encode(&b, rec);
-	if (b.err)
-		return ENOSPC;
-	*np = b.n;
+	v->rec.aor = aor;
+	v->rec.key = key;
+	v->rec.kill = STAMP_NONE;
+	v->rec.hold = 0;
+	v->rec.n = 0;
+	v->rec.ext = SL_NONE;
 	return 0;
 }
 
-struct srec *store_repack(struct store *s, struct srec *old,
-			  const struct record *rec)
+/* The same in full */
+static uint32_t load(struct store *s, uint32_t hash, struct sl aor,
+		     struct sl key, uint64_t wall, struct store_view *v)
 {
-	struct srec *r = old;
-	size_t n;
+	uint32_t h = look(s, hash, aor, key, wall, v);
 
-	if (pack(s, rec, &n))
-		return old;
-	if (store_block(n) != store_block(old->n)) {
-		r = store_new(s, n);
-		if (!r)
-			return old;     /* it stays as it is: larger */
-		r->hash = old->hash;
-		r->via = old->via;
-		r->shown = old->shown;
-		flip(s, old);
-		store_index_replace(s, old, r);
-		store_order_replace(s, old, r);
-		drop_block(s, old);
-	} else {
-		flip(s, old);
-	}
-	memcpy(r->p, s->scratch, n);
-	r->n = (uint16_t)n;
-	flip(s, r);
-	return r;
-}
-
-/* A change: write `rec` over old (NULL = a new record), last in change order */
-static int commit(struct store *s, struct srec *old, const struct record *rec,
-		  uint32_t hash, uint8_t via, uint64_t wall)
-{
-	struct srec *r = old;
-	size_t n;
-
-	if (pack(s, rec, &n))
-		return ENOSPC;
-	if (!old || store_block(n) != store_block(old->n)) {
-		r = store_new(s, n);
-		if (!r)
-			return ENOMEM;
-	}
-	if (r != old) {
-		r->hash = hash;
-		r->shown = old ? old->shown : false;
-	}
-	/* What rec borrows may lie in old: it goes, or is written over */
-	store_digest_flip(s, hash, rec);
-	if (old) {
-		flip(s, old);
-		store_slot_del(old);
-		store_order_del(s, old);
-		if (r != old) {
-			store_index_replace(s, old, r);
-			drop_block(s, old);
-		}
-	} else {
-		store_index_add(s, r);
-	}
-	memcpy(r->p, s->scratch, n);
-	r->n = (uint16_t)n;
-	r->via = via;
-	store_order_append(s, r);
-	store_show(s, r, rec, wall);
-	store_slot_add(s, r, record_next(rec, store_keep(s)));
-	return 0;
-}
-
-/* The record of a binding as it counts at `wall`. @return its memory or NULL
- * (rec is then empty but for its identity) */
-static struct srec *load(struct store *s, uint32_t hash, struct sl aor,
-			 struct sl key, uint64_t wall, struct record *rec)
-{
-	struct srec *r = *store_lookup(s, hash, aor, key);
-
-	if (r && record_decode(rec, sl_mk(r->p, r->n)) == 0) {
-		if (!record_is_past(rec, wall))
-			return r;
-		store_forget(s, r);     /* past its hold: absent in joins */
-	}
-	memset(rec, 0, sizeof(*rec));
-	rec->aor = aor;
-	rec->key = key;
-	return NULL;
-}
-
-/* --- reading ---------------------------------------------------------------- */
-
-static void contact_of(struct store_contact *c, const struct record *rec,
-		       const struct rec_entry *e)
-{
-	c->key = rec->key;
-	c->value = e->value;
-	c->lineage = e->lineage & ~0xffull;
-	c->cseq = e->cseq;
-	c->expires = e->expires;
-	c->vstamp = e->vstamp;
-}
-
-static bool visible(const struct srec *r, uint64_t wall,
-		    struct store_contact *c, struct sl *aor)
-{
-	struct record rec;
-	const struct rec_entry *e;
-
-	if (record_decode(&rec, sl_mk(r->p, r->n)))
-		return false;
-	e = record_visible(&rec, wall);
-	if (!e)
-		return false;
-	contact_of(c, &rec, e);
-	if (aor)
-		*aor = rec.aor;
-	return true;
-}
-
-void store_get(struct store *s, struct sl aor, uint64_t wall,
-	       struct store_iter *it)
-{
-	it->s = s;
-	it->aor = aor;
-	it->wall = wall;
-	it->hash = store_hash(s, aor);
-	it->at = store_chain(s, it->hash);
-}
-
-bool store_next(struct store_iter *it, struct store_contact *c)
-{
-	const struct srec *r;
-
-	for (r = it->at; r; r = r->hnext)
-		if (r->hash == it->hash && sl_eq(srec_aor(r), it->aor) &&
-		    visible(r, it->wall, c, NULL))
-			break;
-	it->at = r ? r->hnext : NULL;
-	return r != NULL;
-}
-
-int store_find(struct store *s, struct sl aor, struct sl key, uint64_t wall,
-	       struct store_contact *c)
-{
-	const struct srec *r = *store_lookup(s, store_hash(s, aor), aor, key);
-
-	return r && visible(r, wall, c, NULL) ? 0 : ENOENT;
-}
-
-uint32_t store_count(struct store *s, struct sl aor, uint64_t wall)
-{
-	struct store_iter it;
-	struct store_contact c;
-	uint32_t n = 0;
-
-	store_get(s, aor, wall, &it);
-	while (store_next(&it, &c))
-		n++;
-	return n;
-}
-
-bool store_walk(struct store *s, uint64_t *pos, uint64_t wall,
-		void (*h)(struct sl aor, const struct store_contact *c,
-			  void *arg), void *arg)
-{
-	struct store_contact c;
-	struct sl aor;
-	uint64_t end = *pos + 256;
-
-	for (; *pos < s->chains && *pos < end; ++*pos) {
-		struct srec *r = s->seg[*pos / STORE_SEG][*pos % STORE_SEG];
-
-		for (; r; r = r->hnext)
-			if (visible(r, wall, &c, &aor))
-				h(aor, &c, arg);
-	}
-	return *pos < s->chains;
+	if (h)
+		store_values(s, v);
+	return h;
 }
 
 /* --- own changes -------------------------------------------------------------- */
@@ -385,16 +133,16 @@ static bool lengths_ok(struct sl aor, struct sl key, struct sl value)
 int store_check(struct store *s, struct sl aor, struct sl key,
 		uint64_t lineage, uint32_t cseq, uint64_t wall)
 {
-	struct record rec;
+	struct store_view v;
 	uint32_t hash;
 	uint64_t as;
 
 	if (!lengths_ok(aor, key, SL_NONE))
 		return EINVAL;
 	hash = store_hash(s, aor);
-	if (!load(s, hash, aor, key, wall, &rec))
+	if (!look(s, hash, aor, key, wall, &v))
 		return caps(s, hash, aor, 1);
-	return admit(&rec, lineage, cseq, wall, &as);
+	return admit(&v.rec, lineage, cseq, wall, &as);
 }
 
 int store_reserve(struct store *s, struct sl aor, uint32_t added,
@@ -405,15 +153,9 @@ int store_reserve(struct store *s, struct sl aor, uint32_t added,
 	if (bytes > REC_VALUE_MAX || changes > STORE_SPARE)
 		return ENOSPC;
 	err = added ? caps(s, store_hash(s, aor), aor, added) : 0;
-	while (!err && s->spares < changes) {
-		void **b = malloc(store_block(REC_SIZE_MAX));
-
-		if (!b)
-			return ENOMEM;
-		*b = s->spare;
-		s->spare = b;
-		s->spares++;
-	}
+	if (!err)
+		err = heap_reserve(&s->heap, changes,
+				   SREC_HEAD + STORE_PACK_MAX);
 	return err;
 }
 
@@ -437,11 +179,12 @@ static int change(struct store *s, struct sl aor, struct sl key,
 		  uint64_t lineage, struct rec_entry *e, uint64_t wall)
 {
 	uint32_t hash = store_hash(s, aor);
-	struct record rec, add;
-	struct srec *old = load(s, hash, aor, key, wall, &rec);
+	struct store_view v;
+	struct record *rec = &v.rec, add;
+	uint32_t old = load(s, hash, aor, key, wall, &v);
 	int err;
 
-	err = old ? admit(&rec, lineage, e->cseq, wall, &e->lineage) :
+	err = old ? admit(rec, lineage, e->cseq, wall, &e->lineage) :
 		    caps(s, hash, aor, 1);
 	if (err) {
 		s->st.stale += err == ESTALE;
@@ -449,15 +192,15 @@ static int change(struct store *s, struct sl aor, struct sl key,
 	}
 	if (!old)
 		e->lineage = lineage & ~0xffull;
-	e->vstamp = next_stamp(s, &rec, wall);
+	e->vstamp = next_stamp(s, rec, wall);
 	e->gstamp = e->vstamp;
 	memset(&add, 0, sizeof(add));
 	add.n = 1;
 	add.e[0] = *e;
 	add.hold = hold_from(s, wall);
-	record_join(&rec, &add);
-	record_prune(&rec, wall, store_keep(s));
-	return commit(s, old, &rec, hash, 0, wall);
+	record_join(rec, &add);
+	record_prune(rec, wall, store_keep(s));
+	return store_commit(s, old, rec, hash, 0, wall);
 }
 
 int store_put(struct store *s, struct sl aor, struct sl key, uint64_t lineage,
@@ -496,20 +239,21 @@ int store_kill(struct store *s, struct sl aor, struct sl key,
 {
 	uint32_t hash = store_hash(s, aor);
 	const struct rec_entry *e;
-	struct record rec;
-	struct srec *old = load(s, hash, aor, key, wall, &rec);
+	struct store_view v;
+	struct record *rec = &v.rec;
+	uint32_t old = load(s, hash, aor, key, wall, &v);
 	int err;
 
-	e = old ? record_visible(&rec, wall) : NULL;
+	e = old ? record_visible(rec, wall) : NULL;
 	if (!e)
 		return ENOENT;
 	if (stamp_cmp(e->vstamp, vstamp))
 		return ESTALE;
-	rec.kill = stamp_max(rec.kill, vstamp);
-	if (rec.hold < hold_from(s, wall))
-		rec.hold = hold_from(s, wall);
-	record_prune(&rec, wall, store_keep(s));
-	err = commit(s, old, &rec, hash, 0, wall);
+	rec->kill = stamp_max(rec->kill, vstamp);
+	if (rec->hold < hold_from(s, wall))
+		rec->hold = hold_from(s, wall);
+	record_prune(rec, wall, store_keep(s));
+	err = store_commit(s, old, rec, hash, 0, wall);
 	if (!err)
 		s->st.kills++;
 	return err;
@@ -531,9 +275,10 @@ static int see_stamps(struct store *s, const struct record *r, uint64_t wall)
 int store_merge(struct store *s, const struct record *peers, uint8_t via,
 		uint64_t wall, bool *changed)
 {
-	struct record src = *peers, rec;
+	struct record src = *peers, *rec;
+	struct store_view v;
 	uint32_t hash = store_hash(s, src.aor);
-	struct srec *old;
+	uint32_t old;
 	int err = see_stamps(s, &src, wall);
 
 	*changed = false;
@@ -545,20 +290,21 @@ int store_merge(struct store *s, const struct record *peers, uint8_t via,
 		return 0;
 	}
 	record_prune(&src, wall, store_keep(s));
-	old = load(s, hash, src.aor, src.key, wall, &rec);
+	old = load(s, hash, src.aor, src.key, wall, &v);
+	rec = &v.rec;
 	if (!old && (s->st.records >= s->cf.max_records ||
 		     store_aor_n(s, hash, src.aor, STORE_AOR_WIRE) >=
 		     STORE_AOR_WIRE)) {
 		s->st.full++;
 		return ENOSPC;
 	}
-	if (!record_join(&rec, &src)) {
+	if (!record_join(rec, &src)) {
 		s->st.merges_known++;
 		return 0;
 	}
-	record_prune(&rec, wall, store_keep(s));
+	record_prune(rec, wall, store_keep(s));
 	/* What neither side had is a change of ours: everyone gets it */
-	err = commit(s, old, &rec, hash, record_same(&rec, &src) ? via : 0,
+	err = store_commit(s, old, rec, hash, record_same(rec, &src) ? via : 0,
 		     wall);
 	if (err)
 		return err;

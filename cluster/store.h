@@ -6,7 +6,8 @@
  * a peer that is away costs one number.
  *
  * Times: `wall` [ms since 1970]. Slices given in are copied. Slices given out
- * are borrowed until the next call that changes the store.
+ * are borrowed until the next call that changes the store; a value also until
+ * the next contact is read, a packed record until the next one is looked at.
  */
 #ifndef CLUSTER_STORE_H
 #define CLUSTER_STORE_H
@@ -60,7 +61,7 @@ struct store_contact {
 
 struct store_iter {
 	struct store *s;
-	void *at;
+	uint32_t at;               /**< the store's                           */
 	struct sl aor;
 	uint32_t hash;
 	uint64_t wall;
@@ -142,7 +143,7 @@ int  store_merge(struct store *s, const struct record *r, uint8_t via,
 /** A place in the change order. Kept right by the store while registered. */
 struct store_cursor {
 	struct store_cursor *next;     /**< the store's                       */
-	void *at;                      /**< next record to give, NULL = at the end */
+	uint32_t at;                   /**< next record to give, 0 = at the end */
 	uint64_t seq;                  /**< everything up to this was given   */
 	bool seeking;                  /**< still looking for the place       */
 };
@@ -180,16 +181,17 @@ uint64_t store_root(const struct store *s);
 uint64_t store_digest_of(const struct store *s, const struct record *r);
 
 /** Records of one bucket: store_scan(s, b, &it); while (store_scan_next(&it, &r))
- *  Do not change the store inside the loop. */
+ *  Do not change the store inside the loop. The records come without their values. */
 struct store_scan {
 	struct store *s;
-	const void *at;
+	uint32_t at, last;         /**< the store's                            */
 	uint32_t chain;
 	uint16_t bucket;
-	struct sl packed;          /**< the record, borrowed                   */
 };
 void store_scan(struct store *s, uint16_t bucket, struct store_scan *it);
 bool store_scan_next(struct store_scan *it, struct record *r);
+/** The last one whole, as record_encode() made it; borrowed as that of a change */
+struct sl store_scan_packed(const struct store_scan *it);
 /** Rises when records may have left their place in a scan: the first k of a
  *  bucket that was left are then no longer those that were seen */
 uint64_t store_moves(const struct store *s);

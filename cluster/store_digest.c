@@ -86,23 +86,33 @@ void store_scan(struct store *s, uint16_t bucket, struct store_scan *it)
 bool store_scan_next(struct store_scan *it, struct record *r)
 {
 	const struct store *s = it->s;
-	const struct srec *x = it->at;
+	struct store_view v;
+	uint32_t h = it->at;
 
 	for (;;) {
-		while (x && x->hash % STORE_BUCKETS != it->bucket)
-			x = x->hnext;
-		if (x)
+		while (h && srec_at(s, h)->hash % STORE_BUCKETS != it->bucket)
+			h = srec_at(s, h)->hnext;
+		if (h)
 			break;
 		/* More chains than buckets: those that end in the same bits */
 		if (s->chains <= STORE_BUCKETS ||
 		    it->chain + STORE_BUCKETS >= s->chains)
 			return false;
 		it->chain += STORE_BUCKETS;
-		x = s->seg[it->chain / STORE_SEG][it->chain % STORE_SEG];
+		h = store_chain_at(s, it->chain);
 	}
-	it->at = x->hnext;
-	it->packed = sl_mk(x->p, x->n);
-	return record_decode(r, it->packed) == 0;
+	it->at = srec_at(s, h)->hnext;
+	it->last = h;
+	store_unpack(s, srec_at(s, h), &v);
+	for (uint8_t i = 0; i < v.rec.n; i++)
+		v.rec.e[i].value = SL_NONE;     /* as stored: of no use */
+	*r = v.rec;
+	return true;
+}
+
+struct sl store_scan_packed(const struct store_scan *it)
+{
+	return store_wire(it->s, srec_at(it->s, it->last));
 }
 
 uint64_t store_moves(const struct store *s)
@@ -113,17 +123,20 @@ uint64_t store_moves(const struct store *s)
 bool store_news(struct store *s, const struct record *peers, uint64_t wall,
 		bool *held)
 {
-	struct record src = *peers, rec;
+	struct record src = *peers;
 	uint32_t hash = store_hash(s, src.aor);
-	const struct srec *r = *store_lookup(s, hash, src.aor, src.key);
+	uint32_t h = store_lookup(s, hash, src.aor, src.key);
+	struct store_view v;
 
-	*held = r && record_decode(&rec, sl_mk(r->p, r->n)) == 0;
+	*held = h != 0;
 	if (record_is_past(&src, wall))
 		return false;
 	record_prune(&src, wall, store_keep(s));
-	if (!*held)
+	if (!h)
 		return true;
-	src.hold = rec.hold;
-	record_prune(&rec, wall, store_keep(s));
-	return record_join(&rec, &src);
+	store_unpack(s, srec_at(s, h), &v);
+	store_values(s, &v);
+	src.hold = v.rec.hold;
+	record_prune(&v.rec, wall, store_keep(s));
+	return record_join(&v.rec, &src);
 }

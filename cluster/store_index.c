@@ -15,7 +15,7 @@ int store_index_init(struct store *s)
 	if (!s->seg[0])
 		return ENOMEM;
 	s->segs = 1;
-	s->chains = s->low = STORE_SEG;
+	s->chains = s->low = STORE_CHAINS;
 	return 0;
 }
 
@@ -33,43 +33,52 @@ uint32_t store_hash(const struct store *s, struct sl aor)
 	return (uint32_t)secret_hash(s->cf.key, aor.p, aor.n);
 }
 
-static struct srec **chain_of(const struct store *s, uint32_t hash)
+static uint32_t *chain_at(const struct store *s, uint32_t i)
+{
+	return &s->seg[i / STORE_SEG][i % STORE_SEG];
+}
+
+static uint32_t *chain_of(const struct store *s, uint32_t hash)
 {
 	uint32_t i = hash & (2 * s->low - 1);
 
 	if (i >= s->chains)
 		i = hash & (s->low - 1);
-	return &s->seg[i / STORE_SEG][i % STORE_SEG];
+	return chain_at(s, i);
 }
 
-struct srec *store_chain(const struct store *s, uint32_t hash)
+uint32_t store_chain(const struct store *s, uint32_t hash)
 {
 	return *chain_of(s, hash);
 }
 
-struct srec **store_lookup(struct store *s, uint32_t hash, struct sl aor,
-			   struct sl key)
+uint32_t store_chain_at(const struct store *s, uint32_t i)
 {
-	struct srec **pp = chain_of(s, hash);
-
-	for (; *pp; pp = &(*pp)->hnext)
-		if ((*pp)->hash == hash && sl_eq(srec_aor(*pp), aor) &&
-		    sl_eq(srec_key(*pp), key))
-			break;
-	return pp;
+	return *chain_at(s, i);
 }
 
-uint32_t store_aor_n(struct store *s, uint32_t hash, struct sl aor,
+uint32_t store_lookup(const struct store *s, uint32_t hash, struct sl aor,
+		      struct sl key)
+{
+	uint32_t h = store_chain(s, hash);
+
+	while (h && !srec_is(srec_at(s, h), hash, aor, key))
+		h = srec_at(s, h)->hnext;
+	return h;
+}
+
+uint32_t store_aor_n(const struct store *s, uint32_t hash, struct sl aor,
 		     uint32_t enough)
 {
 	uint32_t n = 0;
 
-	for (struct srec *r = store_chain(s, hash); r && n < enough;
-	     r = r->hnext)
-		if (r->hash == hash && sl_eq(srec_aor(r), aor))
-			n++;
+	for (uint32_t h = store_chain(s, hash); h && n < enough;
+	     h = srec_at(s, h)->hnext)
+		n += srec_of(srec_at(s, h), hash, aor);
 	return n;
 }
+
+/* --- growing and shrinking ------------------------------------------------- */
 
 /* Memory for one more chain. Failing only means longer chains. */
 static bool room_for_chain(struct store *s)
@@ -79,8 +88,8 @@ static bool room_for_chain(struct store *s)
 	if (s->chains >= 1u << 30)
 		return false;
 	if (s->segs == s->seg_cap) {
-		struct srec ***seg = realloc(s->seg, 2 * s->seg_cap *
-					     sizeof(*seg));
+		uint32_t **seg = realloc(s->seg, 2 * s->seg_cap *
+					 sizeof(*seg));
 
 		if (!seg)
 			return false;
@@ -97,58 +106,87 @@ static bool room_for_chain(struct store *s)
 /* Split the next chain: half of its records go to the new one */
 static void grow(struct store *s)
 {
-	struct srec **from, **to, *r, *next;
-	uint32_t new = s->chains;
+	uint32_t *from, *to, h, next, new = s->chains;
 
 	if (!room_for_chain(s))
 		return;
-	from = &s->seg[(new - s->low) / STORE_SEG][(new - s->low) % STORE_SEG];
-	to = &s->seg[new / STORE_SEG][new % STORE_SEG];
-	r = *from;
-	*from = NULL;
+	from = chain_at(s, new - s->low);
+	to = chain_at(s, new);
+	h = *from;
+	*from = 0;
 	s->chains++;
 	s->moves++;
-	for (; r; r = next) {
-		struct srec **pp = (r->hash & (2 * s->low - 1)) == new ?
-			to : from;
+	for (; h; h = next) {
+		struct srec *r = srec_at(s, h);
+		uint32_t *at = (r->hash & (2 * s->low - 1)) == new ? to : from;
 
 		next = r->hnext;
-		r->hnext = *pp;
-		*pp = r;
+		r->hnext = *at;
+		*at = h;
 	}
 	if (s->chains == 2 * s->low)
 		s->low *= 2;
 }
 
-void store_index_add(struct store *s, struct srec *r)
+/* The last chain joins the one that it was split from. One segment more than
+ * needed stays, for those who come back. */
+static void shrink(struct store *s)
 {
-	struct srec **pp;
+	uint32_t *from, *to, h;
+
+	if (s->chains == s->low)
+		s->low /= 2;
+	s->chains--;
+	from = chain_at(s, s->chains);
+	to = chain_at(s, s->chains - s->low);
+	h = *from;
+	while (h) {
+		struct srec *r = srec_at(s, h);
+		uint32_t next = r->hnext;
+
+		r->hnext = *to;
+		*to = h;
+		h = next;
+	}
+	*from = 0;
+	s->moves++;
+	if ((s->segs - 1) * STORE_SEG >= s->chains + STORE_SEG)
+		free(s->seg[--s->segs]);
+}
+
+void store_index_add(struct store *s, uint32_t h)
+{
+	uint32_t *at;
 
 	s->st.records++;
 	if (s->st.records > s->chains)
 		grow(s);
-	pp = chain_of(s, r->hash);
-	r->hnext = *pp;
-	*pp = r;
+	at = chain_of(s, srec_at(s, h)->hash);
+	srec_at(s, h)->hnext = *at;
+	*at = h;
 }
 
-static struct srec **place_of(struct store *s, const struct srec *r)
+static uint32_t *place_of(struct store *s, uint32_t h)
 {
-	struct srec **pp = chain_of(s, r->hash);
+	uint32_t *at = chain_of(s, srec_at(s, h)->hash);
 
-	while (*pp != r)
-		pp = &(*pp)->hnext;
-	return pp;
+	while (*at != h)
+		at = &srec_at(s, *at)->hnext;
+	return at;
 }
 
-void store_index_del(struct store *s, struct srec *r)
+void store_index_del(struct store *s, uint32_t h)
 {
-	*place_of(s, r) = r->hnext;
+	*place_of(s, h) = srec_at(s, h)->hnext;
 	s->st.records--;
+	/* twice at most, so that it keeps up with the removals */
+	for (int i = 0; i < 2 && s->chains > STORE_CHAINS &&
+			s->chains / 2 > s->st.records; i++)
+		shrink(s);
 }
 
-void store_index_replace(struct store *s, struct srec *old, struct srec *r)
+void store_index_replace(struct store *s, uint32_t old, uint32_t h)
 {
-	r->hnext = old->hnext;
-	*place_of(s, old) = r;
+	srec_at(s, h)->hnext = srec_at(s, old)->hnext;
+	*place_of(s, old) = h;
 }

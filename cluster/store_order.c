@@ -1,57 +1,62 @@
 /* store_order.c - Pure. The change order and the cursors in it. */
 #include "cluster/store_priv.h"
 
-/* r is about to leave its place; `instead` takes it, if not NULL */
-static void cursors_leave(struct store *s, struct srec *r,
-			  struct srec *instead)
+/* h is about to leave its place; `instead` takes it, if not 0 */
+static void cursors_leave(struct store *s, uint32_t h, uint32_t instead)
 {
 	for (struct store_cursor *c = s->cursors; c; c = c->next)
-		if (c->at == r)
-			c->at = instead ? instead : r->onext;
+		if (c->at == h)
+			c->at = instead ? instead : srec_at(s, h)->onext;
 }
 
-void store_order_append(struct store *s, struct srec *r)
+/* Its neighbours, or the ends of the order, shall point to these */
+static void tie(struct store *s, const struct srec *r, uint32_t next_of_prev,
+		uint32_t prev_of_next)
 {
-	r->seq = ++s->seq;
-	r->onext = NULL;
-	r->oprev = s->last;
-	if (s->last)
-		s->last->onext = r;
+	if (r->oprev)
+		srec_at(s, r->oprev)->onext = next_of_prev;
 	else
-		s->first = r;
-	s->last = r;
+		s->first = next_of_prev;
+	if (r->onext)
+		srec_at(s, r->onext)->oprev = prev_of_next;
+	else
+		s->last = prev_of_next;
+}
+
+void store_order_append(struct store *s, uint32_t h)
+{
+	struct srec *r = srec_at(s, h);
+
+	s->seq++;
+	r->seq_low = (uint32_t)s->seq;
+	r->seq_high = (uint16_t)(s->seq >> 32);
+	r->onext = 0;
+	r->oprev = s->last;
+	tie(s, r, h, h);
 	for (struct store_cursor *c = s->cursors; c; c = c->next)
 		if (!c->at && !c->seeking)
-			c->at = r;
+			c->at = h;
 }
 
-void store_order_del(struct store *s, struct srec *r)
+void store_order_del(struct store *s, uint32_t h)
 {
-	cursors_leave(s, r, NULL);
-	if (r->oprev)
-		r->oprev->onext = r->onext;
-	else
-		s->first = r->onext;
-	if (r->onext)
-		r->onext->oprev = r->oprev;
-	else
-		s->last = r->oprev;
+	const struct srec *r = srec_at(s, h);
+
+	cursors_leave(s, h, 0);
+	tie(s, r, r->onext, r->oprev);
 }
 
-void store_order_replace(struct store *s, struct srec *old, struct srec *r)
+void store_order_replace(struct store *s, uint32_t old, uint32_t h)
 {
-	cursors_leave(s, old, r);
-	r->seq = old->seq;
-	r->onext = old->onext;
-	r->oprev = old->oprev;
-	if (r->oprev)
-		r->oprev->onext = r;
-	else
-		s->first = r;
-	if (r->onext)
-		r->onext->oprev = r;
-	else
-		s->last = r;
+	const struct srec *o = srec_at(s, old);
+	struct srec *r = srec_at(s, h);
+
+	cursors_leave(s, old, h);
+	r->seq_low = o->seq_low;
+	r->seq_high = o->seq_high;
+	r->onext = o->onext;
+	r->oprev = o->oprev;
+	tie(s, r, h, h);
 }
 
 uint64_t store_seq(const struct store *s)
@@ -61,7 +66,7 @@ uint64_t store_seq(const struct store *s)
 
 void store_cursor_set(struct store *s, struct store_cursor *c, uint64_t seq)
 {
-	c->at = NULL;
+	c->at = 0;
 	c->seeking = false;
 	if (seq > s->seq)
 		seq = s->seq;
@@ -88,28 +93,30 @@ void store_cursor_del(struct store *s, struct store_cursor *c)
 	if (*pp)
 		*pp = c->next;
 	c->next = NULL;
-	c->at = NULL;
+	c->at = 0;
 }
 
 /* Walk back from the end to the first record after c->seq. A record that
  * changes meanwhile goes to the end: it is after c->seq all the more. */
 static void seek(struct store *s, struct store_cursor *c)
 {
-	struct srec *r = c->at ? c->at : s->last;
+	uint32_t h = c->at ? c->at : s->last;
 
-	if (!r || r->seq <= c->seq) {
-		c->at = NULL;
+	if (!h || srec_seq(srec_at(s, h)) <= c->seq) {
+		c->at = 0;
 		c->seeking = false;
 		return;
 	}
 	for (uint32_t i = 0; i < STORE_SEEK; i++) {
-		if (!r->oprev || r->oprev->seq <= c->seq) {
+		uint32_t prev = srec_at(s, h)->oprev;
+
+		if (!prev || srec_seq(srec_at(s, prev)) <= c->seq) {
 			c->seeking = false;
 			break;
 		}
-		r = r->oprev;
+		h = prev;
 	}
-	c->at = r;
+	c->at = h;
 }
 
 bool store_cursor_peek(struct store *s, struct store_cursor *c,
@@ -121,21 +128,21 @@ bool store_cursor_peek(struct store *s, struct store_cursor *c,
 		seek(s, c);
 	if (c->seeking || !c->at)
 		return false;
-	r = c->at;
-	ch->seq = r->seq;
+	r = srec_at(s, c->at);
+	ch->seq = srec_seq(r);
 	ch->via = r->via;
 	ch->aor = srec_aor(r);
-	ch->packed = sl_mk(r->p, r->n);
+	ch->packed = store_wire(s, r);
 	return true;
 }
 
 void store_cursor_step(struct store *s, struct store_cursor *c)
 {
-	const struct srec *r = c->at;
+	const struct srec *r;
 
-	(void)s;
-	if (!r || c->seeking)
+	if (!c->at || c->seeking)
 		return;
-	c->seq = r->seq;
+	r = srec_at(s, c->at);
+	c->seq = srec_seq(r);
 	c->at = r->onext;
 }

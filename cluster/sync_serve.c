@@ -134,7 +134,8 @@ static bool one_bucket(struct sync *y, struct serve *v, struct data *d,
 		if (seen++ < v->skip)
 			continue;
 		if (!known(v, store_digest_of(y->store, &r))) {
-			data_add(d, v->ask.round, it.packed);
+			data_add(d, v->ask.round,
+				 store_scan_packed(&it));
 			y->st.served++;
 		}
 		++*work;

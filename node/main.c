@@ -11,6 +11,7 @@
 #include "node/node.h"
 #include "node/users.h"
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -115,6 +116,9 @@ int main(int argc, char *argv[])
 	}
 	if (optind < argc)
 		return usage(stderr, 2);
+	/* Fixed: pieces of the location store go back to the system when the
+	 * contacts in them are gone. Else the limit rises with the first. */
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	log_init("edgewise-node", LOG_TO_STDERR, LOG_LV_INFO);
 	err = secret_init();
 	if (err)

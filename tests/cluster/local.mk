@@ -18,6 +18,7 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/test_store.c \
 	tests/cluster/test_store_digest.c \
 	tests/cluster/test_store_model.c \
+	tests/cluster/test_store_pack.c \
 	tests/cluster/test_stream.c \
 	tests/cluster/test_sync.c \
 	tests/cluster/test_wire.c \

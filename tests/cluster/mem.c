@@ -5,6 +5,7 @@
 #include "mem.h"
 
 int mem_left = -1;
+bool mem_zeroed_fail;
 struct mem *mem_owner;
 
 void *__real_malloc(size_t n);
@@ -47,7 +48,7 @@ void *__wrap_malloc(size_t n)
 
 void *__wrap_calloc(size_t k, size_t n)
 {
-	void *p = fails() ? NULL : __real_calloc(k, n);
+	void *p = mem_zeroed_fail || fails() ? NULL : __real_calloc(k, n);
 
 	count(p, 1);
 	return p;

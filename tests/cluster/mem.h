@@ -5,11 +5,14 @@
 #ifndef TESTS_CLUSTER_MEM_H
 #define TESTS_CLUSTER_MEM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/rng.h"
 
 /** -1 = never; else that many allocations succeed, then all fail */
 extern int mem_left;
+/** calloc() fails: what is made by it cannot grow */
+extern bool mem_zeroed_fail;
 
 /** Somebody's memory. Not thread safe, as the code under test */
 struct mem {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <criterion/criterion.h>
+#include "base/rng.h"
 #include "cluster/mesh.h"
 #include "mem.h"
 
@@ -43,18 +44,22 @@ Test(oom, after_a_reserve_changes_cannot_fail)
 {
 	static char big[4001];
 	struct store *s = NULL;
+	struct rng r;
 
-	memset(big, 'v', 4000);
+	rng_seed(&r, 5);          /* what cannot be squeezed */
+	for (int i = 0; i < 4000; i++)
+		big[i] = (char)(1 + rng_below(&r, 255));
 	cr_assert_eq(make(&s), 0);
 	for (int i = 0; i < 4; i++)
 		cr_assert_eq(put(s, i, 1, "old"), 0);
+	cr_assert_eq(put(s, 20, 1, "old"), 0);      /* stays where it is */
 	cr_assert_eq(store_reserve(s, SL("sip:a@x"), 6, 10, 4000), 0);
 	mem_left = 0;
 	for (int i = 0; i < 10; i++)
 		cr_assert_eq(put(s, i, 2, big), 0, "change %d", i);
 	cr_assert_eq(put(s, 10, 1, big), ENOMEM);
 	mem_left = -1;
-	cr_assert_eq(store_count(s, SL("sip:a@x"), T0), 10);
+	cr_assert_eq(store_count(s, SL("sip:a@x"), T0), 11);
 	cr_assert_eq(store_stats(s)->oom, 1);
 	store_free(s);
 }
@@ -87,24 +92,23 @@ Test(oom, the_index_goes_on_without_growing)
 	char aor[32];
 
 	cr_assert_eq(make(&s), 0);
-	for (int i = 0; i < 6000; i++) {
-		/* one for the record, none for the index */
-		mem_left = 1;
+	/* memory for records, none for the index */
+	mem_zeroed_fail = true;
+	for (int i = 0; i < 40000; i++)
 		got += store_put(s, sl_mk(aor, (size_t)sprintf(aor, "u%d", i)),
 				 SL("k"), 0x100, 1, T0 + 9000, SL("v"),
 				 T0) == 0;
-		mem_left = -1;
-	}
-	cr_assert_eq(got, 6000);
-	for (int i = 0; i < 6000; i++)
+	mem_zeroed_fail = false;
+	cr_assert_eq(got, 40000);
+	for (int i = 0; i < 40000; i++)
 		cr_assert_eq(store_count(s, sl_mk(aor, (size_t)sprintf(aor,
 					 "u%d", i)), T0), 1);
 	/* and catches up when there is memory again */
-	for (int i = 6000; i < 12000; i++)
+	for (int i = 40000; i < 80000; i++)
 		cr_assert_eq(store_put(s, sl_mk(aor, (size_t)sprintf(aor,
 				       "u%d", i)), SL("k"), 0x100, 1,
 				       T0 + 9000, SL("v"), T0), 0);
-	for (int i = 0; i < 12000; i++)
+	for (int i = 0; i < 80000; i++)
 		cr_assert_eq(store_count(s, sl_mk(aor, (size_t)sprintf(aor,
 					 "u%d", i)), T0), 1);
 	store_free(s);
