@@ -162,11 +162,11 @@ static void beat(struct fill *f)
 
 static void link_up(struct fill *f)
 {
-	struct wire_hello h = { .min = WIRE_VERSION, .max = WIRE_VERSION,
+	struct wire_hello h = { .min = WIRE_VERSION_MIN, .max = WIRE_VERSION_MIN,
 		.role = WIRE_NODE, .node = f->node,
 		.incarnation = f->incarnation, .max_expires = f->max_expires,
 		.canon = WIRE_CANON, .wall = clk_wall(), .name = "fill" };
-	struct wire_hello_ack a = { .version = WIRE_VERSION };
+	struct wire_hello_ack a = { .version = WIRE_VERSION_MIN };
 	uint8_t id[SECRET_KEY];
 
 	secret_derive(id, f->key, "cluster id 1");
@@ -184,6 +184,7 @@ static void link_up(struct fill *f)
 static void dial(struct fill *f)
 {
 	static struct tls_psk psk;
+	static struct tls_seen seen;
 	struct sockaddr_storage ss;
 	socklen_t n = net_to_sockaddr(&ss, &f->to);
 	SSL_CTX *ctx = NULL;
@@ -192,10 +193,10 @@ static void dial(struct fill *f)
 	secret_derive(psk.key, f->key, "cluster tls 1");
 	if (fd < 0 || connect(fd, (struct sockaddr *)&ss, n))
 		die(strerror(errno));
-	if (tls_client(&ctx, &psk))
+	if (tls_client(&ctx, &psk, NULL))
 		die("no TLS");
-	f->ssl = SSL_new(ctx);
-	if (!f->ssl || !SSL_set_fd(f->ssl, fd) || SSL_connect(f->ssl) != 1 ||
+	f->ssl = tls_new(ctx, fd, true, &seen);
+	if (!f->ssl || SSL_connect(f->ssl) != 1 ||
 	    !tls_by_key(f->ssl))
 		die("not authenticated: another cluster key?");
 	f->heard = clk_now();
