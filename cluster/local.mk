@@ -22,7 +22,8 @@ cluster_libcluster_a_SOURCES = \
 	cluster/repl.c \
 	cluster/repl.h \
 	cluster/roster.c \
-	cluster/roster.h	cluster/squeeze.c \
+	cluster/roster.h \
+	cluster/squeeze.c \
 	cluster/squeeze.h \
 	cluster/stamp.c \
 	cluster/stamp.h \

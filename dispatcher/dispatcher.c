@@ -274,13 +274,16 @@ void disp_own_fault(struct disp *d, const char *why, uint64_t now)
 }
 
 /** After a failure: would the node be DOWN now, and is it so with all? */
-static void kept(struct disp *d, struct pool_node *n, uint64_t now)
+static void kept(struct disp *d, uint16_t idx, uint64_t now)
 {
+	struct pool_node *n = d->pool.v[idx];
 	unsigned mute;
 
 	if (!n->health.kept)
 		return;
 	n->health.kept = false;
+	disp_push(d, &(struct disp_out){ .kind = DISP_OUT_MUTE,
+					 .node = idx });
 	if (living(d, &mute) == mute)
 		freeze(d, "no node answers", now);
 }
@@ -405,7 +408,7 @@ void disp_probed(struct disp *d, uint16_t idx, uint32_t probe, bool ok,
 		n->stat.probes_late++;
 		return;
 	}
-	kept(d, n, now);
+	kept(d, idx, now);
 	if (!ok)
 		n->stat.probes_failed++;
 	n->probe_at = now;
@@ -451,7 +454,7 @@ void disp_tick(struct disp *d, uint64_t now)
 			reason_copy(n->probe_reason, sizeof(n->probe_reason),
 				    SL("no answer"));
 		}
-		kept(d, n, now);
+		kept(d, i, now);
 		disp_note(d, i, from);
 	}
 }

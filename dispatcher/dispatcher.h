@@ -66,7 +66,11 @@ enum disp_report {
 };
 
 /** ADMIN: a wish ended by itself */
-enum disp_out_kind { DISP_OUT_PROBE, DISP_OUT_CHANGE, DISP_OUT_ADMIN };
+enum disp_out_kind {
+	DISP_OUT_PROBE, DISP_OUT_CHANGE, DISP_OUT_ADMIN,
+	DISP_OUT_MUTE,     /**< would be DOWN, were others not as silent: what can
+	                        be done without it need not wait for it        */
+};
 struct disp_out {
 	enum disp_out_kind kind;
 	uint16_t node;

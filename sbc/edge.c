@@ -272,6 +272,9 @@ void edge_pump(struct edge *e, uint64_t now)
 			case DISP_OUT_PROBE:
 				edge_probe_start(e, o.node, o.probe, now);
 				break;
+			case DISP_OUT_MUTE:
+				edge_node_mute(e, o.node, now);
+				break;
 			case DISP_OUT_CHANGE:
 				ledger_node(&e->led, e->node[o.node].name,
 					    o.from, o.to, o.why, now);
@@ -419,6 +422,13 @@ void edge_node_down(struct edge *e, uint16_t node, uint64_t now)
 	/* when no node is left, the fault may be ours: the others wait */
 	txnl_each_ctxn(e->txnl, &e->node[node].flow,
 		       other ? lost_ctxn : lost_ringing, e);
+}
+
+void edge_node_mute(struct edge *e, uint16_t node, uint64_t now)
+{
+	e->now = now;
+	e->why = FAIL_DOWN;
+	txnl_each_ctxn(e->txnl, &e->node[node].flow, lost_ringing, e);
 }
 
 /** Whose fault is it? */

@@ -146,6 +146,8 @@ void edge_tune_set(struct edge *e, const struct edge_tune *t);
 void edge_pump(struct edge *e, uint64_t now);
 /** Its probes have failed: what is under way there moves */
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
+/** It is as silent as all others: what phones ring for goes on without it */
+void edge_node_mute(struct edge *e, uint16_t node, uint64_t now);
 
 /* edge_cdr.c */
 /** Its final answer has been sent */
