@@ -221,6 +221,8 @@ static int add_store(struct cluster *c)
 	{ STAT_GAUGE, "store_tombstones", "Records held but not visible",
 	  &s->tombs },
 	{ STAT_GAUGE, "store_bytes", "Memory of all records", &s->bytes },
+	{ STAT_GAUGE, "store_memory_bytes",
+	  "Memory taken for records, with room for more", &s->taken },
 	{ STAT_COUNTER, "store_puts_total", "Own bindings made or refreshed",
 	  &s->puts },
 	{ STAT_COUNTER, "store_dels_total", "Own removals", &s->dels },

@@ -105,10 +105,12 @@ static uint32_t piece_new(struct heap *h, size_t bytes)
 	uint8_t *p = malloc(bytes);
 	uint32_t i = p ? place(h) : HEAP_PIECES;
 
-	if (i == HEAP_PIECES)
+	if (i == HEAP_PIECES) {
 		free(p);
-	else
+	} else {
 		h->piece[i] = p;
+		h->taken += bytes;
+	}
 	return i;
 }
 
@@ -116,6 +118,7 @@ static void piece_free(struct heap *h, uint32_t i)
 {
 	struct head *p = head_of(h, i);
 
+	h->taken -= p->large ? sizeof(*p) + p->size : PIECE;
 	if (!p->large)
 		UNPOISON(p, PIECE);
 	free(p);

@@ -27,6 +27,7 @@ struct heap {
 	uint32_t room[HEAP_CLASSES];  /**< piece + 1 with room, per class   */
 	uint32_t empty;          /**< piece + 1 kept without blocks, 0 none */
 	uint64_t bytes;          /**< in blocks given out                   */
+	uint64_t taken;          /**< from malloc(), room for more included */
 	uint32_t spare;          /**< piece + 1, reserved ones              */
 	uint32_t spares;
 };

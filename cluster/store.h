@@ -32,6 +32,7 @@ struct store_stats {
 	uint64_t contacts;         /**< gauge: visible; lapses count at the tick */
 	uint64_t tombs;            /**< gauge: held, nothing visible           */
 	uint64_t bytes;            /**< gauge: of all records, headers included */
+	uint64_t taken;            /**< gauge: memory for them, with room for more */
 	uint64_t puts, dels, kills, merges;      /**< that changed something   */
 	uint64_t merges_known;     /**< merges that brought nothing new        */
 	uint64_t stale;            /**< ESTALE                                 */

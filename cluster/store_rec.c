@@ -12,6 +12,7 @@ static uint32_t block_for(struct store *s, size_t n)
 		return 0;
 	}
 	s->st.bytes = s->heap.bytes;
+	s->st.taken = s->heap.taken;
 	srec_at(s, h)->wnext = srec_at(s, h)->wprev = 0;
 	return h;
 }
@@ -21,6 +22,7 @@ static void drop_block(struct store *s, uint32_t h)
 	squeeze_unref(&s->squeeze, srec_at(s, h)->dict);
 	heap_put(&s->heap, h);
 	s->st.bytes = s->heap.bytes;
+	s->st.taken = s->heap.taken;
 }
 
 /* Does the block take n compact bytes, without waste? */

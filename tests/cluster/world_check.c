@@ -242,7 +242,7 @@ static void check_node(struct world *w, int i, struct seen *r)
 	}
 	w->was[i].life = x->life;
 	memcpy(w->was[i].r, r, sizeof(w->was[i].r));
-	if (x->mem.bytes > (int64_t)store_stats(x->store)->bytes + room)
+	if (x->mem.bytes > (int64_t)store_stats(x->store)->taken + room)
 		sim_fail(&w->s, "I8: node %d has %lld bytes, %llu of records",
 			 i, (long long)x->mem.bytes, (unsigned long long)
 			 store_stats(x->store)->bytes);
