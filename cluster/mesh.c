@@ -320,7 +320,7 @@ void mesh_look_synced(struct mesh *m, uint64_t now)
 {
 	bool all = true, any = false, asks = false, known;
 
-	if (m->synced)
+	if (m->synced || m->removed)
 		return;
 	for (uint8_t i = 1; i < CLUSTER_MAX; i++) {
 		if (!m->repl.p[i].up)

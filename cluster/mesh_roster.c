@@ -174,7 +174,7 @@ static void log_turns(struct mesh *m)
 }
 
 /* The only writer of `removed` */
-static void look_at_self(struct mesh *m)
+static void look_at_self(struct mesh *m, uint64_t now)
 {
 	const struct roster_entry *own = roster_find(&m->roster, m->cf.node);
 	bool removed = own && !roster_in(own);
@@ -182,6 +182,9 @@ static void look_at_self(struct mesh *m)
 	if (removed == m->removed)
 		return;
 	m->removed = removed;
+	/* What it missed meanwhile it gets as a joining node does */
+	m->synced = false;
+	m->started = now;
 	if (removed)
 		log_warn("event=removed by=%016llx text=\"not a member any "
 			 "more\" hint=\"edgewise node admit %016llx at a "
@@ -195,7 +198,7 @@ static void look_at_self(struct mesh *m)
 void mesh_roster_changed(struct mesh *m, uint64_t now)
 {
 	log_turns(m);
-	look_at_self(m);
+	look_at_self(m, now);
 	retarget(m, now);
 	m->st.members = roster_members(&m->roster);
 	m->roster_new = m->changed = true;

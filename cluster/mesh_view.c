@@ -210,4 +210,7 @@ void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v)
 	view_unheard(m, v);
 	view_unanswered(m, v);
 	view_removed(m, v);
+	for (uint32_t i = 0; i < v->n; i++)
+		if (v->m[i].removed)
+			v->m[i].state = CLUSTER_REMOVED;
 }

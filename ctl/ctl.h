@@ -20,5 +20,6 @@ int ctl_location(int argc, char **argv);
 int ctl_verify(int argc, char **argv);
 /** nodes, drain, maint, ready, weight */
 int ctl_nodes(int argc, char **argv);
+int ctl_node(int argc, char **argv);
 
 #endif

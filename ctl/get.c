@@ -57,3 +57,28 @@ int get_url(struct buf *b, const char *base, const char *path, long timeout)
 		say_refusal(url, code, b);
 	return rc == CURLE_OK && code == 200 ? 0 : EIO;
 }
+
+bool get_alive(const char *base, long timeout)
+{
+	CURL *c = curl_easy_init();
+	CURLcode rc;
+	struct buf b;
+	char url[2048];
+
+	if (!c)
+		return true;
+	buf_init(&b, GET_MAX);
+	(void)snprintf(url, sizeof(url), "%s%s/healthz",
+		       strstr(base, "://") ? "" : "http://", base);
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, got);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, &b);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, timeout);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_PROXY, "");
+	rc = curl_easy_perform(c);
+	curl_easy_cleanup(c);
+	buf_free(&b);
+	/* slow is not gone */
+	return rc != CURLE_COULDNT_CONNECT;
+}

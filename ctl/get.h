@@ -17,5 +17,7 @@
  * @return 0 or EIO, ENOMEM
  */
 int  get_url(struct buf *b, const char *base, const char *path, long timeout);
+/** Does anybody answer there, whatever it says? Nothing is printed */
+bool get_alive(const char *base, long timeout);
 
 #endif

@@ -8,6 +8,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/key.c \
 	ctl/location.c \
 	ctl/nodes.c \
+	ctl/node.c \
 	ctl/passwd.c \
 	ctl/passwd.h \
 	ctl/pki.c \

@@ -19,6 +19,9 @@ static const char usage[] =
 	"  location show|list [-u URL] [--json] [AOR]\n"
 	"                                     contacts a node holds\n"
 	"  verify [-c FILE] [--json]          do all nodes hold the same?\n"
+	"  node leave|remove|admit [...] [NAME|ID]\n"
+	"                                     members of the cluster come and "
+	"go\n"
 	"  key FILE                           make a cluster key\n"
 	"  ca init|issue|show DIR|FILE ...    certificates for the links "
 	"between nodes\n"
@@ -42,6 +45,7 @@ static const struct command {
 	{ "ca", ctl_ca },
 	{ "location", ctl_location },
 	{ "verify", ctl_verify },
+	{ "node", ctl_node },
 };
 
 int main(int argc, char **argv)

@@ -38,6 +38,7 @@ static const struct col pool_cols[] = {
 static const struct col member_cols[] = {
 	{ "MEMBER", C_TEXT, "name" },
 	{ "ADDRESS", C_TEXT, "address" },
+	{ "SIP", C_TEXT, "sip" },
 	{ "HEALTH", C_TEXT, "health" },
 	{ "STATE", C_TEXT, "state" },
 	{ "SINCE", C_AGE, "since_ms" },
@@ -345,6 +346,8 @@ static bool all_alive(const json_t *members)
 
 		if (strcmp(h, "alive") != 0 && strcmp(h, "left") != 0)
 			return false;
+		if (json_is_true(json_object_get(m, "removed")))
+			continue;
 		if (json_is_true(json_object_get(m, "settings_differ")) ||
 		    json_is_true(json_object_get(m, "users_differ")))
 			return false;

@@ -55,7 +55,13 @@ static json_t *member_json(const struct cluster_member_view *m)
 	jsn_str(o, "name", m->name);
 	put_hex(o, "node", m->node);
 	jsn_addr(o, "address", &m->addr);
+	if (m->sip.af)
+		jsn_addr(o, "sip", &m->sip);
 	jsn_bool(o, "self", m->self);
+	jsn_bool(o, "removed", m->removed);
+	if (m->turned)
+		jsn_u64(o, m->removed ? "removed_since" : "joined_since",
+			m->turned);
 	jsn_bool(o, "linked", m->linked);
 	jsn_str(o, "health", cluster_health_name(m->health));
 	jsn_str(o, "state", cluster_state_name(m->state));
@@ -105,6 +111,7 @@ static json_t *cluster_json(const struct node *n)
 		jsn_u64(o, "repaired", v->repaired);
 		put_hex(o, "digest", v->root);
 		jsn_u64(o, "alive", v->alive);
+		jsn_u64(o, "count", v->members);
 		jsn_u64(o, "seq", v->seq);
 		jsn_u64(o, "acked", v->acked);
 		jsn_u64(o, "links", v->links_now);
@@ -143,6 +150,8 @@ static json_t *warnings_json(const struct node *n)
 		    !strcmp(m->name, n->cf.name))
 			(void)json_array_append_new(list, json_string(
 				"another node has our name"));
+		if (m->removed)
+			continue;
 		if (!m->self && m->settings_differ) {
 			(void)snprintf(txt, sizeof(txt),
 				       "settings differ from %s", m->name);
@@ -169,6 +178,8 @@ static json_t *status(void *arg)
 	jsn_str(o, "program", "edgewise-node");
 	jsn_str(o, "version", PACKAGE_VERSION);
 	jsn_str(o, "name", n->cf.name);
+	if (n->leave != LEAVE_NONE)
+		jsn_str(o, "leaving", leave_step_name(n->leave));
 	put_hex(o, "node", n->id);
 	jsn_addr(o, "sip", &n->cf.sip.address);
 	jsn_bool(o, "ready", v.ready);
@@ -212,13 +223,15 @@ int api_alloc(struct api **ap, struct node *n)
 	a->admin = (struct admin){ n->st, ready, status, a };
 	err = http_srv_alloc(&a->srv, "http", &n->cf.http.address, n->st);
 	if (!err)
-		err = actions_alloc(&a->act, a->srv, n->cf.state_dir, n->st);
+		err = actions_alloc(&a->act, a->srv, n->state, n->st);
 	if (!err)
 		err = admin_routes(a->srv, &a->admin);
 	if (!err)
 		err = api_location_routes(a->srv, n);
 	if (!err)
 		err = api_verify_alloc(&a->verify, a->srv, a->act, n);
+	if (!err)
+		err = leave_routes(a->act, n);
 	if (err)
 		api_free(a);
 	else

@@ -120,7 +120,11 @@ const struct cfg_key node_config_keys[] = {
 	STRR("cluster.cert_key_file", cluster.cert_key_file, "",
 	     "private key of our certificate"),
 	TEXTS("cluster.peers", cluster.peers, 0, 32, "", false,
-	      "address:port of the other nodes"),
+	      "address:port of the other nodes; those named here count for "
+	      "the majority before they were ever seen"),
+	TEXTS("cluster.join", cluster.join, 0, 32, "", false,
+	      "address:port of members to ask when we know nobody; one that "
+	      "is alive is enough"),
 	U32("cluster.heartbeat", cluster.heartbeat, 50, 10000, "500", "ms",
 	    "interval of heartbeats"),
 	U32("cluster.dead", cluster.dead, 200, 60000, "3000", "ms",
@@ -219,25 +223,28 @@ static void domains(struct check *k, struct node_config *c)
 			"\"any\" stands alone or not at all");
 }
 
-static int cluster_peers(struct check *k, struct node_config *c)
+/* Our own address may be among them, so that all nodes have the same list */
+static int other_nodes(struct check *k, const struct node_config *c,
+		       const char *key, const struct cfg_list *l,
+		       struct addr **vp, uint32_t *np)
 {
-	const struct node_text *t = c->cluster.peers.v;
+	const struct node_text *t = l->v;
 	struct addr self = c->cluster.address;
 	struct addr a;
 
 	self.port = (uint16_t)c->cluster.port;
-	c->cluster_peers = calloc(c->cluster.peers.n + 1, sizeof(a));
-	if (!c->cluster_peers)
+	*vp = calloc(l->n + 1, sizeof(a));
+	if (!*vp)
 		return ENOMEM;
-	for (uint32_t i = 0; i < c->cluster.peers.n; i++) {
+	for (uint32_t i = 0; i < l->n; i++) {
 		a = (struct addr){ 0 };
 		if (addr_parse(&a, sl_cstr(t[i].s), 5080)) {
-			cfg_err(k->errs, k->file, 0, "cluster.peers",
+			cfg_err(k->errs, k->file, 0, key,
 				"\"%s\" is not address:port", t[i].s);
 			continue;
 		}
 		if (!addr_eq(&a, &self))
-			c->cluster_peers[c->cluster_peer_n++] = a;
+			(*vp)[(*np)++] = a;
 	}
 	return 0;
 }
@@ -262,6 +269,19 @@ static void certificates(struct check *k, const struct node_config *c)
 		cfg_err(k->errs, k->file, 0, there, "%s is missing, allowed: "
 			"ca_file, cert_file and cert_key_file, or none of "
 			"them", missing);
+}
+
+/* It stands in frames, in lists, and may be a folder's name */
+static void name(struct check *k, const struct node_config *c)
+{
+	for (const char *s = c->name; *s; s++) {
+		if (*s <= ' ' || *s >= 0x7f || *s == '/' || *c->name == '.') {
+			cfg_err(k->errs, k->file, 0, "name", "\"%s\" has a "
+				"blank or slash in it, is not ASCII, or begins "
+				"with a dot", c->name);
+			return;
+		}
+	}
 }
 
 static void cross(struct check *k, struct node_config *c)
@@ -297,8 +317,13 @@ static int finish(struct node_config *c, const char *file,
 	if (!err)
 		err = nets(&k, "peers", &c->peers, &c->peer_nets, &c->peer_n);
 	if (!err)
-		err = cluster_peers(&k, c);
+		err = other_nodes(&k, c, "cluster.peers", &c->cluster.peers,
+				  &c->cluster_peers, &c->cluster_peer_n);
+	if (!err)
+		err = other_nodes(&k, c, "cluster.join", &c->cluster.join,
+				  &c->cluster_join, &c->cluster_join_n);
 	if (!err) {
+		name(&k, c);
 		domains(&k, c);
 		cross(&k, c);
 		if (errs->n)
@@ -341,6 +366,7 @@ void node_config_clear(struct node_config *c)
 	free(c->edge_nets);
 	free(c->peer_nets);
 	free(c->cluster_peers);
+	free(c->cluster_join);
 	cfg_clear(c, node_config_keys);
 	memset(c, 0, sizeof(*c));
 }

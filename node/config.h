@@ -50,7 +50,7 @@ struct node_config {
 		char key_file[256];
 		/** all three or none */
 		char ca_file[256], cert_file[256], cert_key_file[256];
-		struct cfg_list peers;             /**< struct node_text      */
+		struct cfg_list peers, join;       /**< struct node_text      */
 		uint32_t heartbeat, dead;             /**< [ms]           */
 	} cluster;
 	struct {
@@ -73,6 +73,8 @@ struct node_config {
 	uint32_t edge_n, peer_n;
 	struct addr *cluster_peers;        /**< without our own address       */
 	uint32_t cluster_peer_n;
+	struct addr *cluster_join;         /**< the same                      */
+	uint32_t cluster_join_n;
 };
 
 enum node_fork { NODE_FORK_PARALLEL, NODE_FORK_SERIAL };

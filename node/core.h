@@ -53,7 +53,7 @@ bool core_poll(struct core *c, struct sip_out *out);
 
 /**
  * Until this says ready, requests are answered 503. text: the value of
- * Edgewise-Health ("state=ready;contacts=17"), copied, at most 255 bytes.
+ * Edgewise-Health ("state=ready;contacts=17"), copied, at most 1,023 bytes.
  * reason: literal, reason phrase while not ready.
  */
 void core_set_health(struct core *c, bool ready, const char *reason,

@@ -42,7 +42,7 @@ struct core {
 	uint8_t secret[SECRET_KEY];
 	bool ready, stopping;
 	const char *reason;
-	char health[256];
+	char health[1024];
 	struct alias alias[ALIASES];      /* by conn modulo ALIASES           */
 	struct sip_msg msg;               /* the message in hand              */
 	struct log_limit lim_source, lim_bad, lim_refused, lim_lost;

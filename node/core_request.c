@@ -203,7 +203,7 @@ static void answer_us(struct ask *a)
 		return;
 	}
 	c->pings++;
-	buf_init(&b, 2048);
+	buf_init(&b, 4096);
 	/* who passed only one hop is the edge itself */
 	if (!a->client_known) {
 		buf_lit(&b, "Edgewise-Health: ");

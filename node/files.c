@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,7 +92,7 @@ int files_key(uint8_t key[32], const char *path, struct cfg_errs *errs)
 /* Written beside and renamed: a crash leaves the whole file or none */
 static int write_id(uint64_t id, const char *path)
 {
-	char tmp[320], txt[24];
+	char tmp[FILES_STATE + 16], txt[24];
 	int fd, n, err = 0;
 
 	n = snprintf(txt, sizeof(txt), "%016llx\n", (unsigned long long)id);
@@ -127,13 +128,61 @@ static int read_id(uint64_t *id, const char *path)
 	return err ? err : *id ? 0 : EBADMSG;
 }
 
-int files_id(uint64_t *id, const char *dir)
+static int make_dir(const char *path)
 {
-	char path[300];
+	return mkdir(path, 0700) && errno != EEXIST ? errno : 0;
+}
+
+/* The descriptor stays open: the lock ends with the process */
+static int lock_dir(const char *dir)
+{
+	char path[FILES_STATE + 8];
+	int fd, err = make_dir(dir);
+
+	if (err)
+		return err;
+	(void)snprintf(path, sizeof(path), "%s/lock", dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno;
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	err = errno;
+	(void)close(fd);
+	/* a file system without locks: as before there were any */
+	return err == EWOULDBLOCK ? EBUSY : 0;
+}
+
+int files_state(char state[FILES_STATE], const char *dir, const char *name)
+{
+	char sub[FILES_STATE];
+	struct stat st;
 	int err;
 
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return errno;
+	(void)snprintf(sub, sizeof(sub), "%s/nodes/%s", dir, name);
+	(void)snprintf(state, FILES_STATE, "%s", dir);
+	err = stat(sub, &st) ? lock_dir(dir) : EBUSY;
+	if (err != EBUSY)
+		return err;
+	(void)snprintf(state, FILES_STATE, "%s/nodes", dir);
+	err = make_dir(state);
+	(void)snprintf(state, FILES_STATE, "%s", sub);
+	if (!err)
+		err = lock_dir(state);
+	if (!err)
+		log_info("event=state_dir dir=%s text=\"another node has %s\"",
+			 state, dir);
+	return err;
+}
+
+int files_id(uint64_t *id, const char *dir)
+{
+	char path[FILES_STATE + 8];
+	int err;
+
+	err = make_dir(dir);
+	if (err)
+		return err;
 	(void)snprintf(path, sizeof(path), "%s/id", dir);
 	err = read_id(id, path);
 	if (err != ENOENT)

@@ -21,6 +21,15 @@ int  files_key(uint8_t key[32], const char *path, struct cfg_errs *errs);
  *  @return 0, errno, EBADMSG */
 int  files_cert(struct cert **cp, const struct node_config *cf,
 		struct cfg_errs *errs);
+#define FILES_STATE 330        /**< longest folder, with its end [bytes]     */
+/**
+ * The folder that is ours alone: dir, or, when another running node has it (one
+ * settings file for several nodes on one machine), dir/nodes/NAME, then and
+ * ever after. Makes it, mode 0700, and locks it until the program ends.
+ *
+ * @return 0, errno, EBUSY (another node of our name runs)
+ */
+int  files_state(char state[FILES_STATE], const char *dir, const char *name);
 /** The node's number in dir/id, drawn and written at the first start (makes
  *  dir, mode 0700). @return 0, errno, EBADMSG (file damaged) */
 int  files_id(uint64_t *id, const char *dir);

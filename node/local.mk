@@ -15,6 +15,8 @@ node_libnode_a_SOURCES = \
 	node/core_request.c \
 	node/files.c \
 	node/files.h \
+	node/health.c \
+	node/health.h \
 	node/location.c \
 	node/location.h \
 	node/proxy.c \
@@ -34,6 +36,8 @@ node_edgewise_node_SOURCES = \
 	node/api_location.h \
 	node/api_verify.c \
 	node/api_verify.h \
+	node/leave.c \
+	node/leave.h \
 	node/main.c \
 	node/node.c \
 	node/node.h \

@@ -8,6 +8,8 @@
 #include "base/secret.h"
 #include "node/api.h"
 #include "node/files.h"
+#include "node/health.h"
+#include "cluster/roster.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,7 +41,8 @@ static void turn(void *arg)
 		cluster_flush(n->cluster);
 	n->in_turn = false;
 	ntimer_at(n->core_timer, core_next(n->core));
-	if (n->stopping && (!core_open(n->core) || clk_now() >= n->stop_at))
+	if (n->stopping && n->leave == LEAVE_NONE &&
+	    (!core_open(n->core) || clk_now() >= n->stop_at))
 		net_stop();
 }
 
@@ -82,45 +85,63 @@ static void on_core_timer(void *arg)
 
 /* --- readiness ---------------------------------------------------------------- */
 
-static void health_text(const struct node *n, const struct cluster_view *v,
-			char *txt, size_t size)
+static bool removed(const struct node *n)
 {
-	uint64_t lag = 0;
+	return n->cluster && cluster_removed(n->cluster);
+}
 
-	for (uint32_t i = 0; i < v->n; i++) {
-		if (!v->m[i].self && v->m[i].health == CLUSTER_ALIVE
-		    && v->m[i].lag_ms > lag)
-			lag = v->m[i].lag_ms;
-	}
-	(void)snprintf(txt, size,
-		       "state=%s;progress=%u;name=%s;contacts=%llu;members=%u;alive=%u;"
-		       "lag=%llu",
-		       n->stopping ? "stopping" : n->ready ? "ready"
-		       : "joining", n->ready ? 100 : v->progress, n->cf.name,
-		       (unsigned long long)store_stats(n->store)->contacts,
-		       v->members, v->alive, (unsigned long long)lag);
+static void tell_health(struct node *n, const struct cluster_view *v)
+{
+	char txt[HEALTH_MAX];
+	const struct health h = {
+		.state = n->stopping ? "stopping" : n->ready ? "ready" :
+			 removed(n) ? "removed" : "joining",
+		.progress = n->ready ? 100 : v->progress, .name = n->cf.name,
+		.contacts = store_stats(n->store)->contacts, .view = v,
+		.turn = n->health_turn++,
+	};
+
+	health_text(txt, &h);
+	core_set_health(n->core, n->ready, removed(n) ? "Removed" : "Joining",
+			txt);
+}
+
+/* Ready once it has what the others have; a removed node begins anew when it
+ * is admitted */
+static void look_ready(struct node *n, const struct cluster_view *v)
+{
+	bool now = !removed(n) && (n->ready || !n->cluster ||
+				   cluster_synced(n->cluster));
+
+	if (now == n->ready)
+		return;
+	n->ready = now;
+	if (n->cluster && !n->stopping)
+		cluster_set_state(n->cluster, now ? CLUSTER_READY :
+				  CLUSTER_JOINING);
+	if (now)
+		log_info("event=ready contacts=%llu alive=%u",
+			 (unsigned long long)store_stats(n->store)->contacts,
+			 v->alive);
 }
 
 static void set_health(struct node *n)
 {
-	struct cluster_view v = { .members = 1, .alive = 1, .synced = true };
-	char txt[256];
-	bool was = n->ready;
+	struct cluster_view *v = calloc(1, sizeof(*v));
 
+	if (!v)
+		return;                     /* the last one stays */
+	v->members = v->alive = 1;
 	if (n->cluster)
-		cluster_view(n->cluster, &v);
-	if (!n->ready && (!n->cluster || cluster_synced(n->cluster)))
-		n->ready = true;
-	if (n->ready && !was) {
-		log_info("event=ready contacts=%llu alive=%u",
-			 (unsigned long long)store_stats(n->store)->contacts,
-			 v.alive);
-		if (n->cluster)
-			cluster_set_state(n->cluster, CLUSTER_READY);
+		cluster_view(n->cluster, v);
+	look_ready(n, v);
+	/* a removed node is up, it only does not serve */
+	if (!n->notified && (n->ready || removed(n))) {
+		n->notified = true;
 		daemon_notify("READY=1");
 	}
-	health_text(n, &v, txt, sizeof(txt));
-	core_set_health(n->core, n->ready, "Joining", txt);
+	tell_health(n, v);
+	free(v);
 }
 
 static void on_second(void *arg)
@@ -132,7 +153,10 @@ static void on_second(void *arg)
 	core_awake(n->core, clk_now());
 	set_health(n);
 	turn(n);
+	leave_save(n);
 	ntimer_at(n->second, clk_now() + (more ? 1 : STORE_TICK));
+	if (leave_poll(n))
+		net_stop();
 }
 
 static void on_cluster(void *arg)
@@ -225,11 +249,15 @@ static int open_files(struct node *n)
 	free(errs);
 	if (err)
 		return err;
-	err = files_id(&n->id, n->cf.state_dir);
+	err = files_state(n->state, n->cf.state_dir, n->cf.name);
+	if (!err)
+		err = files_id(&n->id, n->state);
 	if (err)
 		log_error("event=settings problem=\"state_dir %s: %s/id: %s\" "
-			  "hint=\"%s\"", n->cf.state_dir, n->cf.state_dir,
-			  err == EBADMSG ? "not an identity" : strerror(err),
+			  "hint=\"%s\"", n->cf.state_dir, n->state,
+			  err == EBADMSG ? "not an identity" :
+			  err == EBUSY ? "another node of our name uses it" :
+			  strerror(err),
 			  err == EBADMSG ? "remove it to draw a new one" :
 			  "make the folder, writable for us, or set state_dir");
 	return err;
@@ -298,11 +326,18 @@ static void tell_digests(struct node *n)
 static int open_cluster(struct node *n)
 {
 	struct cluster_conf *cc = calloc(1, sizeof(*cc));
+	struct roster *saved;
 	char txt[ADDR_TXT];
 	int err;
 
 	if (!cc)
 		return ENOMEM;
+	cc->roster = saved = leave_load(n->state);
+	cc->rosterh = leave_roster;
+	cc->sip = n->cf.sip.address;
+	cc->njoin = n->cf.cluster_join_n;
+	memcpy(cc->join, n->cf.cluster_join,
+	       cc->njoin * sizeof(cc->join[0]));
 	cc->node = n->id;
 	(void)snprintf(cc->name, sizeof(cc->name), "%s", n->cf.name);
 	cc->addr = n->cf.cluster.address;
@@ -322,6 +357,7 @@ static int open_cluster(struct node *n)
 	if (err)
 		log_error("event=listen tp=cluster addr=%s text=\"%s\"",
 			  addr_txt(&cc->addr, txt), strerror(err));
+	free(saved);
 	free(cc);
 	certs_set(&n->certs, n->cert ? cert_info(n->cert) : NULL, clk_now(),
 		  clk_wall());
@@ -342,6 +378,7 @@ int node_alloc(struct node **np, const char *path,
 	if (!n)
 		return ENOMEM;
 	n->over = over;
+	buf_init(&n->members, ROSTER_FILE);
 	n->path = strdup(path);
 	if (!n->path)
 		goto out;
@@ -386,6 +423,8 @@ void node_free(struct node *n)
 	if (n->second)
 		ntimer_free(n->second);
 	cluster_free(n->cluster);        /* says good-bye */
+	leave_save(n);
+	buf_free(&n->members);
 	transport_free(n->tr);
 	core_free(n->core);
 	store_free(n->store);
@@ -470,22 +509,28 @@ static void reload(struct node *n)
 	log_info("event=reload users=%u", users_count(n->users));
 }
 
-/* New requests get 503, and the edge takes them elsewhere; those under way get
- * their time. A second signal ends at once. */
-static void stop(struct node *n)
+void node_drain(struct node *n)
 {
 	daemon_notify("STOPPING=1");
-	if (n->stopping) {
-		net_stop();
-		return;
-	}
 	n->stopping = true;
-	n->stop_at = clk_now() + STOP_WAIT;
 	if (n->cluster)
 		cluster_set_state(n->cluster, CLUSTER_DRAINING);
 	core_stop(n->core);
 	set_health(n);
 	turn(n);
+	ntimer_at(n->second, clk_now());
+}
+
+/* New requests get 503, and the edge takes them elsewhere; those under way get
+ * their time. A second signal ends at once. */
+static void stop(struct node *n)
+{
+	if (n->stopping) {
+		net_stop();
+		return;
+	}
+	n->stop_at = clk_now() + STOP_WAIT;
+	node_drain(n);
 }
 
 static void on_signal(int sig, void *arg)

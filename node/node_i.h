@@ -10,6 +10,8 @@
 #include "node/certs.h"
 #include "node/config.h"
 #include "node/core.h"
+#include "node/files.h"
+#include "node/leave.h"
 #include "node/node.h"
 #include "node/users.h"
 #include "sip/transport.h"
@@ -27,7 +29,8 @@ struct node {
 	struct ntimer *core_timer;   /**< at core_next()                      */
 	struct ntimer *second;       /**< store, health text                  */
 	struct api *api;
-	uint64_t id;                 /**< for ever, from state_dir            */
+	uint64_t id;                 /**< for ever, from state                */
+	char state[FILES_STATE];     /**< state_dir or a folder in it, ours alone */
 	uint64_t started;            /**< clk_now() [ms]                      */
 	uint64_t reloads, reloads_failed;
 	uint8_t cluster_key[32];
@@ -35,6 +38,17 @@ struct node {
 	struct certs certs;
 	uint64_t stop_at;            /**< [ms] ends then at the latest        */
 	bool ready, stopping, in_turn;
+	bool notified;               /**< the supervisor, that we are up      */
+	uint32_t health_turn;
+	struct buf members;          /**< the map as a file                   */
+	bool members_new;            /**< not saved yet                       */
+	int members_err;             /**< of the last try                     */
+	enum leave_step leave;
+	uint64_t leave_since, leave_until;    /**< [ms]                       */
+	uint64_t leave_seq;          /**< others must have this first         */
 };
+
+/** No new requests from now on; those under way go on */
+void node_drain(struct node *n);
 
 #endif

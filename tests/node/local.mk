@@ -12,6 +12,8 @@ tests_node_test_node_SOURCES = \
 	tests/node/test_config.c \
 	tests/node/test_core.c \
 	tests/node/test_files.c \
+	tests/node/test_files_state.c \
+	tests/node/test_health.c \
 	tests/node/test_proxy.c \
 	tests/node/test_registrar.c \
 	tests/node/test_users.c

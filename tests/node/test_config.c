@@ -89,7 +89,12 @@ Test(config, mistakes_are_named)
 		  "cluster.cert_key_file is missing" },
 		{ "cluster = { cert_file = \"b\"; cert_key_file = \"c\"; };",
 		  "cluster.ca_file is missing" },
+		{ "cluster = { join = ( \"host:5080\" ); };", "join" },
+		{ "replicate_ack = 2;", "replicate_ack" },
 		{ "name = \"\";", "name" },
+		{ "name = \"a b\";", "name" },
+		{ "name = \"a/b\";", "name" },
+		{ "name = \"..\";", "name" },
 		{ "users_file = \"\";", "users_file" },
 		{ "regstrar = { };", "regstrar" },
 		{ "fork = \"both\";", "fork" },
@@ -138,6 +143,11 @@ Test(config, our_own_address_among_the_peers_is_left_out)
 		       "};") == 0, "%s", errs.txt[0]);
 	cr_expect(c.cluster_peer_n == 2);
 	cr_expect(c.cluster_peers[1].port == 5080, "the default port");
+	node_config_clear(&c);
+	cr_assert(conf(&c, "cluster = { address = \"10.0.0.1\"; join = ( "
+		       "\"10.0.0.1:5080\", \"10.0.0.2\" ); };") == 0, "%s",
+		  errs.txt[0]);
+	cr_expect(c.cluster_join_n == 1 && c.cluster_peer_n == 0);
 	node_config_clear(&c);
 }
 
