@@ -69,7 +69,7 @@ struct mesh {
 	bool removed;                    /* what the roster says of us     */
 	bool roster_new;                 /* MESH_ROSTER not yet taken      */
 	bool nobody_told;                /* nobody answers: logged         */
-	uint64_t part_at;                /* removed: links are closed, 0   */
+	uint64_t refute_at;              /* [ms] our entry not before      */
 	bool synced, acked_rose, changed;
 	struct mesh_stats st;
 	struct log_limit refuse_log;

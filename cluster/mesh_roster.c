@@ -3,6 +3,8 @@
 #include <errno.h>
 #include "cluster/mesh_priv.h"
 
+#define REFUTE 10000         /* [ms] between corrections of our own entry */
+
 /* --- whom to dial ------------------------------------------------------------- */
 
 /* The place of an address, a new one if need be; NULL = no room */
@@ -325,9 +327,19 @@ static bool take_over(struct mesh *m, uint64_t wall)
 void mesh_roster_tick(struct mesh *m, uint64_t now, uint64_t wall)
 {
 	uint64_t age = now - m->started;
-	/* Somebody knows another info of us: ours, with a later version */
-	bool changed = roster_self(&m->roster, m->cf.node, m->cf.name,
-				   &m->cf.addr, &m->cf.sip, wall);
+	bool changed = false;
+
+	/* Somebody knows another info of us: ours, with a later version. Not at
+	 * once every time: two nodes with a copied identity would never rest. */
+	if (now >= m->refute_at &&
+	    roster_self(&m->roster, m->cf.node, m->cf.name, &m->cf.addr,
+			&m->cf.sip, wall)) {
+		changed = true;
+		m->refute_at = now + REFUTE;
+		log_warn("event=members reason=\"another info of us was "
+			 "known\" hint=\"if this comes again: is our "
+			 "state_dir copied to another node?\"");
+	}
 
 	if (!m->removed && age >= MESH_REPLACE)
 		changed |= take_over(m, wall);

@@ -359,6 +359,27 @@ Test(members, a_node_that_lost_its_identity_takes_its_old_place)
 	done(s);
 }
 
+/* A copied state_dir: the third one hears both, and is not kept busy by it */
+Test(members, two_with_one_identity_do_not_fill_the_links)
+{
+	struct sim *s = places(3, 2, 16);
+	const struct roster_entry *e;
+	uint32_t before;
+
+	s->node[2].id = id_of(s, 1);
+	s->node[2].life = 7;
+	sim_start(s, 2);
+	sim_run(s, 2000);
+	e = roster_find(mesh_roster(mesh(s, 0)), id_of(s, 1));
+	cr_assert_not_null(e);
+	before = e->version;
+	sim_run(s, 60000);
+	e = roster_find(mesh_roster(mesh(s, 0)), id_of(s, 1));
+	cr_assert_leq(e->version - before, 14, "%u", e->version - before);
+	cr_assert_gt(e->version - before, 0, "it is not hidden either");
+	done(s);
+}
+
 Test(members, a_version_1_node_is_served_as_ever)
 {
 	struct sim *s = calloc(1, sizeof(*s));

@@ -336,3 +336,18 @@ Test(cmd, status_exit_tells_well_degraded_unreachable)
 	cr_expect_eq(run(ctl_status, "status -u http://127.0.0.1:1", ""),
 		     CTL_FAIL);
 }
+
+Test(cmd, node_wants_one_deed_and_one_member)
+{
+	static const char *const bad[] = {
+		"node", "node frob", "node leave n1", "node remove",
+		"node remove n1 n2", "node admit", "node admit --force n1",
+		"node admit --wait n1", "node remove --wait n1",
+		"node leave -t x", "node leave -t 3601", "node leave --frob",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_eq(run(ctl_node, bad[i], ""), CTL_FAIL, "%s",
+			     bad[i]);
+	cr_expect_eq(run(ctl_node, "node --help", ""), CTL_OK);
+}

@@ -187,6 +187,41 @@ def t_register_alone(ctx):
     check(took < 1.0, 'it took %.3f s', took)
 
 
+@test(name='unacked')
+def t_unacked(ctx):
+    """with the other nodes frozen a REGISTER is answered before the edge would
+    move it, and is a line of the log; with replicate_ack = 0 nothing waits"""
+    lab = ctx.lab(users=USERS, nodes=2, node_conf={'cluster': {
+        'dead': 60000, 'heartbeat': 10000}})
+    a = lab.ua('alice')
+    equal(a.register().status, 200, 'REGISTER')
+    n1, n2 = lab.node('n1'), lab.node('n2')
+    taker = lab.node(accepted_by(lab))
+    other = n2 if taker is n1 else n1
+    other.stop()
+    ctx.after(other.cont)
+    began = time.monotonic()
+    equal(a.register().status, 200, 'REGISTER alone')
+    took = time.monotonic() - began
+    check(0.35 < took < 0.5, 'it took %.3f s', took)
+    calls = lab.edge.metrics()
+    moved = {k: v for k, v in calls.items()
+             if k.startswith('edgewise_sbc_failover_total')}
+    equal(sum(moved.values()), 0, 'moved %s' % moved)
+    lines = [x for x in taker.log().splitlines() if 'event=unacked ' in x]
+    equal(len(lines), 1, 'lines')
+    for part in ('aor="alice@example.com"', 'callid="', 'cseq=', 'node="%s"'
+                 % taker.name):
+        check(part in lines[0], '%s is not in %s', part, lines[0])
+    rewrite(lab, taker.name, {'cluster': {'dead': 60000, 'heartbeat': 10000},
+                              'replicate_ack': 0})
+    check(reload(lab, taker.name), 'the reload was refused')
+    began = time.monotonic()
+    equal(a.register().status, 200, 'REGISTER that does not wait')
+    took = time.monotonic() - began
+    check(took < 0.2, 'it took %.3f s', took)
+
+
 @test(name='reload-users')
 def t_reload_users(ctx):
     """SIGHUP takes a new user and a new password; the old one is refused"""
