@@ -150,6 +150,9 @@ Test(roster, a_removed_node_does_not_bring_itself_back)
 	join(others, own);
 	cr_assert_not(roster_in(roster_find(others, 1)));
 	cr_assert(addr_eq(&roster_find(others, 1)->sip, &s2));
+	/* it knows, and moves */
+	cr_assert(roster_self(others, 1, "n1", &s2, &s2, WALL + 300000));
+	cr_assert_eq(roster_find(others, 1)->turn.n, 2);
 	self(lost, 1, "n1");
 	join(others, lost);
 	cr_assert_not(roster_in(roster_find(others, 1)));
