@@ -63,6 +63,8 @@ static void redial_later(struct mesh *m, uint8_t t, uint64_t now)
 	tg->due = false;
 	tg->next = now + tg->backoff / 2 +
 		   rng_below(&m->rng, tg->backoff / 2 + 1);
+	if (tg->gone || tg->out)
+		tg->next = now + MESH_GONE;
 	tg->backoff = tg->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX :
 		      tg->backoff * 2;
 }
@@ -330,7 +332,7 @@ void mesh_look_synced(struct mesh *m, uint64_t now)
 			repl_behind(&m->repl, i, now) < MESH_LAG_MAX;
 	}
 	for (uint32_t t = 0; t < m->ntargets; t++) {
-		if (!mesh_dials(m, &m->target[t]))
+		if (!mesh_wants(m, &m->target[t]))
 			continue;
 		asks = true;
 		if (!mesh_target_linked(m, t) &&

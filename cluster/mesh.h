@@ -16,7 +16,9 @@
 
 #define MESH_LINKS 64             /**< at once                               */
 #define MESH_NONE 0xff
-#define MESH_TARGETS 96           /**< addresses to dial                      */
+#define MESH_TARGETS 104          /**< addresses to dial                      */
+#define MESH_OUT 8                /**< of the last removed are dialed, too    */
+#define MESH_GONE 30000           /**< between dials of a removed one [ms]    */
 #define MESH_REPLACE 60000        /**< who has our address is taken out after [ms] */
 #define MESH_HELLO_MAX 5000       /**< hand-shake of a link [ms]             */
 #define MESH_CHECK 10000          /**< [ms]                                  */

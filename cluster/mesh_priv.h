@@ -43,6 +43,7 @@ struct target {
 	bool self, dialing, due;
 	bool conf, join, member;   /* who named it: peers, join, roster   */
 	bool gone;                 /* of peers, join: its node was removed */
+	bool out;                  /* one of the last removed: seldom      */
 };
 
 struct mesh {
@@ -103,7 +104,9 @@ bool mesh_hello_removed(struct mesh *m, const struct wire_hello *h,
 /* Close a link whose other end was removed, and tell it */
 void mesh_close_removed(struct mesh *m, uint8_t l, uint64_t node,
 			uint64_t now);
-/* Is this address to be dialed as things stand? */
+/* Is a member to be looked for at this address as things stand? */
+bool mesh_wants(const struct mesh *m, const struct target *t);
+/* Is it to be dialed? */
 bool mesh_dials(const struct mesh *m, const struct target *t);
 /* mesh_recv.c */
 void mesh_malformed(struct mesh *m, uint8_t l, uint64_t now);

@@ -360,7 +360,8 @@ static void recv_error(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 		mesh_malformed(m, l, now);
 		return;
 	}
-	if (log_allow(&m->refuse_log, 5, now))
+	/* that we are out is no news every time somebody asks */
+	if (!(m->removed && e.turn.n) && log_allow(&m->refuse_log, 5, now))
 		log_warn("event=cluster_error link=%u code=%u text=%s", l,
 			 e.code, log_esc(e.text));
 	m->st.refused++;

@@ -18,7 +18,8 @@ static struct target *target_at(struct mesh *m, const struct addr *a,
 
 		if (addr_eq(&t->addr, a))
 			return t;
-		if (!t->conf && !t->join && !t->member && !t->dialing)
+		if (!t->conf && !t->join && !t->member && !t->out &&
+		    !t->dialing)
 			unused = t;
 	}
 	if (!unused && m->ntargets < MESH_TARGETS)
@@ -49,10 +50,44 @@ static bool addr_gone(const struct mesh *m, const struct addr *a)
 	return gone;
 }
 
+/* The place of e among those removed, newest first */
+static uint32_t age_of(const struct mesh *m, const struct roster_entry *e)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < m->roster.n; i++) {
+		const struct roster_entry *o = &m->roster.e[i];
+
+		n += !roster_in(o) && (o->turn.at > e->turn.at ||
+				       (o->turn.at == e->turn.at &&
+					o->node > e->node));
+	}
+	return n;
+}
+
+/* Two sides of a cut may have taken each other out. Neither would dial the
+ * other ever again; so the last ones removed are dialed, seldom: the turns in
+ * HELLO and ERROR say who is in. */
+static void target_out(struct mesh *m, uint64_t now)
+{
+	for (uint32_t i = 0; i < m->roster.n; i++) {
+		const struct roster_entry *e = &m->roster.e[i];
+		struct target *t;
+
+		if (roster_in(e) || e->node == m->cf.node || !e->addr.port ||
+		    addr_eq(&e->addr, &m->cf.addr) || !addr_gone(m, &e->addr)
+		    || age_of(m, e) >= MESH_OUT)
+			continue;
+		t = target_at(m, &e->addr, now + MESH_GONE);
+		if (t)
+			t->out = true;
+	}
+}
+
 static void retarget(struct mesh *m, uint64_t now)
 {
 	for (uint32_t i = 0; i < m->ntargets; i++)
-		m->target[i].member = false;
+		m->target[i].member = m->target[i].out = false;
 	for (uint32_t i = 0; i < m->roster.n; i++) {
 		const struct roster_entry *e = &m->roster.e[i];
 		struct target *t;
@@ -65,7 +100,10 @@ static void retarget(struct mesh *m, uint64_t now)
 			continue;
 		t->member = true;
 		t->node = e->node;
+		if (t->next > now + MESH_HELLO_MAX)    /* it was out */
+			t->next = now;
 	}
+	target_out(m, now);
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		struct target *t = &m->target[i];
 		const struct roster_entry *e = roster_find(&m->roster,
@@ -75,13 +113,18 @@ static void retarget(struct mesh *m, uint64_t now)
 	}
 }
 
-bool mesh_dials(const struct mesh *m, const struct target *t)
+bool mesh_wants(const struct mesh *m, const struct target *t)
 {
 	if (m->removed || t->self)
 		return false;
 	if (t->member || (t->conf && !t->gone))
 		return true;
-	return t->join && !t->gone && member_alive(&m->ms) == 1;
+	return t->join && member_alive(&m->ms) == 1;
+}
+
+bool mesh_dials(const struct mesh *m, const struct target *t)
+{
+	return mesh_wants(m, t) || (t->out && !m->removed && !t->self);
 }
 
 /* --- whom to count --------------------------------------------------------------- */
