@@ -89,6 +89,7 @@ static void trouble(struct world *w, uint32_t rounds)
 static void recover(struct world *w)
 {
 	struct sim *s = &w->s;
+	bool all = rng_below(&s->rng, 2);
 
 	world_heal(w);
 	s->split = s->flip = 0;
@@ -96,11 +97,13 @@ static void recover(struct world *w)
 		s->node[i].clock = 0;
 		if (s->node[i].frozen > s->now)
 			s->node[i].frozen = s->now;
-		if (!s->node[i].mesh)
+		/* Or it stays away: what it told one of us is then with the
+		 * others without its help */
+		if (!s->node[i].mesh && all)
 			world_start(w, i);
 	}
 	/* links, then repairs: 25 s were always enough */
-	for (int k = 0; k < 5 && !s->failed; k++) {
+	for (int n = 0; n < 5 && !s->failed; n++) {
 		sim_run(s, 5000);
 		world_check_always(w);
 	}
