@@ -272,8 +272,8 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	call_settle(c, now);
 }
 
-/** A 500 of the node itself: it is out of order, another may not be. Its health
- *  is not judged by it: a client may have written what no node can digest. */
+/** A 500 of the node itself: it is out of order, another may not be. No silence
+ *  and no refusal: a client may have written what no node can digest. */
 static void broken(struct attempt *a, const struct sip_msg *m, uint64_t now)
 {
 	struct call *c = a->call;
@@ -335,7 +335,8 @@ void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now)
 			call_fail(a, FAIL_SILENT, now);
 		return;
 	case TT_NO18X:
-		if (!a->egress)
+		/* or it owes us an answer, or a further phone: call_answered() */
+		if (!a->open)
 			call_fail(a, FAIL_HUNG, now);
 		return;
 	case TT_FINAL:

@@ -241,6 +241,10 @@ void call_answered(struct relay *r, uint16_t code, struct blob *msg,
 	}
 	if (code >= 300 && !c->settled)
 		call_asked_add(c, r, code, msg);
+	/* a 2xx to an INVITE comes again, and passes the node then */
+	if (a->live && !a->open && (code >= 300 || stxn_method(c->stxn) !=
+				    SIP_INVITE))
+		ctxn_expect(a->ctxn, c->e->tune.no18x, now);
 	if (!adopted(a))
 		return;
 	if (code / 100 == 6) {

@@ -139,6 +139,9 @@ void ctxn_drop(struct ctxn *c);
  * TT_FINAL 64*T1 after the CANCEL. Other methods: no effect.
  */
 void ctxn_cancel(struct ctxn *c, struct sl reason, uint64_t now);
+/** Report TT_NO18X when nothing but 100 comes within so many ms from now; 0: no
+ *  effect */
+void ctxn_expect(struct ctxn *c, uint32_t ms, uint64_t now);
 /**
  * Give the branch up: it stays as a zombie until its timers end. An INVITE that
  * has a provisional is CANCELled now, else when a late one comes; late non-2xx

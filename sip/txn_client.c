@@ -171,6 +171,14 @@ void ctxn_cancel(struct ctxn *c, struct sl reason, uint64_t now)
 		wheel_del(c->l->w, &c->no18x);
 }
 
+void ctxn_expect(struct ctxn *c, uint32_t ms, uint64_t now)
+{
+	if (!c || !ms || c->zombie ||
+	    (c->state != CS_CALLING && c->state != CS_PROCEEDING))
+		return;
+	wheel_set(c->l->w, &c->no18x, now + ms);
+}
+
 void ctxn_send(struct ctxn *c, const struct flow *f, struct blob *msg,
 	       const struct ctxn_timers *tm, uint64_t now)
 {

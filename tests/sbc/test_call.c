@@ -270,13 +270,63 @@ Test(call, phones_of_the_last_node_ring_on_when_it_freezes)
 
 	world_run(w, 100);
 	for (int i = 0; i < W_NODES; i++)
-		sim_freeze(w->net, &w->node[i].host);
+		if (&w->node[i] != n)
+			node_kill(&w->node[i]);
+	world_run(w, 2000);
+	sim_freeze(w->net, &n->host);
 	world_run(w, 6000);
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 1);
 	phone_answer(b, &b->inv[0], 486, NULL);
 	world_run(w, 1000);
-	cr_expect_eq(n->host.state, SIM_FROZEN);
 	cr_expect_eq(r->final, 486);
 	cr_expect_eq(b->invc, 1);
+}
+
+Test(call, phones_ring_on_when_all_nodes_freeze_at_once)
+{
+	struct vreq *r = phone_invite(a, "bob");
+
+	world_run(w, 100);
+	for (int i = 0; i < W_NODES; i++)
+		sim_freeze(w->net, &w->node[i].host);
+	world_run(w, 6000);
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 1);
+	phone_answer(b, &b->inv[0], 486, NULL);
+	world_run(w, 1000);
+	cr_expect_eq(r->final, 486);
+	cr_expect_eq(b->invc, 1);
+}
+
+Test(call, node_that_owes_the_answer_of_its_phones_is_given_up)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r;
+
+	n->deaf = true;
+	b->answer = 30;
+	b->code = 486;
+	r = phone_invite(a, "bob");
+	world_run(w, 1500);
+	cr_expect_eq(r->final, 0);
+	world_run(w, 1000);
+	cr_expect_eq(r->final, 486);
+	cr_expect_eq(b->invc, 1);
+}
+
+Test(call, node_that_owes_the_answer_to_a_cancelled_call_is_given_up)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = phone_invite(a, "bob");
+
+	world_run(w, 100);
+	n->deaf = true;
+	sim_freeze(w->net, &n->host);
+	phone_cancel(a, r);
+	for (int i = 0; i < W_NODES; i++)
+		sim_freeze(w->net, &w->node[i].host);
+	world_run(w, 2500);
+	cr_expect_eq(r->final, 487);
+	cr_expect(b->inv[0].over);
 }
 
 Test(call, forked_answers_of_two_phones_both_reach_the_caller_of_a_dead_node)

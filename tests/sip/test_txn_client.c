@@ -1,5 +1,7 @@
 #include <errno.h>
 
+#include <string.h>
+
 #include "txn_fx.h"
 
 static struct fx x;
@@ -514,4 +516,32 @@ Test(txn_client, abandoning_an_answered_branch_keeps_its_timers)
 	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(d, 200, NULL)), TXN_LATE);
 	fx_run(&x, 40000);
 	fx_expect(&x, "1000>ACK 1000?LATE 32000-c 32000-c");
+}
+
+/* --- what the user expects --- */
+
+Test(txn_client, expected_word_that_does_not_come_is_reported_once)
+{
+	struct ctxn *c = fx_client(&x, SIP_INVITE, &x.tcp, NULL);
+
+	fx_run(&x, 100);
+	cr_assert_eq(fx_recv(&x, &x.tcp, fx_resp(c, 180, NULL)), TXN_RESPONSE);
+	ctxn_expect(c, 2000, x.now);
+	fx_run(&x, 1000);
+	cr_assert_eq(fx_recv(&x, &x.tcp, fx_resp(c, 100, NULL)), TXN_RESPONSE);
+	fx_run(&x, 2000);
+	cr_expect_null(strstr(fx_trace(&x), "NO18X"));
+	fx_run(&x, 2200);
+	cr_expect(strstr(fx_trace(&x), "NO18X"));
+}
+
+Test(txn_client, expected_word_that_comes_is_not_reported)
+{
+	struct ctxn *c = fx_client(&x, SIP_INVITE, &x.tcp, NULL);
+
+	ctxn_expect(c, 2000, x.now);
+	fx_run(&x, 1000);
+	cr_assert_eq(fx_recv(&x, &x.tcp, fx_resp(c, 180, NULL)), TXN_RESPONSE);
+	fx_run(&x, 4000);
+	cr_expect_null(strstr(fx_trace(&x), "NO18X"));
 }
