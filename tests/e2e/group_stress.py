@@ -3,6 +3,7 @@ left in the tables afterwards. Random choices come from a seed that is printed
 with a failure."""
 import os
 import random
+import re
 import subprocess
 import time
 
@@ -30,6 +31,10 @@ class Filter:
 
     def drop(self, match):
         self.nft('add rule inet e2e in %s drop' % match)
+
+    def listing(self):
+        return subprocess.run(['nft', 'list', 'table', 'inet', 'e2e'],
+                              capture_output=True, text=True).stdout
 
     def heal(self):
         self.nft('flush chain inet e2e in')
@@ -79,6 +84,39 @@ def t_lossy(ctx):
     bad = [t.wait(20).status for t in txns if t.wait(20).status != 200]
     equal(bad, [], 'BYE refused')
     once_each(b)
+
+
+LONG = bool(os.environ.get('E2E_LONG'))
+
+
+@test(name='lossy-core', limit=720 if LONG else 60)
+def t_lossy_core(ctx):
+    """1 % lost between edge and UDP nodes: no call lost, no node taken out (E2E_LONG=1: 10 minutes)"""
+    lab = ctx.lab(users=USERS, edge_conf={'core': {'transport': 'udp'}})
+    a, b = phones(lab, answer=0.02)
+    f = Filter(ctx)
+    for ip in lab.plan.node_ips:
+        for way in ('daddr', 'saddr'):
+            f.nft('add rule inet e2e in ip %s %s meta l4proto udp '
+                  'numgen random mod 100 < 1 counter drop' % (way, ip))
+    calls = steady(a, b, 600 if LONG else 12, 0.03)
+    equal(codes(calls), [], 'failed of %d calls' % len(calls))
+    bad = []
+    for c in calls:
+        t = c.dialog().request('BYE')
+        if t.wait(20).status != 200:
+            bad.append(t.wait(20).status)
+    equal(bad, [], 'BYE refused')
+    rules = f.listing()
+    lost = sum(int(n) for n in re.findall(r'counter packets (\d+)', rules))
+    check(lost > len(calls) / 100, 'only %d datagrams were lost', lost)
+    f.heal()
+    equal(total(lab, 'sbc_lost_total'), 0, 'lost, by the edge itself')
+    downs = re.findall(r'node=\S+ \S+->down', lab.edge.log())
+    equal(downs, [], 'nodes taken out')
+    once_each(b)
+    print('# %d calls, %d datagrams lost, %d moved to another node' % (
+        len(calls), lost, total(lab, 'sbc_failover_total')))
 
 
 @test(name='cut', limit=70)
