@@ -59,30 +59,14 @@ static void entry_raise(struct record *r, uint8_t i)
 	r->e[i] = e;
 }
 
-static bool entry_join(struct record *dst, const struct rec_entry *src)
+/* Both have this lineage */
+static bool entry_meet(struct record *dst, uint8_t i,
+		       const struct rec_entry *src)
 {
-	struct rec_entry *e;
-	struct stamp g;
-	uint8_t i;
+	struct rec_entry *e = &dst->e[i];
+	struct stamp g = stamp_max(e->gstamp, src->gstamp);
 	bool changed = false;
 
-	for (i = 0; i < dst->n; i++)
-		if (dst->e[i].lineage == src->lineage)
-			break;
-	if (i == dst->n) {
-		if (dst->n == REC_LINEAGES) {
-			if (!entry_before(src, &dst->e[i - 1]))
-				return false;
-			i--;            /* the oldest gives way */
-		} else {
-			dst->n++;
-		}
-		dst->e[i] = *src;
-		entry_raise(dst, i);
-		return true;
-	}
-	e = &dst->e[i];
-	g = stamp_max(e->gstamp, src->gstamp);
 	if (version_cmp(e, src) < 0) {
 		*e = *src;
 		changed = true;
@@ -94,12 +78,34 @@ static bool entry_join(struct record *dst, const struct rec_entry *src)
 	return changed;
 }
 
+/* Only the other one has it */
+static bool entry_new(struct record *dst, const struct rec_entry *src)
+{
+	if (dst->n < REC_LINEAGES)
+		dst->n++;
+	else if (!entry_before(src, &dst->e[dst->n - 1]))
+		return false;
+	/* else the oldest gives way */
+	dst->e[dst->n - 1] = *src;
+	entry_raise(dst, (uint8_t)(dst->n - 1));
+	return true;
+}
+
 bool record_join(struct record *dst, const struct record *src)
 {
-	bool changed = false;
+	bool changed = false, met[REC_LINEAGES] = { false };
 
+	/* First those that both have: none may give way before it has met its
+	 * other half, or the older half would take its place alone */
 	for (uint8_t i = 0; i < src->n; i++)
-		changed |= entry_join(dst, &src->e[i]);
+		for (uint8_t k = 0; k < dst->n && !met[i]; k++)
+			if (dst->e[k].lineage == src->e[i].lineage) {
+				changed |= entry_meet(dst, k, &src->e[i]);
+				met[i] = true;
+			}
+	for (uint8_t i = 0; i < src->n; i++)
+		if (!met[i])
+			changed |= entry_new(dst, &src->e[i]);
 	if (stamp_cmp(dst->kill, src->kill) < 0) {
 		dst->kill = src->kill;
 		changed = true;

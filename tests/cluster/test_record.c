@@ -133,6 +133,32 @@ Test(record, beyond_the_limit_the_oldest_lineage_is_dropped)
 	cr_assert_not(record_join(&r, &one));
 }
 
+static struct rec_entry at(uint64_t lineage, uint32_t cseq, uint64_t t)
+{
+	return (struct rec_entry){ .lineage = lineage << 8, .cseq = cseq,
+		.vstamp = { t, 1 }, .gstamp = { t, 1 }, .expires = WALL };
+}
+
+/* The sixth lineage of the other record is newer than our oldest, which the
+ * other one has, too, in an older version with a larger stamp */
+Test(record, a_lineage_meets_its_other_half_before_any_gives_way)
+{
+	struct record r = { .aor = SL("a"), .key = SL("k"), .n = 5 };
+	struct record q = { .aor = SL("a"), .key = SL("k"), .n = 2 };
+
+	for (uint8_t i = 0; i < 5; i++)
+		r.e[i] = at(i + 1u, 9, 50u - 10u * i);
+	q.e[0] = at(6, 1, 60);
+	q.e[1] = at(5, 8, 45);
+	cr_assert(record_join(&r, &q));
+	cr_assert_eq(r.n, 5);
+	for (uint8_t i = 0; i < 5; i++)
+		if (r.e[i].lineage == 5 << 8)
+			cr_assert_eq(r.e[i].cseq, 9);
+	cr_assert_eq(r.e[2].lineage, 5 << 8);
+	cr_assert_eq(r.e[4].lineage, 3 << 8);
+}
+
 /* --- packed form ------------------------------------------------------------------ */
 
 static struct record sample(void)
