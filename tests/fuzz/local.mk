@@ -87,3 +87,13 @@ tests_fuzz_fuzz_peer_SOURCES = tests/fuzz/fuzz_peer.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_peer_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_peer_LDADD = cluster/libcluster.a base/libbase.a \
 	$(SODIUM_LIBS) $(SSL_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_wire tests/fuzz/fuzz_record
+tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_wire_LDADD = cluster/libcluster.a base/libbase.a \
+	$(SODIUM_LIBS) $(SSL_LIBS)
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_record_LDADD = cluster/libcluster.a base/libbase.a \
+	$(SODIUM_LIBS) $(SSL_LIBS)
