@@ -15,7 +15,7 @@ struct head {
 	uint32_t next, prev;     /* piece + 1                              */
 	uint16_t free;           /* unit of a block given back, 0 = none   */
 	uint16_t fresh;          /* first unit never used                  */
-	uint32_t large;          /* 1 = it is one block, once a spare      */
+	uint32_t large;          /* taken for it as one block, once a spare; 0 = many */
 	uint64_t pad;
 };
 #define HEAD (sizeof(struct head) / HEAP_UNIT)     /* [units] */
@@ -118,7 +118,7 @@ static void piece_free(struct heap *h, uint32_t i)
 {
 	struct head *p = head_of(h, i);
 
-	h->taken -= p->large ? sizeof(*p) + p->size : PIECE;
+	h->taken -= p->large ? p->large : PIECE;
 	if (!p->large)
 		UNPOISON(p, PIECE);
 	free(p);
@@ -197,18 +197,22 @@ static uint32_t take(struct heap *h, uint32_t i)
 /* A reserved block, cut to size when that can be done */
 static uint32_t get_spare(struct heap *h, size_t size)
 {
-	uint32_t i = h->spare - 1;
+	uint32_t i = h->spare - 1, whole;
 	uint8_t *small;
 
 	if (!h->spare || head_of(h, i)->size < size)
 		return 0;
 	h->spare = head_of(h, i)->next;
 	h->spares--;
+	whole = head_of(h, i)->large;
 	small = realloc(h->piece[i], sizeof(struct head) + size);
-	if (small)
+	if (small) {
+		h->taken -= whole - (sizeof(struct head) + size);
+		whole = (uint32_t)(sizeof(struct head) + size);
 		h->piece[i] = small;
+	}
 	*head_of(h, i) = (struct head){ .size = (uint32_t)size, .used = 1,
-					.large = 1 };
+					.large = whole };
 	h->bytes += size;
 	return i << HEAP_SHIFT | (uint32_t)HEAD;
 }
@@ -262,7 +266,8 @@ int heap_reserve(struct heap *h, uint32_t count, size_t n)
 		if (i == HEAP_PIECES)
 			return ENOMEM;
 		*head_of(h, i) = (struct head){ .size = (uint32_t)size,
-						.large = 1,
+						.large = (uint32_t)(size +
+							sizeof(struct head)),
 						.next = h->spare };
 		h->spare = i + 1;
 		h->spares++;

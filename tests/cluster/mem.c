@@ -6,6 +6,7 @@
 
 int mem_left = -1;
 bool mem_zeroed_fail;
+bool mem_large_fail;
 struct mem *mem_owner;
 
 void *__real_malloc(size_t n);
@@ -40,7 +41,8 @@ static void count(void *p, int64_t sign)
 
 void *__wrap_malloc(size_t n)
 {
-	void *p = fails() ? NULL : __real_malloc(n);
+	bool large = mem_large_fail && n > 100000;
+	void *p = large || fails() ? NULL : __real_malloc(n);
 
 	count(p, 1);
 	return p;

@@ -11,6 +11,8 @@
 
 /** -1 = never; else that many allocations succeed, then all fail */
 extern int mem_left;
+/** malloc() of more than 100,000 bytes fails */
+extern bool mem_large_fail;
 /** calloc() fails: what is made by it cannot grow */
 extern bool mem_zeroed_fail;
 

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include "base/rng.h"
 #include "cluster/heap.h"
+#include "mem.h"
 
 #define N 20000
 
@@ -154,5 +155,33 @@ Test(heap, more_than_the_largest_is_refused)
 	heap_init(&h);
 	cr_assert_neq(heap_get(&h, HEAP_MAX), 0);
 	cr_assert_eq(heap_get(&h, HEAP_MAX + 1), 0);
+	heap_close(&h);
+}
+
+/* Cut to size or not: what was taken is given back in full */
+Test(heap, a_spare_gives_back_all_that_was_taken_for_it)
+{
+	struct heap h;
+	uint32_t b[2];
+
+	heap_init(&h);
+	cr_assert_eq(heap_reserve(&h, 2, 16000), 0);
+	cr_assert_geq(h.taken, 32000);
+	mem_left = 0;
+	b[0] = heap_get(&h, 2000);
+	mem_left = -1;
+	cr_assert_neq(b[0], 0);
+	cr_assert_geq(h.taken, 32000, "realloc() failed, too");
+	heap_put(&h, b[0]);
+	cr_assert_eq(h.spares, 1);
+	/* one realloc(), no piece: malloc() for that one fails first */
+	mem_large_fail = true;
+	b[1] = heap_get(&h, 2000);
+	mem_large_fail = false;
+	cr_assert_neq(b[1], 0);
+	cr_assert_lt(h.taken, 3000);
+	heap_put(&h, b[1]);
+	cr_assert_eq(h.taken, 0);
+	cr_assert_eq(h.bytes, 0);
 	heap_close(&h);
 }
