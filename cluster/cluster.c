@@ -285,6 +285,8 @@ static int add_links(struct cluster *c)
 	  "Of these, news that the live feed had missed", &y->repaired },
 	{ STAT_COUNTER, "cluster_records_served_total",
 	  "Records given in rounds of others", &y->served },
+	{ STAT_COUNTER, "cluster_paced_total",
+	  "Times an answer waited for cluster.sync_rate", &y->paced },
 	{ STAT_GAUGE, "cluster_round_progress_percent",
 	  "Of the round under way or the last one", &y->progress },
 	{ STAT_COUNTER, "cluster_auth_failed_total",
@@ -315,7 +317,8 @@ static int start_mesh(struct cluster *c)
 {
 	const struct cluster_conf *cf = &c->cf;
 	struct mesh_conf mc = { .node = cf->node, .addr = cf->addr,
-		.npeers = cf->npeers, .heartbeat = cf->heartbeat,
+		.npeers = cf->npeers, .sync_rate = cf->sync_rate,
+		.heartbeat = cf->heartbeat,
 		.dead = cf->dead, .max_expires = cf->max_expires,
 		.njoin = cf->njoin, .sip = cf->sip, .roster = cf->roster };
 	uint8_t id[SECRET_KEY];

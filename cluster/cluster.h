@@ -51,6 +51,8 @@ struct cluster_conf {
 	struct addr sip;              /**< ours, told to the others; af 0 = none */
 	const struct roster *roster;  /**< as it was saved, or NULL; copied   */
 	uint32_t heartbeat, dead;     /**< [ms] 500, 3000                       */
+	uint32_t sync_rate;           /**< of what is given to nodes that lack it
+	                                   [bytes/ms], 0 = no limit             */
 	uint32_t max_expires;         /**< [s] must be equal on all nodes        */
 	/** Another living node has our changes after `from` up to `to`; called in
 	 *  the loop. May be NULL */

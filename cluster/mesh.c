@@ -33,7 +33,7 @@ int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 	members_init(&m->ms, &mc, now);
 	m->ms.m[MEMBER_SELF].incarnation = cf->incarnation;
 	repl_init(&m->repl, store, &m->ms);
-	if (sync_alloc(&m->sync, store, rng_u64(&m->rng))) {
+	if (sync_alloc(&m->sync, store, rng_u64(&m->rng), cf->sync_rate)) {
 		free(m);
 		return ENOMEM;
 	}
@@ -247,7 +247,7 @@ void mesh_fill(struct mesh *m, uint8_t l, struct buf *b, size_t limit,
 		k->want |= want & WANT_BEAT;
 	if (k->state == LINK_UP) {
 		repl_fill(&m->repl, k->member, b, limit, now);
-		sync_fill(m->sync, k->member, b, limit);
+		sync_fill(m->sync, k->member, b, limit, now);
 	}
 	m->st.frames_out += b->n > 0;
 }

@@ -38,6 +38,7 @@ struct mesh_conf {
 	uint32_t heartbeat, dead;     /**< [ms]                                 */
 	uint32_t max_expires;         /**< [s]                                  */
 	uint8_t max_version;          /**< of messages; 0 = WIRE_VERSION        */
+	uint32_t sync_rate;           /**< of answers in rounds [bytes/ms], 0 = any */
 	uint32_t check_every;         /**< [ms] comparing with somebody; 0 = MESH_CHECK */
 	bool no_repair;               /**< tests: rounds only to join           */
 };

@@ -25,13 +25,15 @@ const char *sync_why_name(enum sync_why w)
 	return "?";
 }
 
-int sync_alloc(struct sync **yp, struct store *s, uint64_t seed)
+int sync_alloc(struct sync **yp, struct store *s, uint64_t seed,
+	       uint32_t rate)
 {
 	struct sync *y = calloc(1, sizeof(*y));
 
 	if (!y)
 		return ENOMEM;
 	y->store = s;
+	y->rate = rate;
 	rng_seed(&y->rng, seed);
 	*yp = y;
 	return 0;
@@ -260,7 +262,7 @@ static bool has_to_say(const struct round *r)
 
 bool sync_pending(const struct sync *y, uint8_t peer)
 {
-	return y->p[peer].first ||
+	return (y->p[peer].first && !y->broke) ||
 	       (y->r.phase != PH_IDLE && y->r.peer == peer &&
 		has_to_say(&y->r));
 }
@@ -288,11 +290,13 @@ static void fill_round(struct sync *y, struct buf *b)
 	}
 }
 
-void sync_fill(struct sync *y, uint8_t peer, struct buf *b, size_t limit)
+void sync_fill(struct sync *y, uint8_t peer, struct buf *b, size_t limit,
+	       uint64_t now)
 {
 	if (y->r.phase != PH_IDLE && y->r.peer == peer)
 		fill_round(y, b);
-	sync_serve_fill(y, &y->p[peer], b, limit);
+	if (y->p[peer].first)
+		sync_serve_fill(y, &y->p[peer], b, limit, now);
 }
 
 /* --- what comes -------------------------------------------------------------------- */
@@ -482,6 +486,8 @@ void sync_tick(struct sync *y, uint64_t now)
 	struct round *r = &y->r;
 	uint8_t i;
 
+	if (y->broke)
+		sync_serve_refill(y, now);
 	if (r->phase == PH_PAUSE && now >= r->resume) {
 		r->phase = PH_WALK;
 		r->heard = now;
@@ -497,7 +503,7 @@ void sync_tick(struct sync *y, uint64_t now)
 		begin(y, i, (enum sync_why)urgency(&y->p[i]), now);
 }
 
-uint64_t sync_next(const struct sync *y)
+static uint64_t round_next(const struct sync *y)
 {
 	const struct round *r = &y->r;
 	uint64_t next = UINT64_MAX;
@@ -512,6 +518,16 @@ uint64_t sync_next(const struct sync *y)
 		if (p->up && p->able && p->due && p->avoid < next)
 			next = p->avoid;
 	}
+	return next;
+}
+
+uint64_t sync_next(const struct sync *y)
+{
+	uint64_t next = round_next(y);
+
+	/* when the rate allows more */
+	if (y->broke && y->room_at + 1 < next)
+		next = y->room_at + 1;
 	return next;
 }
 

@@ -43,6 +43,7 @@ struct sync_stats {
 	uint64_t joined;               /**< of them news, while joining       */
 	uint64_t repaired;             /**< of them news, else                */
 	uint64_t served;               /**< records given in others' rounds   */
+	uint64_t paced;                /**< times that waited for the rate    */
 	uint64_t progress;             /**< gauge: of the round under way [%] */
 	uint64_t round_now;            /**< gauge: one is under way           */
 };
@@ -72,7 +73,9 @@ struct sync_end {
 
 struct sync;
 
-int  sync_alloc(struct sync **yp, struct store *s, uint64_t seed);
+/** rate: of answers to all peers together [bytes/ms], 0 = as fast as it goes */
+int  sync_alloc(struct sync **yp, struct store *s, uint64_t seed,
+		uint32_t rate);
 void sync_free(struct sync *y);
 const struct sync_stats *sync_stats(const struct sync *y);
 
@@ -99,8 +102,10 @@ int  sync_done(struct sync *y, uint8_t peer, uint64_t node, struct sl p,
 
 /** Something to say to this peer? */
 bool sync_pending(const struct sync *y, uint8_t peer);
-/** Append frames until b holds `limit` bytes or enough work was done */
-void sync_fill(struct sync *y, uint8_t peer, struct buf *b, size_t limit);
+/** Append frames until b holds `limit` bytes, enough work was done or the rate is
+ *  reached */
+void sync_fill(struct sync *y, uint8_t peer, struct buf *b, size_t limit,
+	       uint64_t now);
 
 void sync_tick(struct sync *y, uint64_t now);
 uint64_t sync_next(const struct sync *y);

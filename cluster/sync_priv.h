@@ -106,6 +106,10 @@ struct sync {
 	struct sync_peer p[CLUSTER_MAX];
 	struct round r;
 	uint32_t ids;
+	uint32_t rate;                 /* of answers [bytes/ms], 0 = none     */
+	int64_t room;                  /* of them, may be said now [bytes]    */
+	uint64_t room_at;              /* [ms] it was counted                 */
+	bool broke;                    /* there is something, and no room     */
 	struct sync_end end[SYNC_ENDS];
 	unsigned ends;
 	struct sync_diff diff[SYNC_DIFFS];
@@ -115,7 +119,9 @@ struct sync {
 
 /* sync_serve.c */
 void sync_serve_fill(struct sync *y, struct sync_peer *p, struct buf *b,
-		     size_t limit);
+		     size_t limit, uint64_t now);
+/* Time passes: room for answers */
+void sync_serve_refill(struct sync *y, uint64_t now);
 void sync_serve_clear(struct sync_peer *p);
 
 /* sync_verify.c */

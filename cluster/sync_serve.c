@@ -8,6 +8,7 @@
 #define WORK 2000              /* records looked at in one call             */
 #define FRAME 65536u           /* a DATA frame is closed after that [bytes] */
 #define SPLIT (256u << 10)     /* so much of one bucket at a time [bytes]   */
+#define BURST 65536            /* at once after a rest [bytes]              */
 
 static int enqueue(struct sync_peer *p, struct serve *v)
 {
@@ -190,10 +191,36 @@ static void serve_ask(const struct sync *y, const struct serve *v,
 	wire_digest_encode(b, &d);
 }
 
+void sync_serve_refill(struct sync *y, uint64_t now)
+{
+	uint64_t ms = now > y->room_at ? now - y->room_at : 0;
+
+	if (ms > BURST)
+		ms = BURST;
+	y->room += (int64_t)(ms * y->rate);
+	if (y->room > BURST)
+		y->room = BURST;
+	if (ms)
+		y->room_at = now;
+	if (y->room > 0)
+		y->broke = false;
+}
+
+/* A joiner in a hurry takes the processor from the calls of its donor and, on
+ * one machine, of everybody: hence the rate. */
 void sync_serve_fill(struct sync *y, struct sync_peer *p, struct buf *b,
-		     size_t limit)
+		     size_t limit, uint64_t now)
 {
 	unsigned work = 0;
+	size_t from = b->n;
+
+	sync_serve_refill(y, now);
+	if (y->rate && y->room <= 0) {
+		y->broke = true;
+		return;
+	}
+	if (y->rate && limit > b->n + (size_t)y->room)
+		limit = b->n + (size_t)y->room;
 
 	/* A link that is busy with changes still gives something */
 	if (limit < b->n + 4096)
@@ -207,4 +234,8 @@ void sync_serve_fill(struct sync *y, struct sync_peer *p, struct buf *b,
 			serve_ask(y, v, b);
 		dequeue(p);
 	}
+	if (y->rate)
+		y->room -= (int64_t)(b->n - from);
+	y->broke = y->rate && y->room <= 0;
+	y->st.paced += y->broke && p->first;
 }

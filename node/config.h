@@ -52,6 +52,7 @@ struct node_config {
 		char ca_file[256], cert_file[256], cert_key_file[256];
 		struct cfg_list peers, join;       /**< struct node_text      */
 		uint32_t heartbeat, dead;             /**< [ms]           */
+		uint32_t sync_rate;                   /**< [MB/s]         */
 	} cluster;
 	struct {
 		uint32_t max_message, max_transactions, max_connections;

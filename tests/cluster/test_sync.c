@@ -22,7 +22,7 @@ static void open_side(struct side *x, uint64_t node)
 
 	memset(cf.key, 7, sizeof(cf.key));
 	cr_assert_eq(store_alloc(&x->s, &cf, T0), 0);
-	cr_assert_eq(sync_alloc(&x->y, x->s, node), 0);
+	cr_assert_eq(sync_alloc(&x->y, x->s, node, 0), 0);
 }
 
 static void close_side(struct side *x)
@@ -59,7 +59,7 @@ static int carry(struct side *from, uint8_t to_id, struct side *to,
 	int err = 0;
 
 	buf_init(&b, 1u << 24);
-	sync_fill(from->y, to_id, &b, LIMIT);
+	sync_fill(from->y, to_id, &b, LIMIT, NOW);
 	cr_assert_eq(b.err, 0);
 	while (!err && at < b.n) {
 		struct sl rest = sl_mk(b.p + at, b.n - at), p;
@@ -452,11 +452,50 @@ Test(sync, answering_does_a_bounded_amount_of_work_a_turn)
 	buf_init(&out, 1u << 24);
 	while (sync_pending(a.y, 3)) {
 		buf_reset(&out);
-		sync_fill(a.y, 3, &out, LIMIT);
+		sync_fill(a.y, 3, &out, LIMIT, NOW);
 		cr_assert_leq(out.n, LIMIT + 65536u);
 		turns++;
 	}
 	cr_assert_gt(turns, 16);
+	buf_free(&b);
+	buf_free(&out);
+	close_side(&a);
+}
+
+/* 100 bytes a millisecond: nothing is lost, and nothing comes sooner */
+Test(sync, answers_keep_to_the_rate)
+{
+	struct wire_want w = { .round = 1, .first = 0, .last = 255 };
+	struct side a;
+	struct buf b, out;
+	uint64_t now = NOW;
+	size_t all = 0;
+
+	open_side(&a, 1);
+	sync_free(a.y);
+	cr_assert_eq(sync_alloc(&a.y, a.s, 1, 100), 0);
+	for (int i = 0; i < 60000; i++)
+		put(&a, i, 1);
+	buf_init(&b, 4096);
+	wire_want_encode(&b, &w, NULL);
+	for (int i = 0; i < SYNC_QUEUE; i++)
+		cr_assert_eq(sync_want(a.y, 3, payload(&b)), 0);
+	buf_init(&out, 1u << 24);
+	while (sync_pending(a.y, 3) || sync_next(a.y) < UINT64_MAX) {
+		if (!sync_pending(a.y, 3)) {
+			cr_assert_gt(sync_next(a.y), now);
+			now = sync_next(a.y);
+			sync_tick(a.y, now);
+			continue;
+		}
+		buf_reset(&out);
+		sync_fill(a.y, 3, &out, 65536, now);
+		all += out.n;
+		cr_assert_leq(all, 2 * 65536 + 100 * (now - NOW) + 65536);
+	}
+	cr_assert_gt(all, 200000);
+	cr_assert_geq(now - NOW, (all - 3 * 65536) / 100);
+	cr_assert_gt(sync_stats(a.y)->paced, 10);
 	buf_free(&b);
 	buf_free(&out);
 	close_side(&a);
