@@ -57,6 +57,33 @@ void http_srv_reply(struct http_call *c, unsigned status, const char *type,
 			sl_eq(c->method, SL("HEAD")));
 }
 
+void http_srv_stream(struct http_call *c, const char *type, unsigned channel,
+		     struct sl first)
+{
+	if (c->answered)
+		return;
+	if (sl_eq(c->method, SL("HEAD"))) {
+		http_srv_reply(c, 200, type, SL(""));
+		return;
+	}
+	if (http_conn_stream(c->conn, type, channel, first)) {
+		http_srv_reply(c, 503, "text/plain",
+			       SL("too many listen already\n"));
+		return;
+	}
+	c->answered = true;
+}
+
+void http_srv_send(struct http_srv *s, unsigned channel, struct blob *b)
+{
+	http_pool_send(s->pool, channel, b);
+}
+
+unsigned http_srv_listeners(const struct http_srv *s, unsigned channel)
+{
+	return http_pool_listeners(s->pool, channel);
+}
+
 static void refuse(struct http_srv *s, struct http_call *c, unsigned status,
 		   const char *text)
 {
@@ -110,7 +137,8 @@ static bool matches(const struct route *r, const struct http_call *c)
 {
 	struct sl p = sl_cstr(r->path);
 
-	if (p.n && p.p[p.n - 1] == '/')
+	/* "/" alone is a page, not a prefix of everything */
+	if (p.n > 1 && p.p[p.n - 1] == '/')
 		return sl_starts(c->path, p);
 	return sl_eq(c->path, p);
 }
@@ -198,6 +226,38 @@ static int listen_err(const char *name, const struct addr *addr, int err)
 	return err;
 }
 
+static int figures(struct http_srv *s)
+{
+	const struct http_pool_stats *p = http_pool_stats(s->pool);
+	const struct {
+		enum stat_type type;
+		const char *name, *help;
+		const uint64_t *v;
+	} v[] = {
+		{ STAT_COUNTER, "http_requests_total",
+		  "Requests to the management address.", &s->requests },
+		{ STAT_COUNTER, "http_refused_total",
+		  "Of these, refused before any handler (host, origin, "
+		  "length, path).", &s->refused },
+		{ STAT_COUNTER, "http_bad_total", "What came to the "
+		  "management address and was no HTTP request.", &p->bad },
+		{ STAT_GAUGE, "http_streams",
+		  "Clients that follow a stream now.", &p->streams },
+		{ STAT_COUNTER, "http_slow_total",
+		  "Such clients closed because they read too slowly.",
+		  &p->slow },
+		{ STAT_COUNTER, "http_evicted_total",
+		  "Idle connections closed to make room for new ones.",
+		  &p->evicted },
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]) && !err; i++)
+		err = stat_add(s->st, v[i].type, v[i].name, NULL, v[i].help,
+			       v[i].v, s);
+	return err;
+}
+
 int http_srv_alloc(struct http_srv **sp, const char *name,
 		   const struct addr *addr, struct stats *st)
 {
@@ -213,21 +273,8 @@ int http_srv_alloc(struct http_srv **sp, const char *name,
 		free(s);
 		return listen_err(name, addr, err);
 	}
-	if (st) {
-		err = stat_add(st, STAT_COUNTER, "http_requests_total", NULL,
-			       "Requests to the management address.",
-			       &s->requests, s);
-		if (!err)
-			err = stat_add(st, STAT_COUNTER, "http_refused_total",
-				       NULL, "Of these, refused before any "
-				       "handler (host, origin, length, path).",
-				       &s->refused, s);
-		if (!err)
-			err = stat_add(st, STAT_COUNTER, "http_bad_total",
-				       NULL, "What came to the management "
-				       "address and was no HTTP request.",
-				       http_pool_bad(s->pool), s);
-	}
+	if (st)
+		err = figures(s);
 	if (err) {
 		http_srv_free(s);
 		return err;

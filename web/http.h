@@ -7,6 +7,7 @@
 
 #include "base/stat.h"
 #include "base/addr.h"
+#include "base/buf.h"
 
 struct http_srv;
 
@@ -51,7 +52,7 @@ int  http_srv_addr(const struct http_srv *s, struct addr *a);
 int  http_srv_host(struct http_srv *s, const char *host);
 /**
  * Serve a path; a GET route serves HEAD too. A path that ends with '/' serves
- * all below it. All strings borrowed for ever.
+ * all below it, but "/" only itself. All strings borrowed for ever.
  *
  * @return 0 or ENOSPC
  */
@@ -60,6 +61,20 @@ int  http_srv_route(struct http_srv *s, const char *method, const char *path,
 /** Answer; once per call, inside the handler */
 void http_srv_reply(struct http_call *c, unsigned status, const char *type,
 		    struct sl body);
+/**
+ * Answer with a stream that does not end: `first`, then every
+ * http_srv_send() of that channel. Bounded in number (503) and patience.
+ *
+ * @param type     "text/event-stream"
+ * @param channel  a number of the caller's
+ */
+void http_srv_stream(struct http_call *c, const char *type, unsigned channel,
+		     struct sl first);
+/** One piece for all who listen to the channel; the caller keeps his
+ *  reference. Not inside a route handler */
+void http_srv_send(struct http_srv *s, unsigned channel, struct blob *b);
+/** Who listens to the channel now */
+unsigned http_srv_listeners(const struct http_srv *s, unsigned channel);
 /** Value of ?name=... in the query (not decoded), SL_NONE = not there */
 struct sl http_srv_param(const struct http_call *c, struct sl name);
 

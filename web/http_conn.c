@@ -24,6 +24,12 @@ struct http_conn {
 	bool eof;                /* the other side sends no more           */
 	bool closing;            /* after out has left                     */
 	bool drain;              /* it has; input is thrown away           */
+	/* a listener: it only gets what is sent to its channel */
+	bool stream;
+	unsigned channel;
+	struct blob *queue[HTTP_QUEUE];
+	unsigned queued;         /* of these; [0] is on its way            */
+	size_t queue_sent;       /* of queue[0]                            */
 };
 
 struct http_pool {
@@ -31,9 +37,9 @@ struct http_pool {
 	struct nfd *nfd;
 	struct ntimer *timer;
 	struct http_conn *conns; /* newest first                           */
-	unsigned n;
+	unsigned n;              /* without listeners                      */
 	size_t body_max;
-	uint64_t bad;
+	struct http_pool_stats st;
 	http_conn_h *h;
 	void *arg;
 };
@@ -45,7 +51,12 @@ static void conn_free(struct http_conn *c)
 	while (*pp != c)
 		pp = &(*pp)->next;
 	*pp = c->next;
-	c->p->n--;
+	if (c->stream)
+		c->p->st.streams--;
+	else
+		c->p->n--;
+	while (c->queued)
+		blob_unref(c->queue[--c->queued]);
 	nfd_free(c->nfd);
 	(void)close(c->fd);
 	buf_free(&c->in);
@@ -62,13 +73,20 @@ static void pool_arm(struct http_pool *p)
 	ntimer_at(p->timer, at);
 }
 
+/* Nothing but what we serve may run in, be asked by or frame a page of ours */
+#define GUARD "X-Content-Type-Options: nosniff\r\n" \
+	"Content-Security-Policy: default-src 'none'; script-src 'self'; " \
+	"style-src 'self'; img-src 'self'; connect-src 'self'; " \
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" \
+	"Referrer-Policy: no-referrer\r\n" \
+	"Cross-Origin-Resource-Policy: same-origin\r\n"
+
 void http_conn_reply(struct http_conn *c, unsigned status, const char *reason,
 		     const char *type, struct sl body, bool head_only)
 {
 	buf_printf(&c->out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n"
 		   "Content-Length: %zu\r\nCache-Control: no-store\r\n"
-		   "X-Content-Type-Options: nosniff\r\n%s%s\r\n", status, reason,
-		   type, body.n,
+		   GUARD "%s%s\r\n", status, reason, type, body.n,
 		   status == 401 ? "WWW-Authenticate: Bearer\r\n" : "",
 		   c->closing ? "Connection: close\r\n" : "");
 	if (!head_only)
@@ -77,7 +95,7 @@ void http_conn_reply(struct http_conn *c, unsigned status, const char *reason,
 
 static void bad(struct http_conn *c, int err)
 {
-	c->p->bad++;
+	c->p->st.bad++;
 	c->closing = true;
 	if (err == EMSGSIZE)
 		http_conn_reply(c, 431, "Request Header Fields Too Large",
@@ -148,6 +166,29 @@ static bool conn_flush(struct http_conn *c)
 	return true;
 }
 
+/** The oldest pieces of a listener. @return false: broken */
+static bool queue_flush(struct http_conn *c)
+{
+	while (c->queued) {
+		struct blob *b = c->queue[0];
+		ssize_t k = send(c->fd, b->p + c->queue_sent,
+				 b->n - c->queue_sent, MSG_NOSIGNAL);
+
+		if (k < 0)
+			return errno == EAGAIN || errno == EINTR;
+		c->due = clk_now() + HTTP_PATIENCE;
+		c->queue_sent += (size_t)k;
+		if (c->queue_sent < b->n)
+			continue;
+		blob_unref(b);
+		c->queue_sent = 0;
+		c->queued--;
+		memmove(c->queue, c->queue + 1, c->queued * sizeof(b));
+	}
+	c->due = UINT64_MAX;
+	return true;
+}
+
 /** @return false: the connection is broken */
 static bool conn_read(struct http_conn *c)
 {
@@ -155,7 +196,7 @@ static bool conn_read(struct http_conn *c)
 	size_t room = sizeof(waste);
 	ssize_t k;
 
-	if (!c->drain) {
+	if (!c->drain && !c->stream) {
 		to = buf_room(&c->in, sizeof(waste));
 		if (!to)
 			return false;    /* cannot be: in.max holds the largest */
@@ -164,8 +205,18 @@ static bool conn_read(struct http_conn *c)
 	if (k < 0)
 		return errno == EAGAIN || errno == EINTR;
 	c->eof = k == 0;
-	if (!c->drain)
+	if (to != waste)
 		c->in.n += (size_t)k;
+	return true;
+}
+
+/** A listener is written to, or has gone. @return false: it has */
+static bool stream_turn(struct http_conn *c)
+{
+	if (c->eof || !conn_flush(c) || (!c->out.n && !queue_flush(c)))
+		return false;
+	(void)nfd_set(c->nfd, NET_READ |
+		      (c->out.n || c->queued ? NET_WRITE : 0));
 	return true;
 }
 
@@ -180,18 +231,29 @@ static void conn_event(int flags, void *arg)
 	/* answers leave before the next request is looked at */
 	do {
 		ok = ok && conn_flush(c) && !c->out.err;
-	} while (ok && !c->out.n && one_request(c));
-	if (!ok || (c->eof && !c->out.n))
+	} while (ok && !c->stream && !c->out.n && one_request(c));
+	ok = ok && (c->stream ? stream_turn(c) : !c->eof || c->out.n);
+	if (!ok)
 		conn_free(c);
-	else
+	else if (!c->stream)
 		(void)nfd_set(c->nfd, (c->eof || c->out.n ? 0 : NET_READ) |
 			      (c->out.n ? NET_WRITE : 0));
 	pool_arm(p);
 }
 
+/** The oldest that is no listener: there is one */
+static struct http_conn *oldest(const struct http_pool *p)
+{
+	struct http_conn *old = NULL;
+
+	for (struct http_conn *c = p->conns; c; c = c->next)
+		old = c->stream ? old : c;
+	return old;
+}
+
 static void conn_new(struct http_pool *p, int fd, const struct addr *peer)
 {
-	struct http_conn *c = calloc(1, sizeof(*c)), *old;
+	struct http_conn *c = calloc(1, sizeof(*c));
 
 	if (!c || nfd_alloc(&c->nfd, fd, NET_READ, conn_event, c)) {
 		free(c);
@@ -200,9 +262,8 @@ static void conn_new(struct http_pool *p, int fd, const struct addr *peer)
 	}
 	/* whoever holds connections must not keep the operator out */
 	if (p->n >= HTTP_CONNS) {
-		for (old = p->conns; old->next; old = old->next)
-			;
-		conn_free(old);
+		conn_free(oldest(p));
+		p->st.evicted++;
 	}
 	c->p = p;
 	c->fd = fd;
@@ -242,8 +303,10 @@ static void timer_event(void *arg)
 
 	for (c = p->conns; c; c = next) {
 		next = c->next;
-		if (c->due <= now)
-			conn_free(c);
+		if (c->due > now)
+			continue;
+		p->st.slow += c->stream;
+		conn_free(c);
 	}
 	pool_arm(p);
 }
@@ -313,7 +376,61 @@ int http_pool_addr(const struct http_pool *p, struct addr *a)
 	return net_from_sockaddr(a, (struct sockaddr *)&ss);
 }
 
-const uint64_t *http_pool_bad(const struct http_pool *p)
+const struct http_pool_stats *http_pool_stats(const struct http_pool *p)
 {
-	return &p->bad;
+	return &p->st;
+}
+
+/* --- listeners --- */
+
+int http_conn_stream(struct http_conn *c, const char *type, unsigned channel,
+		     struct sl first)
+{
+	if (c->p->st.streams >= HTTP_STREAMS)
+		return ENOSPC;
+	buf_printf(&c->out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+		   "Cache-Control: no-store\r\n" GUARD
+		   "Connection: close\r\n\r\n", type);
+	buf_sl(&c->out, first);
+	c->stream = true;
+	c->channel = channel;
+	c->closing = false;
+	c->p->n--;
+	c->p->st.streams++;
+	return 0;
+}
+
+static void stream_put(struct http_conn *c, struct blob *b)
+{
+	if (c->queued == HTTP_QUEUE) {
+		c->p->st.slow++;
+		conn_free(c);
+		return;
+	}
+	if (!c->queued && !c->out.n)
+		c->due = clk_now() + HTTP_PATIENCE;
+	c->queue[c->queued++] = blob_ref(b);
+	if (!stream_turn(c))
+		conn_free(c);
+}
+
+void http_pool_send(struct http_pool *p, unsigned channel, struct blob *b)
+{
+	struct http_conn *c, *next;
+
+	for (c = p->conns; c; c = next) {
+		next = c->next;
+		if (c->stream && c->channel == channel)
+			stream_put(c, b);
+	}
+	pool_arm(p);
+}
+
+unsigned http_pool_listeners(const struct http_pool *p, unsigned channel)
+{
+	unsigned n = 0;
+
+	for (const struct http_conn *c = p->conns; c; c = c->next)
+		n += c->stream && c->channel == channel;
+	return n;
 }

@@ -1,0 +1,39 @@
+/**
+ * @file curlm.h  Shell. HTTP requests of ours, by libcurl on the event loop:
+ * nothing blocks, every answer is bounded in time and size.
+ */
+#ifndef WEB_CURLM_H
+#define WEB_CURLM_H
+
+#include "base/addr.h"
+#include "base/buf.h"
+
+struct curlm;
+struct curlm_req;
+
+/**
+ * A request has ended.
+ *
+ * @param err     0; ETIMEDOUT, ECONNREFUSED, EMSGSIZE (body), EPROTO, EIO
+ * @param status  HTTP status when err is 0
+ * @param body    borrowed until the handler returns
+ */
+typedef void (curlm_h)(int err, unsigned status, struct sl body, void *arg);
+
+int  curlm_alloc(struct curlm **mp);
+/** What still runs ends without its handler; NULL allowed */
+void curlm_free(struct curlm *m);
+/**
+ * GET http://ADDR PATH. No names, no proxy, no redirect.
+ *
+ * @param patience  [ms] for the whole of it
+ * @param max       longest body [bytes]
+ * @return 0 and the handler comes later, once, never from inside; ENOMEM
+ */
+int  curlm_get(struct curlm_req **rp, struct curlm *m, const struct addr *a,
+	       const char *path, uint32_t patience, size_t max, curlm_h *h,
+	       void *arg);
+/** Its handler will not come any more; NULL allowed */
+void curlm_cancel(struct curlm_req *r);
+
+#endif
