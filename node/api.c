@@ -77,6 +77,7 @@ static json_t *member_json(const struct cluster_member_view *m)
 	jsn_u64(o, "acked", m->acked_by_it);
 	jsn_u64(o, "lag_ms", m->lag_ms);
 	jsn_bool(o, "whole", m->whole);
+	jsn_str(o, "verdict", m->verdict);
 	jsn_bool(o, "settings_differ", m->settings_differ);
 	jsn_bool(o, "users_differ", m->users_differ);
 	return o;

@@ -72,6 +72,10 @@ void health_text(char txt[HEALTH_MAX], const struct health *h)
 		   "alive=%u;lag=%llu", h->state, h->progress, h->name,
 		   (unsigned long long)h->contacts, h->view->members,
 		   h->view->alive, (unsigned long long)max_lag(h->view));
+	if (h->http.port) {
+		buf_lit(&b, ";http=");
+		addr_put(&b, &h->http);
+	}
 	put_members(&b, h);
 	txt[b.n] = '\0';
 }

@@ -16,10 +16,11 @@ struct health {
 	uint32_t progress;     /**< of joining [%]                           */
 	uint64_t contacts;
 	uint32_t turn;         /**< counts up: who does not fit comes next time */
+	struct addr http;      /**< of the management pages; port 0 = none   */
 	const struct cluster_view *view;
 };
 
-/** "state=ready;...;members=n1@127.0.0.11:5060/TCP,..." The members are those
+/** "state=ready;...;http=127.0.0.11:8061;members=n1@127.0.0.11:5060/TCP,..." The members are those
  *  alive and ready that told their SIP address, ourselves included. */
 void health_text(char txt[HEALTH_MAX], const struct health *h);
 

@@ -90,6 +90,19 @@ static bool removed(const struct node *n)
 	return n->cluster && cluster_removed(n->cluster);
 }
 
+/* Where an edge may ask us for our figures */
+static struct addr http_address(const struct node *n)
+{
+	struct addr a = n->cf.http.address;
+
+	/* all addresses: it finds us where it finds us for SIP */
+	if (addr_is_any(&a)) {
+		a = n->cf.sip.address;
+		a.port = n->cf.http.address.port;
+	}
+	return a;
+}
+
 static void tell_health(struct node *n, const struct cluster_view *v)
 {
 	char txt[HEALTH_MAX];
@@ -98,7 +111,7 @@ static void tell_health(struct node *n, const struct cluster_view *v)
 			 removed(n) ? "removed" : "joining",
 		.progress = n->ready ? 100 : v->progress, .name = n->cf.name,
 		.contacts = store_stats(n->store)->contacts, .view = v,
-		.turn = n->health_turn++,
+		.turn = n->health_turn++, .http = http_address(n),
 	};
 
 	health_text(txt, &h);

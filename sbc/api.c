@@ -6,6 +6,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include <config.h>
+#include "sbc/dash.h"
 #include "web/jsn.h"
 
 static bool ready(struct buf *why, void *arg)
@@ -23,7 +24,7 @@ static bool ready(struct buf *why, void *arg)
 	return false;
 }
 
-static json_t *pool_json(struct sbc *s)
+json_t *api_pool_json(struct sbc *s)
 {
 	json_t *a = json_array();
 
@@ -97,7 +98,7 @@ static json_t *status(void *arg)
 	jsn_u64(o, "connections", transport_conns(s->tp));
 	jsn_bool(o, "frozen", disp_frozen(edge_disp(s->edge)));
 	jsn_put(o, "listen", listen_json(s));
-	jsn_put(o, "pool", pool_json(s));
+	jsn_put(o, "pool", api_pool_json(s));
 	jsn_put(o, "calls", calls_json(s));
 	return o;
 }
@@ -126,11 +127,14 @@ int api_start(struct sbc *s)
 	if (!err)
 		err = action_route(s->act, "node", "/api/v1/nodes/", api_node,
 				   s);
+	if (!err)
+		err = dash_start(s);
 	return err ? err : admin_routes(s->http, &s->admin);
 }
 
 void api_stop(struct sbc *s)
 {
+	dash_stop(s);
 	http_srv_free(s->http);
 	s->http = NULL;
 	actions_free(s->act);

@@ -13,7 +13,7 @@ static void put_text(json_t *o, const char *key, const char *v)
 		jsn_sl(o, key, sl_cstr(v));
 }
 
-static json_t *event_json(const struct event *e)
+json_t *api_event_json(const struct event *e)
 {
 	bool request = e->callid[0] != '\0';
 	json_t *o = json_object();
@@ -66,7 +66,7 @@ static void get(struct http_call *c, void *arg)
 	jsn_u64(o, "started_ms", s->started_wall);
 	jsn_u64(o, "dropped", events_dropped(ev, since));
 	for (; limit && (e = events_after(ev, next)); limit--) {
-		(void)json_array_append_new(a, event_json(e));
+		(void)json_array_append_new(a, api_event_json(e));
 		next = e->id;
 	}
 	jsn_u64(o, "next", next);

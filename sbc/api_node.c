@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/clk.h"
+#include "sbc/dash.h"
 #include "sbc/ledger.h"
 #include "web/jsn.h"
 
@@ -255,5 +256,6 @@ unsigned api_node(struct action *a, void *arg)
 	node = api_node_json(s, idx);
 	(void)json_object_update(a->out, node);
 	json_decref(node);
+	dash_changed(s);
 	return 200;
 }

@@ -3,6 +3,28 @@
 
 #include "sbc/edge_priv.h"
 
+void call_alerted(struct call *c, uint64_t now)
+{
+	if (c->alerted || stxn_method(c->stxn) != SIP_INVITE)
+		return;
+	c->alerted = true;
+	rates_alerted(&c->e->led.rates, now - c->begin, now);
+}
+
+/** How long it took and how it ended */
+static void call_rate(struct call *c, uint64_t now)
+{
+	uint16_t code = stxn_code(c->stxn);
+
+	if (stxn_method(c->stxn) == SIP_REGISTER && code == 200)
+		rates_registered(&c->e->led.rates, now - c->begin, now);
+	if (stxn_method(c->stxn) != SIP_INVITE)
+		return;
+	rates_invite(&c->e->led.rates, code);
+	if (code / 100 == 2)
+		call_alerted(c, now);
+}
+
 /** The caller has his final answer: nobody else rings for him, whoever they were
  *  asked by. Nodes do the same; but they may be dead, or know of some only. */
 static void hang_up(struct call *c, uint64_t now)
@@ -22,6 +44,7 @@ void call_settle(struct call *c, uint64_t now)
 		return;
 	c->settled = true;
 	c->e->pending--;
+	call_rate(c, now);
 	edge_cdr(c);
 	hang_up(c, now);
 	call_caller_del(c);
@@ -308,7 +331,9 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 	if (m->status < 200) {
 		if (m->status > 100 && a->live) {
 			a->told++;
-			(void)edge_pass_up(e, c->stxn, m, 0, NULL, now);
+			if (!edge_pass_up(e, c->stxn, m, 0, NULL, now) &&
+			    m->status >= 180)
+				call_alerted(c, now);
 		}
 		return;
 	}

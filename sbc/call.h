@@ -52,6 +52,7 @@ struct call {
 	bool stop;                 /**< no further phone may be asked         */
 	bool silent;               /**< a node said nothing                   */
 	bool settled;              /**< has its final answer                  */
+	bool alerted;              /**< the caller has heard 180-199 or 2xx   */
 	/* call_caller.c */
 	struct call *next, **pprev;          /**< of one client's connection  */
 	struct call *gone_next, **gone_pprev; /**< whose connection is lost   */
@@ -142,6 +143,8 @@ void call_try(struct call *c, const struct sip_msg *m, uint64_t now);
 uint16_t call_code(uint16_t code);
 /** Once it has its final answer: the end of all that is open for it */
 void call_settle(struct call *c, uint64_t now);
+/** The caller was told that it rings, or more */
+void call_alerted(struct call *c, uint64_t now);
 void call_reply(struct call *c, uint16_t code, uint64_t now);
 /** Its request, scanned into e->msg2 */
 const struct sip_msg *call_request(struct call *c);

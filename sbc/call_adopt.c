@@ -202,8 +202,10 @@ void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 		blob_unref(r->ringing);
 		r->ringing = blob_ref(msg);
 	}
-	if (adopted(a))
-		(void)edge_pass_up(a->call->e, a->call->stxn, m, 0, NULL, now);
+	if (adopted(a) &&
+	    !edge_pass_up(a->call->e, a->call->stxn, m, 0, NULL, now) &&
+	    m->status >= 180)
+		call_alerted(a->call, now);
 }
 
 bool call_again(struct relay *r, const struct sip_msg *m, uint64_t now)

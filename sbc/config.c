@@ -38,6 +38,9 @@ static const struct cfg_key node_keys[] = {
 	  .def = "5060", .off = N(port), .help = "Its SIP port." },
 	{ .name = "weight", .type = CFG_U32, .max = 1000, .def = "100",
 	  .off = N(weight), .help = "Its share of the requests." },
+	{ .name = "http", .type = CFG_STR, .max = 63, .def = "",
+	  .off = N(http),
+	  .help = "Its management address, IP:PORT; empty = as it tells." },
 	{ .name = NULL }
 };
 
@@ -222,6 +225,7 @@ static void check_pool(const struct sbc_config *c, const char *file,
 {
 	for (uint32_t i = 0; i < c->pool.n; i++) {
 		const struct sbc_node *n = sbc_config_node(c, i);
+		struct addr http;
 		char key[40];
 
 		(void)snprintf(key, sizeof(key), "pool[%u]", i);
@@ -230,6 +234,8 @@ static void check_pool(const struct sbc_config *c, const char *file,
 		if (n->address.af != c->core.address.af)
 			cfg_err(errs, file, 0, key, "address and core.address "
 				"are of different families");
+		if (n->http[0] && addr_parse(&http, sl_cstr(n->http), 8061))
+			cfg_err(errs, file, 0, key, "http is not IP:PORT");
 		if (strpbrk(n->name, "\"\\ "))
 			cfg_err(errs, file, 0, key,
 				"name holds a blank, quote or backslash");

@@ -21,6 +21,7 @@ struct sbc_node {
 	struct addr address;
 	uint32_t port;
 	uint32_t weight;
+	char http[64];
 };
 
 struct sbc_config {

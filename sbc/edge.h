@@ -84,6 +84,9 @@ struct edge_left {
 void edge_left(const struct edge *e, uint16_t node, struct edge_left *l);
 
 struct disp *edge_disp(struct edge *e);
+/** Where a node says its management pages are: at its own address, no other.
+ *  @return 0; ENOENT: it has not told */
+int  edge_node_http(const struct edge *e, uint16_t node, struct addr *a);
 /** The account: its events, and where to enter what the shell knows. The shell
  *  keeps its `wall` right */
 struct ledger *edge_ledger(struct edge *e);

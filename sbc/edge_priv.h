@@ -32,6 +32,7 @@ struct edge_node {
 	char name[64];
 	uint64_t named;            /**< [ms] a node that is UP named it last */
 	bool listed;               /**< one ever did                         */
+	struct addr http;          /**< as told by the node; af 0 = not       */
 };
 
 struct edge_learn {

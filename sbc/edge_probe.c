@@ -1,6 +1,8 @@
 /* edge_probe.c - Pure. The dispatcher's health probes as SIP OPTIONS. */
 #include "sbc/edge_priv.h"
 
+#include <errno.h>
+
 void edge_probe_start(struct edge *e, uint16_t node, uint32_t id, uint64_t now)
 {
 	const struct ctxn_timers tm = { .final = e->tune.probe.timeout };
@@ -41,6 +43,35 @@ static struct sl reason_of(const struct sip_msg *m)
 	return sl_isset(h) ? h : m->reason;
 }
 
+/** "http=IP:PORT" of a health header. What a node says must not send us to
+ *  somebody else: the address must be the node's own, or loopback beside it */
+static void told_http(struct edge_node *n, struct sl h)
+{
+	struct addr a;
+
+	while (h.n) {
+		size_t end = sl_chr(h, ';');
+		struct sl one = sl_trim(sl_sub(h, 0, end));
+
+		h = sl_sub(h, end + 1, h.n);
+		if (!sl_starts(one, SL("http=")) ||
+		    addr_parse(&a, sl_sub(one, 5, one.n), 0) || !a.port)
+			continue;
+		if (addr_ip_eq(&a, &n->flow.peer) ||
+		    (addr_is_loopback(&a) && addr_is_loopback(&n->flow.peer)))
+			n->http = a;
+		return;
+	}
+}
+
+int edge_node_http(const struct edge *e, uint16_t node, struct addr *a)
+{
+	if (node >= DISP_MAX || !e->node[node].used || !e->node[node].http.af)
+		return ENOENT;
+	*a = e->node[node].http;
+	return 0;
+}
+
 void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
 {
 	struct edge *e = p->e;
@@ -49,6 +80,8 @@ void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
 		return;
 	p->done = true;
 	if (m) {
+		told_http(&e->node[p->node],
+			  sip_first(m, SIP_EDGEWISE_HEALTH));
 		disp_probed(e->disp, p->node, p->id, healthy(m->status),
 			    m->status, reason_of(m),
 			    (uint32_t)(now - p->sent) * 1000, now);

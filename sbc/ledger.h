@@ -10,6 +10,7 @@
 #include "dispatcher/dispatcher.h"
 #include "sbc/events.h"
 #include "sbc/hide.h"
+#include "sbc/rates.h"
 #include "sip/scan.h"
 #include "sip/txn.h"
 
@@ -77,6 +78,7 @@ struct ledger {
 		uint16_t code;
 		uint64_t n;
 	} refused[LEDGER_CODES];       /**< answered by the edge, statelessly */
+	struct rates rates;            /**< how clients' requests ended       */
 	struct log_limit lim_lost, lim_saved, lim_odd;
 	struct events ev;
 	int64_t wall;                  /**< wall clock less `now` [ms]        */

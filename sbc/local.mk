@@ -29,6 +29,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/events.c \
 	sbc/events.h \
 	sbc/hide.c \
+	sbc/history.c \
+	sbc/history.h \
 	sbc/hide.h \
 	sbc/keys.c \
 	sbc/keys.h \
@@ -38,17 +40,32 @@ sbc_libsbc_a_SOURCES = \
 	sbc/learn.h \
 	sbc/ledger.c \
 	sbc/ledger.h \
+	sbc/page.c \
+	sbc/page.h \
+	sbc/page_nodes.c \
+	sbc/page_put.c \
+	sbc/rates.c \
+	sbc/rates.h \
 	sbc/route.c \
 	sbc/route.h \
 	sbc/token.c \
-	sbc/token.h
+	sbc/token.h \
+	sbc/verdict.c \
+	sbc/verdict.h
 
 sbin_PROGRAMS += sbc/edgewise-sbc
 sbc_edgewise_sbc_SOURCES = \
 	sbc/api.c \
 	sbc/api_events.c \
 	sbc/api_node.c \
+	sbc/dash.c \
+	sbc/dash.h \
+	sbc/dash_past.c \
+	sbc/dash_series.c \
+	sbc/dash_view.c \
 	sbc/main.c \
+	sbc/scrape.c \
+	sbc/scrape.h \
 	sbc/sbc.c \
 	sbc/sbc_cdr.c \
 	sbc/sbc.h \
@@ -57,4 +74,4 @@ sbc_edgewise_sbc_SOURCES = \
 	sbc/state.h
 sbc_edgewise_sbc_LDADD = sbc/libsbc.a web/libweb.a dispatcher/libdispatcher.a \
 	sip/libsip.a base/libbase.a $(RE_LIBS) $(CONFIG_LIBS) \
-	$(SODIUM_LIBS) $(JANSSON_LIBS) $(SSL_LIBS)
+	$(SODIUM_LIBS) $(JANSSON_LIBS) $(SSL_LIBS) $(CURL_LIBS)

@@ -23,6 +23,7 @@ struct sbc {
 	struct http_srv *http;
 	struct actions *act;
 	struct admin admin;
+	struct dash *dash;
 	struct listener lst[SBC_LISTENS + 1];
 	uint16_t lstc;
 	uint64_t started;            /**< [ms]                                */
@@ -52,7 +53,13 @@ unsigned api_node(struct action *a, void *arg);
 /** Pages and state. @return 0 or errno, logged */
 int  api_start(struct sbc *s);
 void api_stop(struct sbc *s);
-int  api_events(struct sbc *s);           /* api_events.c */
+/** The pool as in the status */
+json_t *api_pool_json(struct sbc *s);
+
+/* api_events.c */
+int  api_events(struct sbc *s);
+struct event;
+json_t *api_event_json(const struct event *e);
 
 /* sbc_cdr.c */
 int  sbc_cdr_start(struct sbc *s);

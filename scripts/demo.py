@@ -177,7 +177,9 @@ Try this next
   a softphone on this machine:    proxy %(edge)s:%(port)d, domain %(domain)s,
                                   user alice, password %(alice)s
                                   user bob,   password %(bob)s
-  stop everything:                scripts/quickstart --stop''' % {
+  stop everything:                scripts/quickstart --stop
+
+The page, live:                   %(url)s/''' % {
         'edge': p.edge_ip, 'port': p.sip, 'tool': tool, 'url': url,
         'nodes': ', '.join(lab.names), 'domain': lab.domain,
         'dir': os.path.relpath(lab.dir),

@@ -96,3 +96,15 @@ Test(health, at_most_twenty_and_only_whole_ones_all_in_turn)
 	(void)snprintf(list, sizeof(list), "%s", members(0));
 	cr_expect(strlen(list) == 20 * strlen("n@10.0.0.1:5060/TCP,") - 1);
 }
+
+Test(health, says_where_its_pages_are)
+{
+	struct health h = { .state = "ready", .name = "n1", .view = &v };
+
+	cr_assert_eq(addr_parse(&h.http, SL("10.0.0.1:8061"), 0), 0);
+	health_text(txt, &h);
+	cr_expect(strstr(txt, ";http=10.0.0.1:8061"), "%s", txt);
+	h.http.port = 0;
+	health_text(txt, &h);
+	cr_expect_null(strstr(txt, "http="), "%s", txt);
+}

@@ -9,14 +9,18 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_edge.c \
 	tests/sbc/test_events.c \
 	tests/sbc/test_guard.c \
+	tests/sbc/test_history.c \
 	tests/sbc/test_hops.c \
 	tests/sbc/test_known.c \
+	tests/sbc/test_page.c \
 	tests/sbc/test_pool.c \
+	tests/sbc/test_rates.c \
 	tests/sbc/test_rules.c \
 	tests/sbc/test_sim.c \
 	tests/sbc/test_state.c \
 	sbc/state.c sbc/state.h \
 	tests/sbc/test_token.c \
+	tests/sbc/test_verdict.c \
 	tests/sbc/world.c \
 	tests/sbc/world.h \
 	tests/sbc/world_i.h \
@@ -28,6 +32,8 @@ tests_sbc_test_sbc_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_sbc_test_sbc_LDADD = sbc/libsbc.a dispatcher/libdispatcher.a \
 	web/libweb.a sip/libsip.a base/libbase.a $(JANSSON_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
 	$(RE_LIBS) $(CRITERION_LIBS)
+	sip/libsip.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
+	$(JANSSON_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
 
 # Memory runs out at every place, once: an own program, as malloc is wrapped.
 check_PROGRAMS += tests/sbc/test_oom

@@ -1,0 +1,449 @@
+/* dash_view.c - Shell. Everything the page shows, as one JSON object. */
+#include "sbc/dash.h"
+
+#include <config.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clk.h"
+#include "sbc/ledger.h"
+#include "sbc/scrape.h"
+#include "web/jsn.h"
+
+/* --- readers of what nodes said: any type, anything may be missing --- */
+
+static uint64_t num(const json_t *o, const char *key)
+{
+	json_int_t v = json_integer_value(json_object_get(o, key));
+
+	return v > 0 ? (uint64_t)v : 0;
+}
+
+static bool is(const json_t *o, const char *key, const char *val)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s && !strcmp(s, val);
+}
+
+static bool yes(const json_t *o, const char *key)
+{
+	return json_is_true(json_object_get(o, key));
+}
+
+/** The same value under the same name, if it is there and no container */
+static void copy(json_t *to, const json_t *from, const char *key)
+{
+	json_t *v = json_object_get(from, key);
+
+	if (v && !json_is_object(v) && !json_is_array(v))
+		(void)json_object_set(to, key, v);
+}
+
+/* --- members of the cluster, as each node sees them --- */
+
+static bool counts(const json_t *m)
+{
+	return !yes(m, "removed") && !is(m, "health", "left") &&
+		!is(m, "health", "removed");
+}
+
+static bool differs(const json_t *m)
+{
+	return is(m, "health", "alive") &&
+		(yes(m, "settings_differ") || yes(m, "users_differ"));
+}
+
+static void judge_members(const json_t *members, struct verdict_node *v)
+{
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach(members, i, m) {
+		if (!counts(m))
+			continue;
+		v->members++;
+		v->alive += yes(m, "self") || is(m, "health", "alive");
+		v->differ += !yes(m, "self") && differs(m);
+	}
+}
+
+static json_t *peers_json(const json_t *members)
+{
+	json_t *a = json_array();
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach(members, i, m) {
+		static const char *const keys[] = {
+			"name", "health", "state", "lag_ms", "rtt_us",
+			"clock_ms", "settings_differ", "users_differ",
+			"verdict", "contacts",
+		};
+		json_t *o;
+
+		if (yes(m, "self") || !counts(m) || i >= 64)
+			continue;
+		o = json_object();
+		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+			copy(o, m, keys[k]);
+		(void)json_array_append_new(a, o);
+	}
+	return a;
+}
+
+static void put_cluster(json_t *o, const json_t *st)
+{
+	static const char *const keys[] = {
+		"state", "synced", "progress", "repaired", "digest",
+		"majority", "alive", "seq",
+	};
+	const json_t *c = json_object_get(st, "cluster"), *cert, *members;
+	json_t *to;
+
+	if (!json_is_object(c))
+		return;
+	to = json_object();
+	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+		copy(to, c, keys[k]);
+	members = json_object_get(c, "members");
+	jsn_put(to, "peers", peers_json(members));
+	cert = json_object_get(c, "certificate");
+	if (json_is_object(cert)) {
+		json_t *x = json_object();
+
+		copy(x, cert, "name");
+		copy(x, cert, "not_after");
+		copy(x, cert, "days_left");
+		jsn_put(to, "certificate", x);
+	}
+	jsn_put(o, "cluster", to);
+}
+
+/** What a node says of itself, NULL = it is not asked */
+static json_t *said_json(const struct scrape_view *sv, uint64_t now)
+{
+	static const char *const keys[] = {
+		"version", "ready", "reason", "uptime_ms", "contacts",
+		"users", "connections", "forks", "server_transactions",
+	};
+	const json_t *reg;
+	json_t *o;
+
+	if (!sv->asked)
+		return NULL;
+	o = json_object();
+	jsn_str(o, "error", sv->error);
+	if (!sv->status)
+		return o;
+	jsn_u64(o, "age_ms", now - sv->at);
+	jsn_bool(o, "stale", now - sv->at > SCRAPE_STALE);
+	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+		copy(o, sv->status, keys[k]);
+	reg = json_object_get(sv->status, "registrar");
+	copy(o, reg, "records");
+	copy(o, reg, "tombstones");
+	copy(o, reg, "unacked");
+	jsn_u64(o, "unacked_lately", sv->unacked);
+	put_cluster(o, sv->status);
+	return o;
+}
+
+/* --- the pool --- */
+
+static void judge(struct verdict_node *v, const json_t *node,
+		  const struct scrape_view *sv, uint64_t now)
+{
+	const json_t *st = sv->status, *c = json_object_get(st, "cluster");
+	const json_t *cert = json_object_get(c, "certificate");
+
+	memset(v, 0, sizeof(*v));
+	v->name = json_string_value(json_object_get(node, "name"));
+	v->up = is(node, "state", "UP");
+	v->doubted = is(node, "state", "SUSPECT");
+	v->wanted = is(node, "admin", "ready") && !yes(node, "leaving");
+	v->takes = v->wanted && num(node, "weight");
+	v->asked = sv->asked;
+	v->known = st && now - sv->at <= SCRAPE_STALE;
+	if (!v->known)
+		return;
+	v->ready = yes(st, "ready");
+	v->synced = yes(c, "synced");
+	v->unacked = sv->unacked;
+	v->has_cert = json_is_object(cert);
+	v->cert_days = json_integer_value(json_object_get(cert, "days_left"));
+	judge_members(json_object_get(c, "members"), v);
+}
+
+/** Nodes that hold what most of them hold are equal */
+static void mark_digests(json_t *pool)
+{
+	const char *best = NULL;
+	size_t i, k, most = 0;
+	json_t *a, *b;
+
+#define DIGEST(x) json_string_value(json_object_get(json_object_get( \
+		json_object_get(x, "said"), "cluster"), "digest"))
+	json_array_foreach(pool, i, a) {
+		const char *d = DIGEST(a);
+		size_t n = 0;
+
+		json_array_foreach(pool, k, b) {
+			const char *e = DIGEST(b);
+
+			n += d && e && !strcmp(d, e);
+		}
+		if (n > most) {
+			most = n;
+			best = d;
+		}
+	}
+	json_array_foreach(pool, i, a) {
+		const char *d = DIGEST(a);
+
+		if (d)
+			jsn_bool(json_object_get(json_object_get(a, "said"),
+						 "cluster"),
+				 "equal", best && !strcmp(d, best));
+	}
+#undef DIGEST
+}
+
+/** Adds what a node says to each of the pool. @return nodes judged */
+static uint32_t look_pool(struct dash *d, json_t *pool, struct verdict_node *v,
+			  uint64_t now)
+{
+	struct disp *disp = edge_disp(d->s->edge);
+	uint32_t n = 0;
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(pool, i, o) {
+		const char *name = json_string_value(
+			json_object_get(o, "name"));
+		struct scrape_view sv;
+		uint16_t idx;
+
+		if (!name || disp_by_name(disp, sl_cstr(name), &idx) ||
+		    n >= DISP_MAX)
+			continue;
+		scrape_view(d->scrape, idx, now, &sv);
+		jsn_u64(o, "per_s1000", d->node[idx].per_s1000);
+		jsn_u64(o, "bad_permille", d->node[idx].bad_permille);
+		jsn_put(o, "said", said_json(&sv, now));
+		judge(&v[n++], o, &sv, now);
+	}
+	mark_digests(pool);
+	return n;
+}
+
+/* --- the edge's own --- */
+
+static json_t *grown(const struct dash *d, uint32_t i, const uint64_t *v,
+		     uint64_t now)
+{
+	json_t *o = json_object();
+
+	jsn_u64(o, "total", v[i]);
+	jsn_u64(o, "hour", history_growth(d->h, i, v[i], DASH_HOUR, now));
+	jsn_u64(o, "recent", history_growth(d->h, i, v[i], DASH_PAST, now));
+	return o;
+}
+
+static json_t *calls_json(const struct dash *d, const uint64_t *v,
+			  uint64_t now)
+{
+	static const struct {
+		const char *key;
+		uint32_t series;
+	} k[] = {
+		{ "lost", DS_LOST }, { "moved", DS_MOVED },
+		{ "saved", DS_SAVED }, { "adopted", DS_ADOPTED },
+		{ "rescued", DS_RESCUED }, { "late_2xx", DS_LATE },
+		{ "ghosts", DS_GHOST },
+	};
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < sizeof(k) / sizeof(*k); i++)
+		jsn_put(o, k[i].key, grown(d, k[i].series, v, now));
+	return o;
+}
+
+static void put_delay(json_t *o, const char *key, const struct rates_delay *r,
+		      uint64_t now)
+{
+	static const struct {
+		const char *key;
+		unsigned permille;
+	} p[] = { { "p50", 500 }, { "p95", 950 }, { "p99", 990 } };
+	json_t *x = json_object();
+	uint64_t ms;
+
+	for (size_t i = 0; i < 3; i++)
+		if (rates_delay(r, p[i].permille, now, &ms))
+			jsn_u64(x, p[i].key, ms);
+	jsn_put(o, key, x);
+}
+
+static void put_ratio(json_t *o, const char *key, uint32_t permille)
+{
+	if (permille != UINT32_MAX)
+		jsn_u64(o, key, permille);
+}
+
+static json_t *sip_json(const struct dash *d, const uint64_t *v, uint64_t now)
+{
+	static const char *const keys[] = {
+		"invite", "register", "other", "r2xx", "r3xx", "r4xx", "r5xx",
+		"r6xx",
+	};
+	const struct ledger *l = edge_ledger(d->s->edge);
+	json_t *o = json_object();
+#define PAST(i) history_growth(d->h, i, v[i], DASH_PAST, now)
+	struct rates_count c = {
+		PAST(DS_INV_OK), PAST(DS_INV_REDIR), PAST(DS_INV_CALLEE),
+		PAST(DS_INV_FAILED), PAST(DS_INV_OTHER),
+	};
+#undef PAST
+
+	for (uint32_t i = 0; i < 8; i++) {
+		json_t *x = json_object();
+		uint64_t rate;
+
+		jsn_u64(x, "total", v[i]);
+		if (history_value(d->h, i, HISTORY_COUNTER, 0, &rate))
+			jsn_u64(x, "per_s1000", rate);
+		jsn_put(o, keys[i], x);
+	}
+	put_ratio(o, "ser_permille", rates_ser(&c));
+	put_ratio(o, "seer_permille", rates_seer(&c));
+	put_ratio(o, "isa_permille", rates_isa(&c));
+	put_delay(o, "srd_ms", &l->rates.srd, now);
+	put_delay(o, "rrd_ms", &l->rates.rrd, now);
+	jsn_u64(o, "retransmissions", v[DS_RETRANS]);
+	return o;
+}
+
+static json_t *flows_json(const struct dash *d, const uint64_t *v)
+{
+	static const struct {
+		const char *key, *name, *labels;
+	} k[] = {
+		{ "known_clients", "sbc_known", NULL },
+		{ "opened_in", "sip_connections_total", "dir=\"in\"" },
+		{ "opened_out", "sip_connections_total", "dir=\"out\"" },
+		{ "ended", "sip_connections_ended_total", NULL },
+		{ "keepalives", "sip_pings_total", NULL },
+		{ "udp_in", "sip_rx_messages_total", "transport=\"udp\"" },
+		{ "tcp_in", "sip_rx_messages_total", "transport=\"tcp\"" },
+		{ "found_again", "sbc_found_again_total", "token=\"path\"" },
+	};
+	json_t *o = json_object();
+
+	jsn_u64(o, "connections", v[DS_CONNS]);
+	jsn_u64(o, "connections_max", d->s->cf.limits.max_connections);
+	jsn_u64(o, "pending", v[DS_PENDING]);
+	jsn_u64(o, "in_dialog", v[DS_DIALOG]);
+	for (size_t i = 0; i < sizeof(k) / sizeof(*k); i++) {
+		uint64_t n = 0;
+
+		(void)stat_get(d->s->st, k[i].name, k[i].labels, &n);
+		jsn_u64(o, k[i].key, n);
+	}
+	return o;
+}
+
+static json_t *refused_json(const struct dash *d, const uint64_t *v,
+			    uint64_t now)
+{
+	json_t *a = json_array();
+	const char *name;
+
+	for (uint32_t i = 0; (name = dash_refused_name(i)); i++) {
+		json_t *o;
+
+		if (!v[DS_REFUSED + i])
+			continue;
+		o = grown(d, DS_REFUSED + i, v, now);
+		jsn_str(o, "what", name);
+		(void)json_array_append_new(a, o);
+	}
+	return a;
+}
+
+static json_t *events_json(const struct dash *d)
+{
+	const struct events *ev = &edge_ledger(d->s->edge)->ev;
+	uint64_t since = ev->last > 25 ? ev->last - 25 : 0;
+	const struct event *e;
+	json_t *a = json_array();
+
+	while ((e = events_after(ev, since)) && e->id > since) {
+		(void)json_array_insert_new(a, 0, api_event_json(e));
+		since = e->id;
+		if (since == ev->last)
+			break;
+	}
+	return a;
+}
+
+/* --- all of it --- */
+
+static json_t *verdict_json(const struct verdict_out *v)
+{
+	json_t *o = json_object(), *a = json_array();
+
+	jsn_str(o, "state", verdict_name(v->state));
+	for (uint32_t i = 0; i < v->n; i++) {
+		json_t *r = json_object();
+
+		jsn_str(r, "level", verdict_name(v->reason[i].level));
+		jsn_str(r, "text", v->reason[i].text);
+		(void)json_array_append_new(a, r);
+	}
+	jsn_put(o, "reasons", a);
+	jsn_u64(o, "more", v->more);
+	jsn_str(o, "can_lose_node", verdict_spare_name(v->spare));
+	jsn_str(o, "can_lose_text", v->spare_text);
+	return o;
+}
+
+static void put_verdict(struct dash *d, json_t *o, json_t *pool,
+			const uint64_t *v, uint64_t now)
+{
+	struct verdict_node node[DISP_MAX];
+	struct verdict_out out;
+	struct verdict_in in = {
+		.node = node, .stopping = d->s->stop_at != 0,
+		.frozen = disp_frozen(edge_disp(d->s->edge)),
+		.lost = history_growth(d->h, DS_LOST, v[DS_LOST], DASH_PAST,
+				       now),
+		.records_failed = d->s->cdr_st.err != 0,
+	};
+
+	in.nodes = look_pool(d, pool, node, now);
+	verdict(&in, &out);
+	d->state = out.state;
+	jsn_put(o, "verdict", verdict_json(&out));
+}
+
+json_t *dash_view(struct dash *d, uint64_t now)
+{
+	uint64_t v[HISTORY_SERIES];
+	json_t *o = json_object(), *pool = api_pool_json(d->s);
+
+	dash_series(d, v, now);
+	jsn_u64(o, "at_ms", clk_wall());
+	jsn_u64(o, "uptime_ms", now - d->s->started);
+	jsn_str(o, "version", PACKAGE_VERSION);
+	put_verdict(d, o, pool, v, now);
+	jsn_put(o, "calls", calls_json(d, v, now));
+	jsn_u64(o, "fall", d->s->cf.probe.fall);
+	jsn_u64(o, "rise", d->s->cf.probe.rise);
+	jsn_put(o, "pool", pool);
+	jsn_put(o, "sip", sip_json(d, v, now));
+	jsn_put(o, "flows", flows_json(d, v));
+	jsn_put(o, "refused", refused_json(d, v, now));
+	jsn_put(o, "events", events_json(d));
+	return o;
+}
