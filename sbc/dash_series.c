@@ -148,6 +148,9 @@ void dash_series(struct dash *d, uint64_t v[HISTORY_SERIES], uint64_t now)
 	v[DS_PENDING] = edge_pending(d->s->edge);
 	v[DS_CONNS] = transport_conns(d->s->tp);
 	v[DS_UP] = nodes_up(d->s);
+	/* without a call there is no delay, which is not 0 */
+	for (uint32_t i = 0; i < 3; i++)
+		v[DS_SRD50 + i] = HISTORY_NONE;
 	for (uint32_t i = 0; i < 3; i++)
 		(void)rates_delay(&l->rates.srd, part[i], now,
 				  &v[DS_SRD50 + i]);

@@ -137,7 +137,8 @@ static json_t *said_json(const struct scrape_view *sv, uint64_t now)
 	if (!sv->status)
 		return o;
 	jsn_u64(o, "age_ms", now - sv->at);
-	jsn_bool(o, "stale", now - sv->at > SCRAPE_STALE);
+	/* not the latest any more, however young */
+	jsn_bool(o, "stale", *sv->error || now - sv->at > SCRAPE_STALE);
 	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
 		copy(o, sv->status, keys[k]);
 	reg = json_object_get(sv->status, "registrar");
@@ -163,7 +164,8 @@ static void judge(struct verdict_node *v, const json_t *node,
 	v->doubted = is(node, "state", "SUSPECT");
 	v->wanted = is(node, "admin", "ready") && !yes(node, "leaving");
 	v->takes = v->wanted && num(node, "weight");
-	v->asked = sv->asked;
+	/* a first question that is still open says nothing */
+	v->asked = sv->asked && (st || *sv->error);
 	v->known = st && now - sv->at <= SCRAPE_STALE;
 	if (!v->known)
 		return;

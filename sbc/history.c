@@ -55,6 +55,8 @@ bool history_value(const struct history *h, uint32_t series,
 	if (!a)
 		return false;
 	if (kind == HISTORY_GAUGE) {
+		if (a[series] == HISTORY_NONE)
+			return false;
 		*v = a[series];
 		return true;
 	}

@@ -13,6 +13,8 @@ enum {
 	HISTORY_SERIES = 72,
 };
 
+#define HISTORY_NONE UINT64_MAX  /**< a GAUGE that has no value            */
+
 /** COUNTERs only grow; a GAUGE is what it is */
 enum history_kind { HISTORY_COUNTER, HISTORY_GAUGE };
 
@@ -39,7 +41,7 @@ const uint64_t *history_row(const struct history *h, uint32_t age,
 uint64_t history_growth(const struct history *h, uint32_t series,
 			uint64_t now_v, uint64_t ms, uint64_t now);
 /** A chart's value: for a COUNTER its growth [1/1000 per s] since the row
- *  before, for a GAUGE itself. @return false: no such row */
+ *  before, for a GAUGE itself. @return false: no such row, or HISTORY_NONE */
 bool history_value(const struct history *h, uint32_t series,
 		   enum history_kind kind, uint32_t age, uint64_t *v);
 

@@ -200,7 +200,7 @@ static void put_flows(struct buf *b, const json_t *view)
 	};
 	const json_t *f = get(view, "flows");
 
-	buf_lit(b, "<dl><dt>Connections now</dt><dd>");
+	buf_lit(b, "<dl><dt>Connections, clients and nodes</dt><dd>");
 	page_num(b, page_u64(f, "connections"));
 	buf_lit(b, " of ");
 	page_num(b, page_u64(f, "connections_max"));

@@ -54,8 +54,8 @@ void page_topology(struct buf *b, const json_t *view)
 	size_t i;
 
 	buf_printf(b, "<div class=\"hop\"><b>clients</b><span>");
-	page_num(b, page_u64(get(view, "flows"), "connections"));
-	buf_printf(b, " connections</span></div><div class=\"line %s\"><span>",
+	page_num(b, page_u64(get(view, "flows"), "known_clients"));
+	buf_printf(b, " known</span></div><div class=\"line %s\"><span>",
 		   bad * 20 > in ? "bad" : bad ? "warn" : "ok");
 	page_milli(b, in);
 	buf_lit(b, " requests/s</span></div><div class=\"hop edge\"><b>edge"

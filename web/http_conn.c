@@ -11,6 +11,7 @@
 
 #define OUT_MAX (32u << 20)      /* longest answer [bytes]                 */
 #define LINGER 1000              /* [ms] for the other side to close       */
+#define STREAM_SNDBUF 65536      /* [bytes] the kernel may hold for one    */
 
 struct http_conn {
 	struct http_conn *next;
@@ -386,8 +387,12 @@ const struct http_pool_stats *http_pool_stats(const struct http_pool *p)
 int http_conn_stream(struct http_conn *c, const char *type, unsigned channel,
 		     struct sl first)
 {
+	int room = STREAM_SNDBUF;
+
 	if (c->p->st.streams >= HTTP_STREAMS)
 		return ENOSPC;
+	/* else it grows to megabytes, and a slow reader is noticed late */
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	buf_printf(&c->out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
 		   "Cache-Control: no-store\r\n" GUARD
 		   "Connection: close\r\n\r\n", type);

@@ -86,4 +86,7 @@ Test(history, charts_show_rates_and_gauges)
 	cr_expect(!history_value(&h, 0, HISTORY_COUNTER, 9, &x));
 	cr_expect(history_value(&h, 1, HISTORY_GAUGE, 9, &x));
 	cr_expect(!history_value(&h, 1, HISTORY_GAUGE, 10, &x));
+	v[1] = HISTORY_NONE;
+	cr_assert(history_add(&h, v, 1000000));
+	cr_expect(!history_value(&h, 1, HISTORY_GAUGE, 0, &x));
 }

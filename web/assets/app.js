@@ -75,7 +75,7 @@ function show(view) {
 
 // --- how old is what stands there --------------------------------------------
 function age() {
-  const s = (performance.now() - heard) / 1000, old = !heard || s > 4;
+  const s = (performance.now() - heard) / 1000, old = !heard || s > (polling ? 20 : 4);
   root.classList.toggle('frozen', old);
   $('live').className = 'js ' + (old ? 'lost' : 'on');
   const text = !heard ? 'no figures from the edge yet' : old ?
@@ -84,17 +84,22 @@ function age() {
 }
 
 // --- the stream ----------------------------------------------------------------
-let source = null, polling = false;
+// A browser has six connections for one host: only a page that is seen takes
+// one for good, a hidden one asks from time to time for the word in its title.
+let source = null, polling = false, timer = 0;
 function follow() {
+  clearTimeout(timer);
+  if (source) source.close();
+  if (document.hidden) { polling = true; poll(); return; }
   source = new EventSource('api/v1/stream?view=html');
   source.addEventListener('view', (e) => { polling = false; show(JSON.parse(e.data)); });
   source.addEventListener('row', (e) => add(JSON.parse(e.data)));
   source.onopen = past;
   // A server that refuses (too many streams) ends it for good: then we ask.
-  source.onerror = () => { if (source.readyState === EventSource.CLOSED) { polling = true; setTimeout(follow, 10000); poll(); } };
+  source.onerror = () => { if (source.readyState === EventSource.CLOSED) { polling = true; poll(); } };
 }
+let polls = 0;
 async function poll() {
-  if (!polling) return;
   try {
     const r = await fetch('./', { cache: 'no-store' });
     if (r.ok) {
@@ -103,7 +108,8 @@ async function poll() {
       show({ html });
     }
   } catch (e) { /* age() tells */ }
-  setTimeout(poll, 5000);
+  // what was refused may be possible by now
+  timer = setTimeout(!document.hidden && ++polls % 4 === 0 ? follow : poll, document.hidden ? 15000 : 5000);
 }
 
 // --- charts ----------------------------------------------------------------------
@@ -229,7 +235,7 @@ function ask(what) {
   job = what;
   opener = document.activeElement;
   const token = kept(sessionStorage, TOKEN);
-  $('ask-title').textContent = what.act ? what.act + ' ' + what.node + '?' : 'Unlock actions';
+  $('ask-title').textContent = what.act ? what.act[0].toUpperCase() + what.act.slice(1) + ' ' + what.node + '?' : 'Unlock actions';
   $('ask-text').textContent = what.act ? what.node + ' ' + WHAT[what.act] : 'Without the token this page only shows.';
   $('ask-token-l').hidden = token !== '';
   $('ask-token').value = '';
@@ -275,7 +281,7 @@ async function yes() {
   lock();
   if (!error) { $('ask').close(); return; }
   $('ask-error').textContent = error;
-  if (kept(sessionStorage, TOKEN) === '') { $('ask-token-l').hidden = false; $('ask-token').focus(); }
+  if (kept(sessionStorage, TOKEN) === '') { $('ask-token-l').hidden = false; $('ask-token').value = ''; $('ask-token').focus(); }
 }
 $('ask-yes').onclick = yes;
 $('ask-form').onsubmit = (e) => { if (e.submitter !== $('ask-no')) { e.preventDefault(); yes(); } };
@@ -286,7 +292,7 @@ document.addEventListener('click', (e) => {
   const b = e.target.closest ? e.target.closest('button[data-act]') : null;
   if (b) ask({ act: b.dataset.act, node: b.dataset.node });
 });
-document.addEventListener('visibilitychange', draw);
+document.addEventListener('visibilitychange', () => { follow(); draw(); });
 
 clocks(document);
 heard = performance.now();
