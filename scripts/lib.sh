@@ -5,7 +5,7 @@
 PKG_BUILD="gcc make autoconf automake pkg-config libc6-dev libre-dev
 libconfig-dev libcurl4-openssl-dev libssl-dev libsodium-dev libjansson-dev
 python3"
-PKG_TEST="libcriterion-dev sip-tester baresip-core iproute2 nftables mandoc clang
+PKG_TEST="chromium libcriterion-dev sip-tester baresip-core iproute2 nftables mandoc clang
 libclang-rt-dev xz-utils git kamailio"
 
 now_s() { date +%s; }
