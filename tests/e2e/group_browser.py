@@ -211,7 +211,8 @@ def t_keyboard(ctx):
     p.key('Tab')
     p.type('by keyboard')
     p.key('Enter')
-    p.wait('!document.querySelector("#ask").open')
+    eventually(lambda: not p.js('document.querySelector("#ask").open'), 10,
+               'action: ' + str(text(p, '#ask-error')))
     p.wait('document.querySelector("#node-n3").className === "row-off"')
     check('by keyboard' in text(p, '#node-n3'), 'why')
     clean(lab, p)
@@ -305,9 +306,12 @@ def t_no_script(ctx):
     q.open(url(lab))
 
     def page():
-        r = q.call('DOM.getDocument', {'depth': -1})
-        return q.call('DOM.getOuterHTML', {
-            'nodeId': r['root']['nodeId']})['outerHTML']
+        try:
+            r = q.call('DOM.getDocument', {'depth': -1})
+            return q.call('DOM.getOuterHTML', {
+                'nodeId': r['root']['nodeId']})['outerHTML']
+        except cdp.CdpError:           # it is being loaded
+            return ''
     q.call('DOM.enable')
     html = eventually(lambda: 'Edgewise' in page() and page(), 10, 'page')
     for part in ('data-state="OK"', 'id="node-n3"', '= equal', '<noscript>'):

@@ -883,3 +883,37 @@ Test(pool, connections_refused_by_nodes_take_them_out)
 		cr_expect_eq(view(i).state, DISP_DOWN);
 	cr_expect_not(disp_frozen(disp()));
 }
+
+Test(pool, a_node_says_where_its_pages_are_but_only_of_itself)
+{
+	static const struct {
+		const char *health, *http;       /* NULL: is not believed */
+	} v[] = {
+		{ "state=ready", NULL },
+		{ "http=192.0.2.9:80", NULL },
+		{ "http=127.0.0.1:8061", NULL },
+		{ "http=10.0.1.2:8061", NULL },  /* another node's */
+		{ "http=10.0.1.1", NULL },
+		{ "http=10.0.1.1:0", NULL },
+		{ "http=host.example:80", NULL },
+		{ "xhttp=10.0.1.1:8061", NULL },
+		{ "state=ready;http=10.0.1.1:8061;members=n1@10.0.1.1:5060"
+		  "/UDP", "10.0.1.1:8061" },
+		{ "http=192.0.2.9:80", "10.0.1.1:8061" },
+		{ "http=10.0.1.1:8070", "10.0.1.1:8070" },
+	};
+
+	begin(1);
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct addr a = { 0 };
+		char txt[ADDR_TXT];
+
+		strcpy(r.node[0].health, v[i].health);
+		run(1500);
+		cr_expect_eq(edge_node_http(r.e, 0, &a), v[i].http ? 0 :
+			     ENOENT, "%s", v[i].health);
+		if (v[i].http)
+			cr_expect_str_eq(addr_txt(&a, txt), v[i].http);
+	}
+	cr_expect_eq(edge_node_http(r.e, 63, &(struct addr){ 0 }), ENOENT);
+}

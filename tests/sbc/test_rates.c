@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
-#include "sbc/rates.h"
+#include "sbc/ledger.h"
+#include "world.h"
 
 static struct rates r;
 
@@ -119,4 +120,100 @@ Test(rates, registrations_have_their_own)
 	cr_expect(!rates_delay(&r.srd, 500, 5000, &ms));
 	cr_assert(rates_delay(&r.rrd, 500, 5000, &ms));
 	cr_expect_eq(ms, 12);
+}
+
+/* --- what the edge enters --- */
+
+static struct world *w;
+static struct vphone *a, *b;
+
+static void begin(void)
+{
+	w = world_new(1, NULL);
+	a = world_phone(w, "alice", SIM_DATAGRAM);
+	b = world_phone(w, "bob", SIM_DATAGRAM);
+	(void)phone_register(a);
+	(void)phone_register(b);
+	world_run(w, 50);
+}
+
+static void end(void)
+{
+	world_run(w, 70000);
+	world_free(w);
+}
+TestSuite(rated, .init = begin, .fini = end);
+
+static struct rates *rates(void)
+{
+	return &edge_ledger(w->edge)->rates;
+}
+
+/** Median of the last minute [ms], UINT64_MAX = none */
+static uint64_t median(const struct rates_delay *d)
+{
+	uint64_t ms = UINT64_MAX;
+
+	(void)rates_delay(d, 500, w->net->now, &ms);
+	return ms;
+}
+
+Test(rated, registrations_and_their_delay)
+{
+	cr_expect_eq(rates()->reg_ok, 2);
+	cr_expect_lt(median(&rates()->rrd), 50);
+	cr_expect_eq(median(&rates()->srd), UINT64_MAX);
+}
+
+Test(rated, the_delay_of_a_call_ends_with_its_ringing)
+{
+	b->ring = 200;
+	b->answer = 3000;
+	(void)phone_invite(a, "bob");
+	world_run(w, 1000);
+	cr_expect(median(&rates()->srd) >= 200 &&
+		  median(&rates()->srd) < 300, "%d",
+		  (int)median(&rates()->srd));
+	cr_expect_eq(rates()->ok, 0);
+	world_run(w, 4000);
+	cr_expect_eq(rates()->ok, 1);
+	/* the 200 is no second one */
+	cr_expect_lt(median(&rates()->srd), 300);
+}
+
+Test(rated, without_ringing_it_ends_with_the_answer)
+{
+	b->ring = UINT32_MAX;
+	b->answer = 700;
+	(void)phone_invite(a, "bob");
+	world_run(w, 3000);
+	cr_expect_eq(rates()->ok, 1);
+	cr_expect(median(&rates()->srd) >= 700 &&
+		  median(&rates()->srd) < 900, "%d",
+		  (int)median(&rates()->srd));
+}
+
+Test(rated, a_failover_is_part_of_the_delay)
+{
+	struct vnode *n = world_node_of(w, "bob");
+
+	b->ring = 10;
+	b->answer = 500;
+	n->mode = V_MUTE;
+	(void)phone_invite(a, "bob");
+	world_run(w, 3000);
+	cr_expect_eq(rates()->ok, 1);
+	cr_expect_geq(median(&rates()->srd), 250);
+}
+
+Test(rated, a_callee_who_is_busy_is_no_failure)
+{
+	b->code = 486;
+	b->answer = 200;
+	b->ring = UINT32_MAX;
+	(void)phone_invite(a, "bob");
+	world_run(w, 5000);
+	cr_expect_eq(rates()->callee, 1);
+	cr_expect_eq(rates()->ok + rates()->failed + rates()->other, 0);
+	cr_expect_eq(median(&rates()->srd), UINT64_MAX);
 }

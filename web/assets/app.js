@@ -286,7 +286,8 @@ async function yes() {
 $('ask-yes').onclick = yes;
 $('ask-form').onsubmit = (e) => { if (e.submitter !== $('ask-no')) { e.preventDefault(); yes(); } };
 $('ask-form').onkeydown = (e) => { if (e.key === 'Enter' && e.target.tagName === 'INPUT') { e.preventDefault(); yes(); } };
-$('ask').onclose = () => { $('ask-token').value = ''; if (opener && opener.isConnected) opener.focus(); };
+// This comes late: the next dialog may be open by then.
+$('ask').onclose = () => { if ($('ask').open) return; $('ask-token').value = ''; if (opener && opener.isConnected) opener.focus(); };
 $('lock').onclick = () => { if (kept(sessionStorage, TOKEN) !== '') { keep(sessionStorage, TOKEN, ''); lock(); } else ask({}); };
 document.addEventListener('click', (e) => {
   const b = e.target.closest ? e.target.closest('button[data-act]') : null;
