@@ -181,7 +181,7 @@ Test(page, digests_that_differ_are_marked)
 		"\"alive\",\"lag_ms\":12,\"verdict\":\"equal\"},{\"name\":"
 		"\"n3\",\"health\":\"dead\",\"verdict\":\"differs\"}]}}}]}"));
 
-	HAS(t, "<code>01234567</code> \xe2\x89\xa0 differs");
+	HAS(t, "class=\"warn\"><code>01234567</code> \xe2\x89\xa0 differs");
 	HAS(t, "tag ok\">n2 12 ms");
 	HAS(t, "tag bad\">n3 dead");
 	HAS(t, ">differs</td>");

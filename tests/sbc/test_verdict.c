@@ -64,6 +64,14 @@ static void c_one_down_of_five(void)
 		w.n[i].members = 5, w.n[i].alive = 4;
 	dead(0);
 }
+static void c_three_of_four(void)
+{
+	w.n[3] = good("n4");
+	w.in.nodes = 4;
+	for (int i = 0; i < 4; i++)
+		w.n[i].members = 4, w.n[i].alive = 3;
+	dead(0);
+}
 static void c_suspect(void)
 {
 	w.n[0].up = false;
@@ -113,6 +121,8 @@ static const struct {
 	  "n2 sees 2 of 3 members: one more" },
 	{ c_one_down_of_five, VERDICT_DEGRADED, SPARE_YES,
 	  "n2 sees 4 of 5 members" },
+	{ c_three_of_four, VERDICT_RISK, SPARE_NO,
+	  "n2 sees 3 of 4 members: one more" },
 	{ c_alone, VERDICT_RISK, SPARE_NO, "n2 sees no other node" },
 	{ c_two_nodes, VERDICT_OK, SPARE_YES, NULL },
 	{ c_suspect, VERDICT_DEGRADED, SPARE_YES, "n1 is suspected" },
@@ -179,10 +189,14 @@ Test(verdict, many_reasons_are_counted_and_the_worst_kept, .init = setup)
 		w.n[i] = good(name[i]);
 		dead(i);
 	}
-	w.n[19].up = true;
+	w.n[19].up = w.n[19].known = w.n[19].has_cert = true;
+	w.n[19].cert_days = -1;
 	verdict(&w.in, &w.out);
 	cr_expect_eq(w.out.n, VERDICT_REASONS);
 	cr_expect_eq(w.out.more, 21 - VERDICT_REASONS);
+	/* found last, when there was no room any more */
+	cr_expect(strstr(w.out.reason[1].text, "x19 has run out"), "%s",
+		  w.out.reason[1].text);
 	cr_expect(strstr(w.out.reason[0].text, "only x19 takes calls"));
 }
 
