@@ -381,7 +381,7 @@ void squeeze_learn(struct squeeze *q, struct sl in, struct sl key)
 	uint16_t gram[512];
 	bool learned = false;
 
-	if (++q->calls < q->every || key.n > SQUEEZE_KEY)
+	if (in.n < TEACH || key.n > SQUEEZE_KEY || ++q->calls < q->every)
 		return;
 	q->calls = 0;
 	if (in.n > SQUEEZE_SAMPLE)

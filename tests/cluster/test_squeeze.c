@@ -113,6 +113,18 @@ Test(squeeze, every_value_comes_back_as_it_was)
 	free(q);
 }
 
+Test(squeeze, an_empty_value_teaches_nothing_and_takes_no_turn)
+{
+	struct squeeze *q = mk();
+
+	squeeze_learn(q, SL("one value and"), SL_NONE);
+	for (int i = 0; i < 100; i++)
+		squeeze_learn(q, SL_NONE, SL_NONE);
+	cr_assert_eq(q->sample_n, 13);
+	cr_assert_eq(q->every, 1);
+	free(q);
+}
+
 Test(squeeze, an_older_dictionary_stays_readable_while_it_is_needed)
 {
 	struct squeeze *q = mk();
