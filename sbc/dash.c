@@ -347,6 +347,8 @@ void dash_stop(struct sbc *s)
 	ntimer_free(d->timer);
 	scrape_free(d->scrape);
 	json_decref(d->view);
+	for (uint32_t i = 0; i < DISP_MAX; i++)
+		json_decref(d->node[i].told);
 	blob_unref(d->past);
 	free(d->h);
 	free(d);

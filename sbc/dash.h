@@ -24,6 +24,8 @@ struct dash_node {
 	uint64_t at;                 /**< [ms]                               */
 	uint64_t per_s1000;          /**< requests [1/1000 per s]            */
 	uint32_t bad_permille;       /**< of these, lost by the node         */
+	json_t *told;                /**< what it said, as shown             */
+	uint64_t told_at;            /**< [ms] of that                       */
 };
 
 struct dash {
