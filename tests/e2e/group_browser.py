@@ -107,8 +107,21 @@ def t_live(ctx):
     lab, p = begin(ctx, width=1500, height=1000)
     well(p)
     p.js('window.same = document.querySelector("#node-n1"); 1')
-    calls(lab)
+    a, b = calls(lab)
     p.wait('%s >= 3' % INVITES)
+    # the node of these calls (by the hash of their callee) is frozen, and a
+    # call is saved by another one, before the page's eyes
+    name = max(lab.edge.status()['pool'], key=lambda n: n['picked'])['name']
+    lab.node(name).stop()
+    call = a.invite(b.aor)
+    equal(call.wait_final().status, 200, 'call past the frozen node')
+    call.bye()
+    for card in ('moved', 'saved'):
+        p.wait('Number(document.querySelector("#card-%s .big").textContent) '
+               '>= 1' % card)
+    equal(text(p, '#card-lost .big'), '0', 'lost')
+    lab.node(name).cont()
+    well(p)
     lab.node('n1').kill()
     verdict(p, 'AT RISK')
     p.wait('document.querySelector("#node-n1").className === "row-bad"')

@@ -116,6 +116,8 @@ Test(config, mistakes_are_named)
 		  "{ name=\"b\"; address=\"127.0.0.11\"; } );", "address" },
 		{ "pool = ( { name=\"a\"; address=\"::1\"; } );", "families" },
 		{ "pool = ( { name=\"a\"; } );", "address" },
+		{ "pool = ( { name=\"a\"; address=\"127.0.0.11\"; "
+		  "http=\"host.example:80\"; } );", "http is not IP:PORT" },
 		{ "timers = { no100 = 5; };", "no100" },
 		{ "timers = { t1 = 500; t2 = 400; };", "t2" },
 		{ "timers = { no100_min = 300; no100_max = 200; };",
