@@ -181,7 +181,7 @@ Test(verdict, the_worst_comes_first_and_all_are_told, .init = setup)
 
 Test(verdict, many_reasons_are_counted_and_the_worst_kept, .init = setup)
 {
-	static char name[20][8];
+	static char name[20][16];
 
 	w.in.nodes = 20;
 	for (int i = 0; i < 20; i++) {
