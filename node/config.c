@@ -128,7 +128,8 @@ const struct cfg_key node_config_keys[] = {
 	U32("cluster.heartbeat", cluster.heartbeat, 50, 10000, "500", "ms",
 	    "interval of heartbeats"),
 	U32("cluster.sync_rate", cluster.sync_rate, 0, 10000, "40", "MB/s",
-	    "given to nodes that lack it, all together; 0 = no limit"),
+	    "given to nodes that lack it (joining, after a cut), all together; "
+	    "0 = no limit. More: ready sooner, calls slower meanwhile"),
 	U32("cluster.dead", cluster.dead, 200, 60000, "3000", "ms",
 	    "silence after which a node counts as dead"),
 	U32R("replicate_ack", replicate_ack, 0, 1, "1", NULL,
