@@ -19,3 +19,8 @@ check_PROGRAMS += tests/cluster/simrun
 tests_cluster_simrun_SOURCES = tests/cluster/simrun.c $(SIM_WORLD)
 tests_cluster_simrun_LDFLAGS = $(AM_LDFLAGS) $(SIM_WRAP)
 tests_cluster_simrun_LDADD = $(SIM_LIBS)
+
+# Every order of four changes and one crash: run by scripts/check, too
+check_PROGRAMS += tests/cluster/simmodel
+tests_cluster_simmodel_SOURCES = tests/cluster/simmodel.c
+tests_cluster_simmodel_LDADD = $(SIM_LIBS)
