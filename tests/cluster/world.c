@@ -24,6 +24,8 @@ const struct world_kind world_kinds[] = {
 	{ .name = "short", .faults = F(ALONE) | F(CUT) | F(CRASH) | F(LOSS),
 	  .max_expires = 15, .least = 2, .most = 3, .longest = 30000,
 	  .every = 5, .to_the_end = true },
+	{ .name = "members", .faults = F(OUT) | F(CUT) | F(ALONE) | F(CRASH) |
+	  F(REBOOT) | F(LOSS) },
 	{ .name = "old", .faults = F(OLD) | NET | DIE },
 	{ .name = "all", .faults = NET | DIE | F(FREEZE) | F(CLOCK) | F(OOM) |
 	  F(SLOW) | F(TINY) | F(BIG) | F(FLIP) | F(SPLIT) | F(OLD),
@@ -89,7 +91,7 @@ static void trouble(struct world *w, uint32_t rounds)
 static void recover(struct world *w)
 {
 	struct sim *s = &w->s;
-	bool all = rng_below(&s->rng, 2);
+	bool all = rng_below(&s->rng, 2) || w->k->faults & F(OUT);
 
 	world_heal(w);
 	s->split = s->flip = 0;
@@ -102,6 +104,7 @@ static void recover(struct world *w)
 		if (!s->node[i].mesh && all)
 			world_start(w, i);
 	}
+	world_all_in(w);
 	/* links, then repairs: 25 s were always enough */
 	for (int n = 0; n < 5 && !s->failed; n++) {
 		sim_run(s, 5000);
@@ -133,6 +136,7 @@ static void init(struct world *w, const struct world_kind *k, uint64_t seed)
 
 	w->k = k;
 	w->seed = seed;
+	w->out = -1;
 	sim_init(s, k->least, seed * 64 + (uint64_t)(k->name[0]));
 	s->n += (int)rng_below(&s->rng, (uint32_t)(k->most - k->least + 1));
 	s->whole = true;

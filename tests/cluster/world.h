@@ -27,6 +27,7 @@ enum fault {
 	FAULT_HALF,       /**< tells some of its last change, and dies         */
 	FAULT_FREEZE,     /**< stands still (SIGSTOP)                          */
 	FAULT_CLOCK,      /**< the wall clock steps                            */
+	FAULT_OUT,        /**< a member is taken out, and in again             */
 	FAULT_OOM,        /**< an allocation fails                             */
 	FAULT_FLIP,       /**< a bit on the wire                               */
 	FAULT_SPLIT,      /**< a write arrives in parts                        */
@@ -117,6 +118,7 @@ struct world {
 	struct ua ua[WORLD_UAS];
 	struct later later[WORLD_LATER];
 	uint32_t exts;
+	int out;                   /**< who was taken out, -1                    */
 	bool fill_big;
 	uint32_t check_every;      /**< [ms]                                     */
 	uint64_t faults[FAULTS];
@@ -154,6 +156,7 @@ void world_setup(struct world *w);
 void world_start(struct world *w, int i);
 void world_fault(struct world *w);
 void world_heal(struct world *w);
+void world_all_in(struct world *w);
 
 /* world_look.c: what a store holds, and what a history implies */
 void world_look(struct world *w, int i, struct seen *r);   /* all bindings */

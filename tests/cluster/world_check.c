@@ -293,7 +293,8 @@ static void check_majority(struct world *w, int i)
 	uint64_t known = 2ull * s->dead + MESH_HELLO_MAX + 4000;
 	int n = 1;
 
-	if (s->now < w->calm_from + known || s->flip)
+	if (s->now < w->calm_from + known || s->flip ||
+	    w->faults[FAULT_OUT])   /* who is out may not be known to all */
 		return;
 	for (int k = 0; k < s->n; k++)
 		if (s->lag[i][k] || s->rate[i][k] || s->lag[k][i] ||

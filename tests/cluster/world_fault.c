@@ -15,6 +15,7 @@ const char *fault_name(enum fault f)
 	case FAULT_HALF:    return "half";
 	case FAULT_FREEZE:  return "freeze";
 	case FAULT_CLOCK:   return "clock";
+	case FAULT_OUT:     return "out";
 	case FAULT_OOM:     return "oom";
 	case FAULT_FLIP:    return "flip";
 	case FAULT_SPLIT:   return "split";
@@ -226,6 +227,45 @@ static void step_clock(struct world *w, int i)
 	w->faults[FAULT_CLOCK]++;
 }
 
+/* One is taken out by another; who is out is taken in again */
+static void turn(struct world *w, int by, int who)
+{
+	struct sim *s = &w->s;
+	bool in = w->out >= 0;
+	int err;
+
+	if (in)
+		who = w->out;
+	if (by < 0 || by == who || mesh_removed(s->node[by].mesh))
+		return;
+	sim_enter(s, by);
+	err = mesh_turn(s->node[by].mesh, (uint64_t)who + 1, in, true, s->now,
+			sim_wall(s, by));
+	sim_leave();
+	sim_say(s, "node %d takes node %d %s: %d", by, who, in ? "in" : "out",
+		err);
+	if (err)
+		return;
+	w->out = in ? -1 : who;
+	w->faults[FAULT_OUT]++;
+	moved(w);
+}
+
+/* The network is healed */
+void world_all_in(struct world *w)
+{
+	struct sim *s = &w->s;
+
+	if (!has(w, FAULT_OUT))
+		return;
+	for (int k = 0; k < 10 && !s->failed; k++) {
+		sim_run(s, 2000);
+		for (int i = 0; i < s->n; i++)
+			if (w->out >= 0 && s->node[i].mesh)
+				turn(w, i, 0);
+	}
+}
+
 static void do_fault(struct world *w, enum fault f)
 {
 	struct sim *s = &w->s;
@@ -264,6 +304,9 @@ static void do_fault(struct world *w, enum fault f)
 		break;
 	case FAULT_CLOCK:
 		step_clock(w, a);
+		break;
+	case FAULT_OUT:
+		turn(w, i, a);
 		break;
 	case FAULT_OOM:
 		s->node[a].mem.refuse = 10 + rng_below(&s->rng, 300);

@@ -32,7 +32,8 @@ int world_living(struct world *w)
 
 	do {
 		i = (int)rng_below(&w->s.rng, (uint32_t)s->n);
-	} while (--tries && (!s->node[i].mesh || s->node[i].frozen > s->now));
+	} while (--tries && (!s->node[i].mesh || s->node[i].frozen > s->now ||
+			     mesh_removed(s->node[i].mesh)));
 	return tries ? i : -1;
 }
 
