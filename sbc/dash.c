@@ -160,6 +160,9 @@ static void publish(struct dash *d, bool row, bool anew)
 	bool page = http_srv_listeners(d->s->http, TO_PAGE);
 	struct buf b;
 
+	/* the word is a figure and a line in the log, whoever looks */
+	if (row && !api && !page)
+		(void)view(d, true);
 	buf_init(&b, PAGE_MAX);
 	if (api) {
 		put_events(d, &b);
@@ -278,6 +281,8 @@ static int figures(struct dash *d)
 		const char *name, *help;
 		const uint64_t *v;
 	} v[] = {
+		{ STAT_GAUGE, "sbc_verdict", "The page's verdict: 0 OK, 1 "
+		  "DEGRADED, 2 AT RISK, 3 DOWN", &d->state },
 		{ STAT_COUNTER, "dash_views_total",
 		  "Views collected for the page and its stream", &d->views },
 		{ STAT_COUNTER, "dash_views_us_total",
@@ -322,6 +327,7 @@ int dash_start(struct sbc *s)
 		return ENOMEM;
 	s->dash = d;
 	d->s = s;
+	d->state = VERDICT_DOWN;         /* no node has answered yet */
 	d->h = calloc(1, sizeof(*d->h));
 	err = d->h ? scrape_alloc(&d->scrape, DISP_MAX) : ENOMEM;
 	if (!err)

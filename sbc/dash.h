@@ -40,7 +40,7 @@ struct dash {
 	struct blob *past;           /**< history as JSON, NULL = not made   */
 	uint64_t past_seq;           /**< of h when it was made              */
 	uint64_t views, views_us;    /**< figures: made, time they took      */
-	enum verdict state;          /**< the latest                         */
+	uint64_t state;              /**< enum verdict, the latest           */
 };
 
 /* dash_series.c */

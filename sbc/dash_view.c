@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clk.h"
+#include "base/log.h"
 #include "sbc/ledger.h"
 #include "sbc/scrape.h"
 #include "web/jsn.h"
@@ -424,6 +425,23 @@ static json_t *verdict_json(const struct verdict_out *v)
 	return o;
 }
 
+/** The word changes: said once, with the worst reason */
+static void tell(struct dash *d, const struct verdict_out *v)
+{
+	const char *was = verdict_name((enum verdict)d->state);
+	const char *why = v->n ? v->reason[0].text : "";
+
+	if (v->state == d->state)
+		return;
+	d->state = v->state;
+	if (v->state == VERDICT_OK)
+		log_info("event=verdict state=\"%s\" was=\"%s\"",
+			 verdict_name(v->state), was);
+	else
+		log_warn("event=verdict state=\"%s\" was=\"%s\" reason=%s",
+			 verdict_name(v->state), was, log_esc(sl_cstr(why)));
+}
+
 static void put_verdict(struct dash *d, json_t *o, json_t *pool,
 			const uint64_t *v, uint64_t now)
 {
@@ -439,7 +457,7 @@ static void put_verdict(struct dash *d, json_t *o, json_t *pool,
 
 	in.nodes = look_pool(d, pool, node, now);
 	verdict(&in, &out);
-	d->state = out.state;
+	tell(d, &out);
 	jsn_put(o, "verdict", verdict_json(&out));
 }
 

@@ -4,6 +4,7 @@ import http.client
 import http.server
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -142,6 +143,18 @@ def documented():
         return json.load(f)
 
 
+def in_sources():
+    """Every path that a source names"""
+    out = set()
+    for d in ('sbc', 'node', 'web'):
+        for f in os.listdir(os.path.join(TREE, d)):
+            if f.endswith('.c'):
+                with open(os.path.join(TREE, d, f)) as s:
+                    out |= set(re.findall(r'"(/(?:api/v1/[a-z/]+|healthz|'
+                                          r'readyz|metrics))"', s.read()))
+    return out - {'/api/v1/'}
+
+
 def query(op):
     q = ['%s=%s' % (p['name'], p['example'])
          for p in op.get('parameters', ()) if p['required'] or
@@ -186,6 +199,10 @@ def t_openapi(ctx):
             bad = problems(json.loads(b), sch, doc, path)
             check(not bad, '%s of %s:\n%s', path, name, '\n'.join(bad[:20]))
     check(seen > 15, 'only %d answers', seen)
+    served = in_sources()
+    check(len(served) > 12, 'only found %s', served)
+    check(served <= {re.sub(r'\{.*', '', p) for p in doc['paths']},
+          'not documented: %s', served - set(doc['paths']))
     order = doc['paths']['/api/v1/nodes/{name}']['post']['responses']
     s, b = act(lab, {'admin': 'ready'}, token(lab))
     ref = order[str(s)]['content']['application/json']['schema']
@@ -212,9 +229,13 @@ def t_stream(ctx):
                            v['html']['verdict'] for v in page.of('view')),
                5, 'the page says so')
     check('row-bad' in page.of('view')[-1]['html']['nodes'], 'n2 is red')
+    equal(lab.edge.metrics()['edgewise_sbc_verdict'], 2, 'the figure')
     lab.node('n2').start().wait_ready()
     eventually(lambda: st.of('status')[-1]['verdict']['state'] == 'OK', 15,
                'OK again')
+    equal(lab.edge.metrics()['edgewise_sbc_verdict'], 0, 'the figure')
+    check('event=verdict state="AT RISK" was="' in
+          lab.edge.log(), 'no line in the log')
     ids = [e['id'] for e in st.of('event')]
     check(len(ids) >= 2 and ids == sorted(set(ids)), 'events: %s', ids)
     check(any(e.get('node') == 'n2' and 'DOWN' in e['reason']
