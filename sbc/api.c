@@ -100,6 +100,7 @@ static json_t *status(void *arg)
 	jsn_put(o, "listen", listen_json(s));
 	jsn_put(o, "pool", api_pool_json(s));
 	jsn_put(o, "calls", calls_json(s));
+	api_fault_put(s, o);
 	return o;
 }
 
@@ -129,6 +130,8 @@ int api_start(struct sbc *s)
 				   s);
 	if (!err)
 		err = dash_start(s);
+	if (!err)
+		err = api_fault(s);
 	return err ? err : admin_routes(s->http, &s->admin);
 }
 

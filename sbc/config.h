@@ -34,6 +34,7 @@ struct sbc_config {
 		uint32_t fall, rise, jitter;
 	} probe;
 	bool pool_learn;
+	bool faults;
 	uint32_t slowstart;                                      /**< [ms]    */
 	struct {
 		uint32_t time;                                   /**< [ms]    */

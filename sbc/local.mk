@@ -28,6 +28,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_response.c \
 	sbc/events.c \
 	sbc/events.h \
+	sbc/fault.c \
+	sbc/fault.h \
 	sbc/hide.c \
 	sbc/history.c \
 	sbc/history.h \
@@ -57,6 +59,7 @@ sbin_PROGRAMS += sbc/edgewise-sbc
 sbc_edgewise_sbc_SOURCES = \
 	sbc/api.c \
 	sbc/api_events.c \
+	sbc/api_fault.c \
 	sbc/api_node.c \
 	sbc/dash.c \
 	sbc/dash.h \

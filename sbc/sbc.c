@@ -22,13 +22,46 @@ enum {
 
 /* --- the loop around the edge --- */
 
-void sbc_turn(struct sbc *s)
+static void send_out(struct sbc *s)
 {
-	uint64_t at = edge_next(s->edge);
 	struct sip_out out;
 
 	while (edge_poll(s->edge, &out))
-		transport_do(s->tp, &out);
+		if (!s->fault.o.kind || out.flow.lst != s->lstc - 1 ||
+		    !fault_out(&s->fault, &out, clk_now()))
+			transport_do(s->tp, &out);
+}
+
+static void take_effects(struct sbc *s)
+{
+	struct fault_due d;
+
+	send_out(s);
+	if (!s->fault.first)
+		return;
+	while (fault_poll(&s->fault, &d, clk_now())) {
+		struct sip_out out = { .kind = SIP_OUT_SEND, .flow = d.flow,
+				       .blob = d.blob };
+
+		if (!d.in) {
+			transport_do(s->tp, &out);
+			continue;
+		}
+		edge_recv(s->edge, &d.flow, blob_sl(d.blob), FRAME_MSG, NULL,
+			  clk_now());
+		blob_unref(d.blob);
+		send_out(s);
+	}
+}
+
+void sbc_turn(struct sbc *s)
+{
+	uint64_t at;
+
+	take_effects(s);
+	at = edge_next(s->edge);
+	if (fault_next(&s->fault) < at)
+		at = fault_next(&s->fault);
 	sbc_cdr_turn(s);
 	if (edge_pool_seq(s->edge) != s->saved_seq && !s->save_at)
 		s->save_at = clk_now() + SAVE_MS;
@@ -58,6 +91,9 @@ static void recv_h(const struct flow *f, struct sl msg, enum frame_verdict v,
 {
 	struct sbc *s = arg;
 
+	if (s->fault.o.kind && f->lst == s->lstc - 1 && v == FRAME_MSG &&
+	    fault_in(&s->fault, f, msg, transport_now(s->tp)))
+		return;
 	edge_recv(s->edge, f, msg, v, why, transport_now(s->tp));
 }
 
@@ -76,6 +112,8 @@ static void timer_h(void *arg)
 	/* it may be set while we run; probes bring us here each second */
 	edge_ledger(s->edge)->wall = (int64_t)(clk_wall() - now);
 	edge_tick(s->edge, now);
+	if (s->fault.o.kind && now >= s->fault.o.until)
+		api_fault_end(s, "edge", now);
 	if (s->save_at && now >= s->save_at)
 		(void)sbc_save(s);
 	if (s->stop_at && (now >= s->stop_at || !edge_pending(s->edge))) {
@@ -207,6 +245,9 @@ static int start_edge(struct sbc *s)
 	secret_random(ec.branch_key, sizeof(ec.branch_key));
 	secret_random(&ec.boot, sizeof(ec.boot));
 	secret_random(&ec.seed, sizeof(ec.seed));
+	err = fault_init(&s->fault, ec.seed, s->st);
+	if (err)
+		return err;
 	err = edge_alloc(&s->edge, &ec, s->st, clk_now());
 	if (err)
 		log_error("event=start problem=\"%s\"", strerror(err));
@@ -279,6 +320,7 @@ void sbc_free(struct sbc *s)
 		(void)sbc_save(s);
 	ntimer_free(s->timer);
 	transport_free(s->tp);
+	fault_free(&s->fault);
 	edge_free(s->edge);
 	stats_free(s->st);
 	sbc_config_clear(&s->cf);
@@ -326,6 +368,8 @@ static void reload(struct sbc *s)
 		goto bad;
 	}
 	/* with the old token when the file is wrong: logged */
+	if (!c.faults)
+		api_fault_end(s, "settings", clk_now());
 	(void)actions_reload(s->act);
 	log_level_set((enum log_level)c.log.level);
 	sbc_config_clear(&s->cf);

@@ -7,6 +7,7 @@
 #include "base/net.h"
 #include "base/stat.h"
 #include "sbc/cdrfile.h"
+#include "sbc/fault.h"
 #include "sbc/sbc.h"
 #include "sip/transport.h"
 #include "web/action.h"
@@ -35,6 +36,7 @@ struct sbc {
 	uint64_t log_lines[4];       /**< by level, for the figures           */
 	uint64_t saved_seq;          /**< edge_pool_seq() on disk             */
 	uint64_t save_at;            /**< [ms], 0 = nothing to be saved       */
+	struct fault fault;          /**< of a drill                          */
 };
 
 /* sbc.c */
@@ -48,6 +50,13 @@ int  sbc_save(struct sbc *s);
 json_t *api_node_json(struct sbc *s, uint16_t idx);
 /** POST /api/v1/nodes/NAME */
 unsigned api_node(struct action *a, void *arg);
+
+/* api_fault.c */
+int  api_fault(struct sbc *s);
+/** "fault": what there is, or null */
+void api_fault_put(const struct sbc *s, json_t *out);
+/** Over now, if there is one; told as an event */
+void api_fault_end(struct sbc *s, const char *who, uint64_t now);
 
 /* api.c */
 /** Pages and state. @return 0 or errno, logged */
