@@ -18,6 +18,8 @@ int ctl_ca(int argc, char **argv);
 int ctl_key(int argc, char **argv);
 int ctl_location(int argc, char **argv);
 int ctl_verify(int argc, char **argv);
+/** Its own exit status: 0 passed, 1 failed, 2 stopped, 3 unfit to start */
+int ctl_drill(int argc, char **argv);
 /** nodes, drain, maint, ready, weight */
 int ctl_nodes(int argc, char **argv);
 int ctl_node(int argc, char **argv);

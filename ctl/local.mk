@@ -3,6 +3,9 @@ ctl_libctl_a_SOURCES = \
 	ctl/ca.c \
 	ctl/check.c \
 	ctl/ctl.h \
+	ctl/drill.c \
+	ctl/drill_store.c \
+	ctl/drill_store.h \
 	ctl/get.c \
 	ctl/get.h \
 	ctl/key.c \
@@ -23,7 +26,7 @@ ctl_libctl_a_SOURCES = \
 
 bin_PROGRAMS += ctl/edgewise
 ctl_edgewise_SOURCES = ctl/main.c
-ctl_edgewise_LDADD = ctl/libctl.a sbc/libsbc.a node/libnode.a \
+ctl_edgewise_LDADD = ctl/libctl.a drill/libdrill.a sbc/libsbc.a node/libnode.a \
 	cluster/libcluster.a dispatcher/libdispatcher.a sip/libsip.a \
 	base/libbase.a $(CURL_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) \
 	$(SSL_LIBS) $(JANSSON_LIBS) $(RE_LIBS)

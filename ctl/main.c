@@ -22,6 +22,7 @@ static const char usage[] =
 	"  node leave|remove|admit [...] [NAME|ID]\n"
 	"                                     members of the cluster come and "
 	"go\n"
+	"  drill list|run|report ...          rehearse failures\n"
 	"  key FILE                           make a cluster key\n"
 	"  ca init|issue|show DIR|FILE ...    certificates for the links "
 	"between nodes\n"
@@ -46,6 +47,7 @@ static const struct command {
 	{ "location", ctl_location },
 	{ "verify", ctl_verify },
 	{ "node", ctl_node },
+	{ "drill", ctl_drill },
 };
 
 int main(int argc, char **argv)

@@ -180,6 +180,17 @@ int post_url(const struct post *p, char *url, size_t size)
 	return err;
 }
 
+int post_token(const struct post *p, char *token, size_t size)
+{
+	struct target t;
+	int err = find_target(&t, p);
+
+	if (!err)
+		(void)snprintf(token, size, "%s", t.token);
+	explicit_bzero(t.token, sizeof(t.token));
+	return err;
+}
+
 /* --- the request --- */
 
 static size_t got(char *p, size_t size, size_t n, void *arg)

@@ -36,6 +36,9 @@ struct post {
 
 /** The address it would go to. What went wrong is said. @return 0 or errno */
 int  post_url(const struct post *p, char *url, size_t size);
+#define POST_TOKEN 260           /**< longest token, with its end [bytes]     */
+/** The token it would show. What went wrong is said. @return 0 or errno */
+int  post_token(const struct post *p, char *token, size_t size);
 /** Takes one of the options. @return was it one */
 bool post_opt(struct post *p, int c, char *arg);
 /**

@@ -47,4 +47,7 @@ uninstall-local:
 
 dist_man_MANS += docs/man/edgewise.1 docs/man/edgewise-sbc.8 \
 	docs/man/edgewise-node.8 docs/man/edgewise-sbc.conf.5 \
-	docs/man/edgewise-node.conf.5
+	docs/man/edgewise-node.conf.5 docs/man/edgewise-drill.5
+
+drillsdir = $(sysconfdir)/edgewise/drills
+dist_drills_DATA = etc/drills/by-hand.conf etc/drills/node-kill-200.conf

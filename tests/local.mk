@@ -11,6 +11,7 @@ include tests/sbc/local.mk
 include tests/sim/local.mk
 include tests/node/local.mk
 include tests/ctl/local.mk
+include tests/drill/local.mk
 include tests/fuzz/local.mk
 include tests/e2e/local.mk
 include tests/lint/local.mk

@@ -1,0 +1,86 @@
+/**
+ * @file run.h  Shell. One drill: steady state, calls, fault, and back.
+ */
+#ifndef DRILL_RUN_H
+#define DRILL_RUN_H
+
+#include "drill/inject.h"
+#include "drill/line.h"
+#include "drill/report.h"
+
+struct run_conf {
+	const struct drill_plan *plan;   /**< borrowed                       */
+	bool lab;
+	struct lab_conf lab_conf;
+	const char *url, *token; /**< no lab: of the edge                    */
+	struct addr proxy, local;
+	const char *domain;
+	struct gen_user *user;
+	uint32_t users;
+	const char *node;        /**< NULL: the busiest                      */
+	/** Told at once; at: [ms] since the begin. May be NULL */
+	void (*progress)(void *arg, uint64_t at, const char *text);
+	void *arg;
+};
+
+/** A node of the lab, as it says of itself */
+struct run_node {
+	uint64_t ready_at;       /**< asked then, it said: ready; 0 = not    */
+	uint64_t contacts;
+	char digest[40];
+	struct run *r;           /**< for the handler                        */
+	uint64_t asked;
+	bool busy;
+};
+
+struct run {
+	struct run_conf cf;
+	const struct drill_plan *plan;
+	struct guard *guard;
+	struct lab *lab;
+	struct watch *watch;
+	struct line *line;
+	struct gen *gen;
+	struct ntimer *timer;
+	struct inject x;
+	char url[300], token[260];
+	int step;
+	uint64_t begin, wall, step_at;   /**< wall: [ms since 1970]          */
+	uint64_t fault_wall;
+	struct facts facts;
+	enum verdict verdict;
+	char why[200];           /**< of ABORTED, UNFIT                      */
+	bool stop;               /**< taken back before its time             */
+	/* calls to make */
+	uint64_t dialled;        /**< of the steady stream                   */
+	uint32_t ahead[MIXES];   /**< placed before the fault                */
+	uint32_t next_phone, next_reg;
+	uint64_t reg_at;
+	uint64_t reg_bad;        /**< when the calls began                   */
+	/* what the edge says */
+	uint64_t status_at, events_at, node_at, good_at;
+	bool good, asked_events, asked_status;
+	uint32_t pool, busiest;
+	uint64_t nodes_ready;    /**< lab: all nodes say so, asked at        */
+	struct run_node node[LAB_NODES + 1];
+	uint64_t since, started;
+	bool synced;             /**< the first events are skipped           */
+	uint8_t *said;
+	struct note note[NOTES];
+	uint32_t notes;
+	uint64_t moved, adopted; /**< events of any call                     */
+	char version[32];
+};
+
+/** Runs it to its end. r keeps what the report is made of until run_free().
+ *  @return 0 (see r->verdict), or errno: it could not be begun */
+int  run_drill(struct run *r, const struct run_conf *cf);
+void run_free(struct run *r);
+
+/* run_watch.c: what the edge and the nodes say */
+void run_watch(struct run *r, uint64_t now);
+/* run.c */
+void run_note(struct run *r, uint64_t at, bool edge, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif
