@@ -129,7 +129,7 @@ const struct cfg_key node_config_keys[] = {
 	    "interval of heartbeats"),
 	U32("cluster.sync_rate", cluster.sync_rate, 0, 10000, "40", "MB/s",
 	    "given to nodes that lack it (joining, after a cut), all together; "
-	    "0 = no limit. More: ready sooner, calls slower meanwhile"),
+	    "0 = no limit; more: ready sooner, calls slower meanwhile"),
 	U32("cluster.dead", cluster.dead, 200, 60000, "3000", "ms",
 	    "silence after which a node counts as dead"),
 	U32R("replicate_ack", replicate_ack, 0, 1, "1", NULL,
