@@ -36,6 +36,14 @@ static void stage(struct gen_call *c, enum gen_stage s, enum gen_why why,
 	}
 }
 
+/** The transaction goes on without us: it may outlive the call */
+static void leave(struct gen_tx *tx)
+{
+	if (tx->c)
+		ctxn_set_user(tx->c, NULL);
+	tx->c = NULL;
+}
+
 static int send(struct gen *g, struct gen_tx *tx, enum sip_method meth,
 		uint64_t now)
 {
@@ -43,7 +51,10 @@ static int send(struct gen *g, struct gen_tx *tx, enum sip_method meth,
 	struct flow f = gen_msg_flow(g, tx->phone);
 	struct gen_call *call = tx->call;
 	struct blob *b;
-	int err = ctxn_alloc(&tx->c, g->txn, meth, tx);
+	int err;
+
+	leave(tx);
+	err = ctxn_alloc(&tx->c, g->txn, meth, tx);
 
 	if (err)
 		return err;
@@ -74,7 +85,7 @@ static void reg_over(struct gen *g, struct gen_phone *p, bool done,
 	uint64_t took = now - p->reg_sent;
 
 	p->registered = done;
-	p->reg.c = NULL;
+	leave(&p->reg);
 	p->reg.tries = 0;
 	if (took > g->f.reg_slowest)
 		g->f.reg_slowest = took;
@@ -196,7 +207,7 @@ static void refused(struct gen *g, struct gen_tx *tx, const struct sip_msg *m,
 {
 	struct gen_call *c = tx->call;
 
-	tx->c = NULL;
+	leave(tx);
 	if (c->v->over)
 		return;
 	if ((m->status == 401 || m->status == 407) && tx->tries++ < TRIES &&
@@ -213,7 +224,7 @@ static void bye_response(struct gen_tx *tx, const struct sip_msg *m,
 
 	if (m->status < 200)
 		return;
-	tx->c = NULL;
+	leave(tx);
 	/* the other phone may be about to connect anew */
 	if (m->status == 480 && tx->tries++ < TRIES)
 		tx->call->v->due = now + 500;
@@ -253,7 +264,7 @@ void gen_call_timeout(struct gen *g, struct gen_tx *tx, uint64_t now)
 		reg_over(g, tx->phone, false, now);
 		return;
 	}
-	tx->c = NULL;
+	leave(tx);
 	if (!tx->call->v->over)
 		stage(tx->call, GEN_LOST, tx->kind == GEN_TX_BYE ? GEN_W_BYE :
 		      GEN_W_SILENT, 0, now);
@@ -265,9 +276,8 @@ void gen_call_broken(struct gen *g, struct gen_tx *tx, uint64_t now)
 
 	if (!c)
 		return;
-	ctxn_set_user(c, NULL);
+	leave(tx);
 	ctxn_abandon(c, now);
-	tx->c = NULL;
 	if (tx->kind == GEN_TX_REG) {
 		g->f.reg_broken++;
 		reg_over(g, tx->phone, false, now);

@@ -159,6 +159,22 @@ Test(gen, a_phone_that_rings_on_for_nobody_is_a_ghost)
 	mirror_stop(&m);
 }
 
+Test(gen, a_phone_has_two_seconds_to_stop)
+{
+	struct mirror m;
+	const struct gen_call *c;
+
+	mirror_start(&m, true);
+	m.eat_cancel = m.eat_ringing = true;
+	c = one(&m, 5500, 100);
+	mirror_run(&m, 6900);
+	cr_assert_eq(c->stage, GEN_LOST);
+	cr_assert_not(c->ghost);
+	mirror_run(&m, 200);
+	cr_assert(c->ghost);
+	mirror_stop(&m);
+}
+
 Test(gen, a_phone_that_is_cancelled_is_no_ghost)
 {
 	struct mirror m;
