@@ -26,9 +26,18 @@ static const char *str(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
+/** A file may hold anything: what is reckoned with stays small */
+static long long sane(const json_t *v)
+{
+	const long long most = 1000000000000;
+	long long n = (long long)json_integer_value(v);
+
+	return n > most ? most : n < -most ? -most : n;
+}
+
 static long long num(const json_t *o, const char *key)
 {
-	return (long long)json_integer_value(json_object_get(o, key));
+	return sane(json_object_get(o, key));
 }
 
 static void put(struct buf *b, const char *s)
@@ -144,8 +153,7 @@ static void put_hist(struct buf *b, const json_t *r)
 		long long all = max_of(num(o, "calls"), 1);
 
 		for (size_t i = 0; i <= n && i < HIST; i++) {
-			long long v = (long long)json_integer_value(
-				json_array_get(bins, i));
+			long long v = sane(json_array_get(bins, i));
 			long long bar = v * h / all;
 
 			if (v && bar < 2)
@@ -184,7 +192,7 @@ static long long at(const json_t *strip, size_t i, long long none)
 {
 	const json_t *v = json_array_get(strip, i);
 
-	return json_is_integer(v) ? (long long)json_integer_value(v) : none;
+	return json_is_integer(v) ? sane(v) : none;
 }
 
 /** One call, one line: waiting, ringing, talking, in BYE */
@@ -241,8 +249,8 @@ static void put_marks(struct buf *b, const struct scale *s, const json_t *r,
 		buf_printf(b, "<path d=\"M%.1f 0V%d\" stroke=\"#0b57d0\" "
 			   "stroke-dasharray=3 />"
 			   "<text x=%.1f y=%d fill=\"#0b57d0\">detected "
-			   "%+lld ms</text>", x_of(s, json_integer_value(det)),
-			   h, x_of(s, json_integer_value(det)) + 3,
+			   "%+lld ms</text>", x_of(s, sane(det)),
+			   h, x_of(s, sane(det)) + 3,
 			   11 + 3 * LABEL, (long long)
 			   json_integer_value(det));
 }
