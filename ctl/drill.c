@@ -166,11 +166,11 @@ static json_t *make_report(struct run *r, const struct args *a,
 		.where = r->lab ? "lab" : r->url, .pool = r->pool,
 	};
 
-	if (verdict_make(o, r->plan, r->gen, &r->facts,
-			 r->verdict == VERDICT_ABORTED))
+	if (judge_make(o, r->plan, r->gen, &r->facts,
+			 r->verdict == JUDGE_ABORTED))
 		return NULL;
-	if (r->verdict == VERDICT_UNFIT)
-		o->verdict = VERDICT_UNFIT;
+	if (r->verdict == JUDGE_UNFIT)
+		o->verdict = JUDGE_UNFIT;
 	last = drill_store_last(a->reports, r->plan->name);
 	rep = report_json(&in, last);
 	json_decref(last);
@@ -209,7 +209,7 @@ static int finish(struct run *r, const struct args *a)
 			       path, sizeof(path));
 	if (a->progress) {
 		json_t *l = json_pack("{s:b,s:s,s:s}", "done", 1, "verdict",
-				      verdict_name(o.verdict), "report",
+				      judge_name(o.verdict), "report",
 				      path);
 		char *s = l ? json_dumps(l, JSON_COMPACT) : NULL;
 
@@ -239,7 +239,7 @@ static int go(struct args *a, struct drill_plan *p)
 	if (err) {
 		fprintf(stderr, "edgewise: the drill could not be begun: "
 			"%s\n", strerror(err));
-		rc = VERDICT_UNFIT;
+		rc = JUDGE_UNFIT;
 	}
 	else
 		rc = finish(&r, a);
@@ -327,9 +327,9 @@ static int run_cmd(struct args *a)
 		return WRONG;
 	}
 	if (secret_init())
-		return VERDICT_UNFIT;
+		return JUDGE_UNFIT;
 	err = prepare(a, &p, url, token);
-	rc = err ? (err == EINVAL || err == EBADMSG ? WRONG : VERDICT_UNFIT) :
+	rc = err ? (err == EINVAL || err == EBADMSG ? WRONG : JUDGE_UNFIT) :
 		go(a, &p);
 	if (a->rc.user)
 		explicit_bzero(a->rc.user, a->rc.users * sizeof(*a->rc.user));

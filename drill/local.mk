@@ -27,7 +27,7 @@ drill_libdrill_a_SOURCES = \
 	drill/run.c \
 	drill/run.h \
 	drill/run_watch.c \
-	drill/verdict.c \
-	drill/verdict.h \
+	drill/judge.c \
+	drill/judge.h \
 	drill/watch.c \
 	drill/watch.h

@@ -123,7 +123,7 @@ static json_t *setup(const struct outcome *o)
 	json_t *s = json_object(), *b = json_array();
 
 	for (int i = 0; i < HIST - 1; i++)
-		(void)json_array_append_new(b, json_integer(hist_bound[i]));
+		(void)json_array_append_new(b, json_integer(judge_bound[i]));
 	(void)json_object_set_new(s, "bounds_ms", b);
 	for (int i = 0; i < PHASES; i++)
 		(void)json_object_set_new(s, phase_name[i],
@@ -146,7 +146,7 @@ static json_t *losses(const struct report_in *in)
 		(void)json_array_append_new(a, json_pack(
 			"{s:s,s:s,s:s,s:i,s:I,s:I,s:b,s:i,s:b}",
 			"call_id", gen_callid(in->gen, i, id),
-			"state", row_name[verdict_row(c, in->f)],
+			"state", row_name[judge_row(c, in->f)],
 			"why", c->why ? gen_why_name(c->why) :
 			c->stage == GEN_DONE ? "" : "not over",
 			"code", (int)c->code, "sent_ms", rel(in, c->sent),
@@ -188,7 +188,7 @@ static json_t *strips(const struct report_in *in)
 			(void)json_array_append_new(s, t[k] ?
 				json_integer(rel(in, t[k])) : json_null());
 		(void)json_array_append_new(s, json_integer(
-			verdict_row(c, in->f)));
+			judge_row(c, in->f)));
 		(void)json_array_append_new(s, json_integer(
 			c->stage != GEN_DONE));
 		(void)json_array_append_new(a, s);
@@ -215,7 +215,7 @@ json_t *report_json(const struct report_in *in, const json_t *last)
 	json_t *r = json_pack(
 		"{s:i,s:s,s:s,s:s,s:s,s:s,s:i,s:I,s:i,s:i,s:i}",
 		"report", 1, "drill", in->plan->name, "text", in->plan->text,
-		"verdict", verdict_name(in->o->verdict), "begun",
+		"verdict", judge_name(in->o->verdict), "begun",
 		report_date(in->wall, date), "where", in->where, "pool",
 		(int)in->pool, "took_ms", (json_int_t)(in->end - in->begin),
 		"calls", (int)in->plan->calls, "rate", (int)in->plan->rate,

@@ -5,7 +5,7 @@
 #ifndef DRILL_REPORT_H
 #define DRILL_REPORT_H
 
-#include "drill/verdict.h"
+#include "drill/judge.h"
 #include <jansson.h>
 
 enum { NOTES = 400, NOTE_TEXT = 160, REPORT_LOSSES = 1000 };

@@ -77,7 +77,7 @@ static void go(struct run *r, enum step s, uint64_t now)
 
 static void unfit(struct run *r, uint64_t now, const char *why)
 {
-	r->verdict = VERDICT_UNFIT;
+	r->verdict = JUDGE_UNFIT;
 	(void)snprintf(r->why, sizeof(r->why), "%s", why);
 	run_note(r, now, false, "unfit to start: %s", why);
 	go(r, STEP_END, now);
@@ -88,7 +88,7 @@ static void abort_it(struct run *r, uint64_t now, const char *why)
 	if (r->stop)
 		return;
 	r->stop = true;
-	r->verdict = VERDICT_ABORTED;
+	r->verdict = JUDGE_ABORTED;
 	(void)snprintf(r->why, sizeof(r->why), "%s", why);
 	run_note(r, now, false, "stopped: %s", why);
 	if (r->step < STEP_BEFORE)
@@ -195,11 +195,11 @@ static bool ready_to_strike(struct run *r, uint64_t now)
 		unfit(r, now, "test calls fail without any fault");
 		return false;
 	}
-	if (!r->x.victim)
+	if (!r->x.victim) {
 		r->x.victim = r->busiest;
-	if (!r->x.node[0] && r->lab)
-		(void)snprintf(r->x.node, sizeof(r->x.node), "n%u",
-			       r->x.victim);
+		(void)snprintf(r->x.node, sizeof(r->x.node), "%s",
+			       r->busiest_name);
+	}
 	if (!r->plan->edge_fault)
 		return true;
 	if (r->x.on)
@@ -480,7 +480,7 @@ int run_drill(struct run *r, const struct run_conf *cf)
 	int err;
 
 	*r = (struct run){ .cf = *cf, .plan = cf->plan,
-			   .verdict = VERDICT_PASS };
+			   .verdict = JUDGE_PASS };
 	err = guard_alloc(&r->guard);
 	if (!err && cf->lab)
 		err = start_lab(r);

@@ -48,7 +48,7 @@ struct run {
 	uint64_t begin, wall, step_at;   /**< wall: [ms since 1970]          */
 	uint64_t fault_wall;
 	struct facts facts;
-	enum verdict verdict;
+	enum judgement verdict;
 	char why[200];           /**< of ABORTED, UNFIT                      */
 	bool stop;               /**< taken back before its time             */
 	/* calls to make */
@@ -60,7 +60,8 @@ struct run {
 	/* what the edge says */
 	uint64_t status_at, events_at, node_at, good_at;
 	bool good, asked_events, asked_status;
-	uint32_t pool, busiest;
+	uint32_t pool, busiest;  /**< busiest: place in the pool, from 1     */
+	char busiest_name[64];
 	uint64_t nodes_ready;    /**< lab: all nodes say so, asked at        */
 	struct run_node node[LAB_NODES + 1];
 	uint64_t since, started;

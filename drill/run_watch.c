@@ -48,10 +48,10 @@ static void got_status(const json_t *o, long code, void *arg)
 		if (num(n, "picked") >= most) {
 			most = num(n, "picked");
 			r->busiest = (uint32_t)i + 1;
-		}
-		if (!r->x.on && !r->facts.fault && r->x.victim == i + 1)
-			(void)snprintf(r->x.node, sizeof(r->x.node), "%s",
+			(void)snprintf(r->busiest_name,
+				       sizeof(r->busiest_name), "%s",
 				       str(n, "name"));
+		}
 		if (r->cf.node && !strcmp(str(n, "name"), r->cf.node) &&
 		    !r->facts.fault) {
 			r->x.victim = (uint32_t)i + 1;

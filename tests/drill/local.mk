@@ -5,7 +5,7 @@ tests_drill_test_drill_SOURCES = \
 	tests/drill/test_gen.c \
 	tests/drill/test_plan.c \
 	tests/drill/test_report.c \
-	tests/drill/test_verdict.c \
+	tests/drill/test_judge.c \
 	tests/drill/world.c \
 	tests/drill/world.h
 tests_drill_test_drill_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)

@@ -39,7 +39,7 @@ Test(plan, what_is_not_given_is_as_built_in)
 	cr_assert_eq(p.kind, DRILL_FREEZE);
 	cr_assert_eq(p.hold, plan_find("node-freeze")->hold);
 	cr_assert_eq(p.limit[CLAIM_LOST], 0);
-	cr_assert_eq(p.limit[CLAIM_EXTRA], 1000);
+	cr_assert_eq(p.limit[CLAIM_EXTRA], 2500);
 }
 
 Test(plan, limits_of_claims_can_be_set)

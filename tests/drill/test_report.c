@@ -24,7 +24,7 @@ static json_t *make(const json_t *last)
 	m.refuse = 0;
 	cr_assert_eq(gen_dial(m.g, 0, 1, 10, 10, m.now), 0);
 	mirror_run(&m, 9000);
-	cr_assert_eq(verdict_make(&o, plan_find("node-kill"), m.g, &f,
+	cr_assert_eq(judge_make(&o, plan_find("node-kill"), m.g, &f,
 				  false), 0);
 	r = report_json(&(struct report_in){
 		.plan = plan_find("node-kill"), .o = &o, .f = &f, .gen = m.g,

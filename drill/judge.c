@@ -1,19 +1,19 @@
-/* verdict.c - Pure. What came out, against what was claimed. */
-#include "drill/verdict.h"
+/* judge.c - Pure. What came out, against what was claimed. */
+#include "drill/judge.h"
 #include <errno.h>
 #include <stdlib.h>
 
-const uint32_t hist_bound[HIST - 1] = {
+const uint32_t judge_bound[HIST - 1] = {
 	1, 2, 5, 10, 20, 50, 100, 200, 300, 500, 1000, 2000, 5000
 };
 
-const char *verdict_name(enum verdict v)
+const char *judge_name(enum judgement v)
 {
 	switch (v) {
-	case VERDICT_PASS:    return "PASS";
-	case VERDICT_FAIL:    return "FAIL";
-	case VERDICT_ABORTED: return "ABORTED";
-	case VERDICT_UNFIT:   return "UNFIT";
+	case JUDGE_PASS:    return "PASS";
+	case JUDGE_FAIL:    return "FAIL";
+	case JUDGE_ABORTED: return "ABORTED";
+	case JUDGE_UNFIT:   return "UNFIT";
 	}
 	return "";
 }
@@ -25,7 +25,7 @@ static int by_value(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-void hist_make(struct hist *h, uint32_t *v, uint32_t n)
+void judge_hist(struct hist *h, uint32_t *v, uint32_t n)
 {
 	uint32_t k = 0;
 
@@ -34,7 +34,7 @@ void hist_make(struct hist *h, uint32_t *v, uint32_t n)
 		return;
 	qsort(v, n, sizeof(*v), by_value);
 	for (uint32_t i = 0; i < n; i++) {
-		while (k < HIST - 1 && v[i] > hist_bound[k])
+		while (k < HIST - 1 && v[i] > judge_bound[k])
 			k++;
 		h->bin[k]++;
 	}
@@ -44,7 +44,7 @@ void hist_make(struct hist *h, uint32_t *v, uint32_t n)
 	h->max = v[n - 1];
 }
 
-uint32_t verdict_row(const struct gen_call *c, const struct facts *f)
+uint32_t judge_row(const struct gen_call *c, const struct facts *f)
 {
 	if (!f->fault || (!c->marked && c->sent < f->fault))
 		return MIXES + 1;
@@ -75,7 +75,7 @@ static enum phase phase_of(const struct gen_call *c, const struct facts *f)
 static void count_call(struct outcome *o, const struct gen_call *c,
 		       const struct facts *f, uint8_t said)
 {
-	struct row *r = &o->row[verdict_row(c, f)];
+	struct row *r = &o->row[judge_row(c, f)];
 
 	r->placed++;
 	r->survived += c->stage == GEN_DONE;
@@ -132,14 +132,14 @@ static int make_hists(struct outcome *o, const struct gen *g,
 			v[p * n + k[p]++] = (uint32_t)(c->rang - c->sent);
 	}
 	for (int p = 0; p < PHASES; p++)
-		hist_make(&o->setup[p], v + (size_t)p * n, k[p]);
+		judge_hist(&o->setup[p], v + (size_t)p * n, k[p]);
 	free(v);
 	return 0;
 }
 
 static void judge(struct outcome *o, const struct drill_plan *p, bool aborted)
 {
-	o->verdict = VERDICT_PASS;
+	o->verdict = JUDGE_PASS;
 	for (int i = 0; i < CLAIMS; i++) {
 		o->claim[i].claimed = p->limit[i] != NO_CLAIM;
 		o->claim[i].limit = p->limit[i];
@@ -147,13 +147,13 @@ static void judge(struct outcome *o, const struct drill_plan *p, bool aborted)
 		o->claim[i].held = o->claim[i].known &&
 			o->claim[i].value <= p->limit[i];
 		if (o->claim[i].claimed && !o->claim[i].held)
-			o->verdict = VERDICT_FAIL;
+			o->verdict = JUDGE_FAIL;
 	}
 	if (aborted)
-		o->verdict = VERDICT_ABORTED;
+		o->verdict = JUDGE_ABORTED;
 }
 
-int verdict_make(struct outcome *o, const struct drill_plan *p,
+int judge_make(struct outcome *o, const struct drill_plan *p,
 		 const struct gen *g, const struct facts *f, bool aborted)
 {
 	const struct hist *h = o->setup;

@@ -1,5 +1,5 @@
-/* test_verdict.c - what came out, against what was claimed */
-#include "drill/verdict.h"
+/* test_judge.c - what came out, against what was claimed */
+#include "drill/judge.h"
 #include "tests/drill/world.h"
 #include <criterion/criterion.h>
 
@@ -10,7 +10,7 @@ Test(hist, values_fall_into_their_bins)
 	uint32_t v[] = { 7, 1, 0, 5000, 5001, 2 };
 	struct hist h;
 
-	hist_make(&h, v, 6);
+	judge_hist(&h, v, 6);
 	cr_assert_eq(h.n, 6);
 	cr_assert_eq(h.bin[0], 2);
 	cr_assert_eq(h.bin[1], 1);
@@ -29,10 +29,10 @@ Test(hist, p99_of_a_hundred_is_the_ninety_ninth)
 
 	for (uint32_t i = 0; i < 100; i++)
 		v[i] = 100 - i;
-	hist_make(&h, v, 100);
+	judge_hist(&h, v, 100);
 	cr_assert_eq(h.p99, 99);
 	cr_assert_eq(h.p50, 50);
-	hist_make(&h, v, 0);
+	judge_hist(&h, v, 0);
 	cr_assert_eq(h.max, 0);
 }
 
@@ -57,18 +57,18 @@ static void play(struct mirror *m, struct facts *f)
 
 static void judge(struct mirror *m, const struct facts *f, bool aborted)
 {
-	cr_assert_eq(verdict_make(&o, plan_find("node-kill"), m->g, f,
+	cr_assert_eq(judge_make(&o, plan_find("node-kill"), m->g, f,
 				  aborted), 0);
 }
 
-Test(verdict, all_claims_held_is_a_pass)
+Test(judge, all_claims_held_is_a_pass)
 {
 	struct mirror m;
 	struct facts f;
 
 	play(&m, &f);
 	judge(&m, &f, false);
-	cr_assert_eq(o.verdict, VERDICT_PASS);
+	cr_assert_eq(o.verdict, JUDGE_PASS);
 	cr_assert_eq(o.claim[CLAIM_MTTD].value, 50);
 	cr_assert_eq(o.claim[CLAIM_RECOVER].value, 400);
 	cr_assert_eq(o.row[MIXES + 1].placed, 1);
@@ -78,7 +78,7 @@ Test(verdict, all_claims_held_is_a_pass)
 	mirror_stop(&m);
 }
 
-Test(verdict, one_value_above_its_limit_is_a_failure)
+Test(judge, one_value_above_its_limit_is_a_failure)
 {
 	struct mirror m;
 	struct facts f;
@@ -86,15 +86,15 @@ Test(verdict, one_value_above_its_limit_is_a_failure)
 	play(&m, &f);
 	f.detected = f.fault + 501;
 	judge(&m, &f, false);
-	cr_assert_eq(o.verdict, VERDICT_FAIL);
+	cr_assert_eq(o.verdict, JUDGE_FAIL);
 	cr_assert_not(o.claim[CLAIM_MTTD].held);
 	f.detected = f.fault + 500;
 	judge(&m, &f, false);
-	cr_assert_eq(o.verdict, VERDICT_PASS);
+	cr_assert_eq(o.verdict, JUDGE_PASS);
 	mirror_stop(&m);
 }
 
-Test(verdict, no_data_is_a_failure)
+Test(judge, no_data_is_a_failure)
 {
 	struct mirror m;
 	struct facts f, bad;
@@ -103,23 +103,23 @@ Test(verdict, no_data_is_a_failure)
 	bad = f;
 	bad.detected = 0;
 	judge(&m, &bad, false);
-	cr_assert_eq(o.verdict, VERDICT_FAIL, "nothing detected");
+	cr_assert_eq(o.verdict, JUDGE_FAIL, "nothing detected");
 	bad = f;
 	bad.recovered = 0;
 	judge(&m, &bad, false);
-	cr_assert_eq(o.verdict, VERDICT_FAIL, "never recovered");
+	cr_assert_eq(o.verdict, JUDGE_FAIL, "never recovered");
 	bad = f;
 	bad.counted = false;
 	judge(&m, &bad, false);
-	cr_assert_eq(o.verdict, VERDICT_FAIL, "events not read");
+	cr_assert_eq(o.verdict, JUDGE_FAIL, "events not read");
 	bad = f;
 	bad.checked = false;
 	judge(&m, &bad, false);
-	cr_assert_eq(o.verdict, VERDICT_FAIL, "end not looked at");
+	cr_assert_eq(o.verdict, JUDGE_FAIL, "end not looked at");
 	mirror_stop(&m);
 }
 
-Test(verdict, no_call_at_all_is_a_failure)
+Test(judge, no_call_at_all_is_a_failure)
 {
 	struct mirror m;
 	struct facts f = { .fault = 1, .ended = 2, .detected = 2,
@@ -127,12 +127,12 @@ Test(verdict, no_call_at_all_is_a_failure)
 
 	mirror_start(&m, true);
 	judge(&m, &f, false);
-	cr_assert_eq(o.verdict, VERDICT_FAIL);
+	cr_assert_eq(o.verdict, JUDGE_FAIL);
 	cr_assert_not(o.claim[CLAIM_LOST].known);
 	mirror_stop(&m);
 }
 
-Test(verdict, a_call_that_is_not_over_is_lost)
+Test(judge, a_call_that_is_not_over_is_lost)
 {
 	struct mirror m;
 	struct facts f;
@@ -141,17 +141,17 @@ Test(verdict, a_call_that_is_not_over_is_lost)
 	cr_assert_eq(gen_dial(m.g, 0, 1, 10, 10, m.now), 0);
 	judge(&m, &f, false);
 	cr_assert_eq(o.claim[CLAIM_LOST].value, 1);
-	cr_assert_eq(o.verdict, VERDICT_FAIL);
+	cr_assert_eq(o.verdict, JUDGE_FAIL);
 	mirror_stop(&m);
 }
 
-Test(verdict, stopped_is_never_a_pass)
+Test(judge, stopped_is_never_a_pass)
 {
 	struct mirror m;
 	struct facts f;
 
 	play(&m, &f);
 	judge(&m, &f, true);
-	cr_assert_eq(o.verdict, VERDICT_ABORTED);
+	cr_assert_eq(o.verdict, JUDGE_ABORTED);
 	mirror_stop(&m);
 }

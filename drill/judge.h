@@ -1,20 +1,20 @@
 /**
- * @file verdict.h  Pure. What came out, counted, against what was claimed.
+ * @file judge.h  Pure. What came out, counted, against what was claimed.
  */
-#ifndef DRILL_VERDICT_H
-#define DRILL_VERDICT_H
+#ifndef DRILL_JUDGE_H
+#define DRILL_JUDGE_H
 
 #include "drill/gen.h"
 #include "drill/plan.h"
 
-enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_ABORTED, VERDICT_UNFIT };
-const char *verdict_name(enum verdict v);
+enum judgement { JUDGE_PASS, JUDGE_FAIL, JUDGE_ABORTED, JUDGE_UNFIT };
+const char *judge_name(enum judgement v);
 
 enum phase { PHASE_BEFORE, PHASE_DURING, PHASE_AFTER };
 enum { PHASES = PHASE_AFTER + 1, HIST = 14 };
 
 /** Upper bounds of the bins [ms]; the last one has none */
-extern const uint32_t hist_bound[HIST - 1];
+extern const uint32_t judge_bound[HIST - 1];
 
 struct hist {
 	uint32_t n, bin[HIST];
@@ -52,15 +52,15 @@ struct outcome {
 		uint32_t limit;
 		uint64_t value;
 	} claim[CLAIMS];
-	enum verdict verdict;
+	enum judgement verdict;
 };
 
 /** @param aborted  PASS is not possible any more. @return 0 or ENOMEM */
-int  verdict_make(struct outcome *o, const struct drill_plan *p,
+int  judge_make(struct outcome *o, const struct drill_plan *p,
 		  const struct gen *g, const struct facts *f, bool aborted);
 /** Bins and percentiles of n values, which are sorted here */
-void hist_make(struct hist *h, uint32_t *v, uint32_t n);
+void judge_hist(struct hist *h, uint32_t *v, uint32_t n);
 /** Which row a call belongs to */
-uint32_t verdict_row(const struct gen_call *c, const struct facts *f);
+uint32_t judge_row(const struct gen_call *c, const struct facts *f);
 
 #endif
