@@ -25,7 +25,7 @@ enum step {
 enum {
 	TICK = 5, START_MAX = 15000, REG_EVERY = 100, DRAIN_MAX = 40000,
 	CHECK_MAX = 8000, AHEAD = 900, AHEAD_END = 250, LIMIT = 6000,
-	WARM = 500,
+	WARM = 1000,
 };
 
 void run_note(struct run *r, uint64_t at, bool edge, const char *fmt, ...)
@@ -121,7 +121,7 @@ static void stream(struct run *r, uint64_t now)
 {
 	while (r->plan->rate && r->dialled <= now) {
 		if (r->dialled)
-			dial(r, some(100, 300), some(200, 600), now);
+			dial(r, some(100, 200), some(100, 300), now);
 		else
 			r->dialled = now;
 		r->dialled += 1000 / r->plan->rate;
@@ -192,7 +192,8 @@ static bool bring(struct run *r, uint64_t now)
 static bool ready_to_strike(struct run *r, uint64_t now)
 {
 	if (!r->x.on && !before_was_fine(r)) {
-		unfit(r, now, "test calls fail without any fault");
+		unfit(r, now, "test calls fail without any fault, or none "
+		      "has ended");
 		return false;
 	}
 	if (!r->x.victim) {
