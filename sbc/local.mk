@@ -52,6 +52,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/route.h \
 	sbc/token.c \
 	sbc/token.h \
+	sbc/told.c \
+	sbc/told.h \
 	sbc/verdict.c \
 	sbc/verdict.h
 

@@ -97,3 +97,9 @@ tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_record_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_record_LDADD = cluster/libcluster.a base/libbase.a \
 	$(SODIUM_LIBS) $(SSL_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_page
+tests_fuzz_fuzz_page_SOURCES = tests/fuzz/fuzz_page.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_page_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_page_LDADD = sbc/libsbc.a base/libbase.a $(JANSSON_LIBS) \
+	$(SODIUM_LIBS) $(SSL_LIBS)

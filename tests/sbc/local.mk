@@ -21,6 +21,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_state.c \
 	sbc/state.c sbc/state.h \
 	tests/sbc/test_token.c \
+	tests/sbc/test_told.c \
 	tests/sbc/test_verdict.c \
 	tests/sbc/world.c \
 	tests/sbc/world.h \
