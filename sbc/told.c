@@ -71,7 +71,8 @@ static json_t *peers_json(const json_t *members)
 		};
 		json_t *o;
 
-		if (yes(m, "self") || !counts(m) || json_array_size(a) >= TOLD_PEERS)
+		if (yes(m, "self") || !counts(m) ||
+		    json_array_size(a) >= TOLD_PEERS)
 			continue;
 		o = json_object();
 		for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
