@@ -273,6 +273,8 @@ static void put_verdict(struct dash *d, json_t *o, json_t *pool,
 		.records_failed = d->s->cdr_st.err != 0,
 	};
 
+	if (json_is_object(json_object_get(o, "fault")))
+		in.fault = d->s->fault.o.node;
 	in.nodes = look_pool(d, pool, node, now);
 	verdict(&in, &out);
 	tell(d, &out);
@@ -288,6 +290,7 @@ json_t *dash_view(struct dash *d, uint64_t now)
 	jsn_u64(o, "at_ms", clk_wall());
 	jsn_u64(o, "uptime_ms", now - d->s->started);
 	jsn_str(o, "version", PACKAGE_VERSION);
+	api_fault_put(d->s, o);
 	put_verdict(d, o, pool, v, now);
 	jsn_put(o, "calls", calls_json(d, v, now));
 	jsn_u64(o, "fall", d->s->cf.probe.fall);

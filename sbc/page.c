@@ -14,6 +14,29 @@ static const char *verdict_class(const char *state)
 		"warn" : !strcmp(state, "AT RISK") ? "risk" : "bad";
 }
 
+/** A drill that goes on, and how to end it */
+static void put_drill(struct buf *b, const json_t *view)
+{
+	const json_t *f = get(view, "fault");
+
+	if (!json_is_object(f))
+		return;
+	buf_lit(b, "<p class=\"drill\" id=\"drill\"><b>Drill</b> ");
+	page_text(b, page_str(f, "kind"));
+	buf_lit(b, " towards ");
+	page_text(b, page_str(f, "node"));
+	if (*page_str(f, "who")) {
+		buf_lit(b, " by ");
+		page_text(b, page_str(f, "who"));
+	}
+	buf_lit(b, ", ends by itself in ");
+	page_span(b, page_u64(f, "until_ms"));
+	buf_lit(b, "<span class=\"acts\"><button type=\"button\" "
+		"data-act=\"clear\" data-node=\"");
+	page_text(b, page_str(f, "node"));
+	buf_lit(b, "\">end it now</button></span></p>");
+}
+
 static void put_verdict(struct buf *b, const json_t *view)
 {
 	const json_t *v = get(view, "verdict"), *r;
@@ -56,6 +79,7 @@ static void put_verdict(struct buf *b, const json_t *view)
 		buf_lit(b, "</small>");
 	}
 	buf_lit(b, "</p></div>");
+	put_drill(b, view);
 }
 
 /* --- 2: what failing nodes cost --- */

@@ -190,6 +190,9 @@ void verdict(const struct verdict_in *in, struct verdict_out *o)
 	look_cluster(in, o);
 	for (uint32_t i = 0; i < in->nodes; i++)
 		look_node(&in->node[i], o);
+	if (in->fault)
+		reason(o, VERDICT_DEGRADED, "a drill disturbs the way to "
+		       "%.60s", in->fault);
 	if (in->records_failed)
 		reason(o, VERDICT_DEGRADED, "call records cannot be written");
 	look_spare(in, o);

@@ -37,6 +37,7 @@ struct verdict_in {
 	bool stopping;
 	bool frozen;             /**< no node can be reached, or not from here */
 	uint64_t lost;           /**< calls lost in the last 5 minutes       */
+	const char *fault;       /**< node a drill holds a fault to, or NULL */
 	bool records_failed;     /**< call records cannot be written         */
 };
 

@@ -1,6 +1,8 @@
 """The page in a real browser (headless Chromium): live, by keyboard, on a
 phone, light and dark. Screenshots: BUILD/screenshots."""
+import json
 import os
+import urllib.request
 
 import cdp
 from e2e import TREE, Skip, check, equal, eventually, test
@@ -228,6 +230,30 @@ def t_keyboard(ctx):
                'action: ' + str(text(p, '#ask-error')))
     p.wait('document.querySelector("#node-n3").className === "row-off"')
     check('by keyboard' in text(p, '#node-n3'), 'why')
+    clean(lab, p)
+
+
+@test(name='drill', limit=60)
+def t_drill(ctx):
+    """a drill that goes on is on the page, and is ended there"""
+    lab, p = begin(ctx)
+    well(p)
+    r = urllib.request.Request(url(lab) + 'api/v1/faults', json.dumps({
+        'node': 'n2', 'kind': 'delay', 'ms': 20, 'max_duration': 60,
+        'who': 'carol'}).encode(), {'Content-Type': 'application/json',
+                                    'Authorization': 'Bearer ' + token(lab)})
+    equal(urllib.request.urlopen(r, timeout=5).status, 200, 'begin')
+    p.wait('document.querySelector("#drill")')
+    check('delay towards n2 by carol' in text(p, '#drill'),
+          text(p, '#drill'))
+    verdict(p, 'DEGRADED')
+    p.js('sessionStorage.setItem("edgewise.token", "%s"); 1' % token(lab))
+    p.click('#drill button')
+    p.wait('document.querySelector("#ask").open')
+    p.click('#ask-yes')
+    p.wait('!document.querySelector("#drill")')
+    equal(lab.edge.status()['fault'], None, 'fault')
+    well(p)
     clean(lab, p)
 
 

@@ -115,6 +115,16 @@ Test(page, the_verdict_says_why)
 	HAS(t, "<b>no</b> <small>because</small>");
 }
 
+Test(page, a_drill_is_shown_and_can_be_ended)
+{
+	const char *t = put("verdict", json("{\"fault\":{\"node\":\"n1\","
+		"\"kind\":\"delay\",\"who\":\"eve\",\"until_ms\":6100}}"));
+
+	HAS(t, "delay towards n1 by eve, ends by itself in 6 s");
+	HAS(t, "data-act=\"clear\" data-node=\"n1\"");
+	LACKS(put("verdict", json("{\"fault\":null}")), "Drill");
+}
+
 Test(page, lost_calls_are_an_alarm_while_they_are_new)
 {
 	HAS(put("calls", json("{\"calls\":{\"lost\":{\"total\":12345,"

@@ -224,7 +224,9 @@ const WHAT = {
   drain: 'gets no new requests; what runs there ends in peace, then it is out.',
   maint: 'is out at once; calls in set-up there move to other nodes.',
   ready: 'gets requests again.',
+  clear: 'is disturbed by a drill, which ends now.',
 };
+const name = (j) => (j.act === 'clear' ? 'End the drill towards' : j.act[0].toUpperCase() + j.act.slice(1)) + ' ' + j.node;
 let job = null, opener = null;
 function lock() {
   const open = kept(sessionStorage, TOKEN) !== '';
@@ -235,21 +237,22 @@ function ask(what) {
   job = what;
   opener = document.activeElement;
   const token = kept(sessionStorage, TOKEN);
-  $('ask-title').textContent = what.act ? what.act[0].toUpperCase() + what.act.slice(1) + ' ' + what.node + '?' : 'Unlock actions';
+  $('ask-title').textContent = what.act ? name(what) + '?' : 'Unlock actions';
   $('ask-text').textContent = what.act ? what.node + ' ' + WHAT[what.act] : 'Without the token this page only shows.';
   $('ask-token-l').hidden = token !== '';
   $('ask-token').value = '';
   $('ask-who-l').hidden = $('ask-why-l').hidden = !what.act;
   $('ask-who').value = kept(sessionStorage, WHO);
   $('ask-why').value = '';
-  $('ask-yes').textContent = what.act ? 'Yes, ' + what.act + ' ' + what.node : 'Unlock';
+  $('ask-yes').textContent = what.act ? 'Yes: ' + name(what) : 'Unlock';
   $('ask-error').textContent = '';
   $('ask-yes').disabled = false;
   $('ask').showModal();
   (token === '' ? $('ask-token') : $('ask-why')).focus();
 }
 async function act(node, body) {
-  const r = await fetch('api/v1/nodes/' + encodeURIComponent(node), {
+  const path = body.admin ? 'api/v1/nodes/' + encodeURIComponent(node) : 'api/v1/faults/clear';
+  const r = await fetch(path, {
     method: 'POST', cache: 'no-store', credentials: 'omit',
     headers: { 'Content-Type': 'application/json', Authorization: 'Bearer ' + kept(sessionStorage, TOKEN) },
     body: JSON.stringify(body),
@@ -272,7 +275,8 @@ async function yes() {
   }
   if (!job.act) { $('ask').close(); return; }
   keep(sessionStorage, WHO, $('ask-who').value.trim());
-  const body = { admin: job.act, who: $('ask-who').value.trim(), why: $('ask-why').value.trim() };
+  const body = { who: $('ask-who').value.trim(), why: $('ask-why').value.trim() };
+  if (job.act !== 'clear') body.admin = job.act;
   if (job.force) body.force = true;
   $('ask-yes').disabled = true;
   let error;
