@@ -257,7 +257,8 @@ static void tell(struct dash *d, const struct verdict_out *v)
 			 verdict_name(v->state), was);
 	else
 		log_warn("event=verdict state=\"%s\" was=\"%s\" reason=%s",
-			 verdict_name(v->state), was, log_esc(sl_cstr(why)));
+			 verdict_name(v->state), was,
+			 log_esc(sl_cstr(why)));
 }
 
 static void put_verdict(struct dash *d, json_t *o, json_t *pool,

@@ -102,17 +102,18 @@ static void look_node(const struct verdict_node *n, struct verdict_out *o)
 		reason(o, VERDICT_DEGRADED, "%.60s says it is not ready",
 		       n->name);
 	if (n->unacked)
-		reason(o, VERDICT_DEGRADED, "%.60s answered %llu registrations "
-		       "that no second node had, in the last 5 min", n->name,
+		reason(o, VERDICT_DEGRADED, "%.60s answered %llu "
+		       "registrations that no second node had, in the last "
+		       "5 min", n->name,
 		       (unsigned long long)n->unacked);
 	if (!n->has_cert || n->cert_days >= VERDICT_CERT_DAYS)
 		return;
 	if (n->cert_days < 0)
-		reason(o, VERDICT_RISK, "the certificate of %.60s has run out: "
-		       "no new links", n->name);
+		reason(o, VERDICT_RISK, "the certificate of %.60s has run "
+		       "out: no new links", n->name);
 	else
-		reason(o, VERDICT_DEGRADED, "the certificate of %.60s runs out "
-		       "in %lld days", n->name, (long long)n->cert_days);
+		reason(o, VERDICT_DEGRADED, "the certificate of %.60s runs "
+		       "out in %lld days", n->name, (long long)n->cert_days);
 }
 
 /** What the nodes see of each other; the one that sees least counts */
