@@ -212,7 +212,7 @@ static const char *family_help(const struct stats *s, size_t i)
 void stats_prometheus(const struct stats *s, struct buf *b)
 {
 	static const char *const type[] = { "counter", "gauge", "gauge",
-					    "histogram" };
+					    "counter", "histogram" };
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct figure *f = &s->v[i];
@@ -233,7 +233,8 @@ void stats_prometheus(const struct stats *s, struct buf *b)
 			continue;
 		}
 		put_head(b, f, "", NULL);
-		if (f->type == STAT_GAUGE_US)
+		if (f->type == STAT_GAUGE_US ||
+		    f->type == STAT_COUNTER_US)
 			put_seconds(b, *(const uint64_t *)f->val);
 		else
 			buf_u64(b, *(const uint64_t *)f->val);

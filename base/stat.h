@@ -10,6 +10,7 @@
 enum stat_type {
 	STAT_COUNTER, STAT_GAUGE,
 	STAT_GAUGE_US,      /**< kept in us, exported in seconds */
+	STAT_COUNTER_US,    /**< the same of a counter           */
 	STAT_HIST
 };
 

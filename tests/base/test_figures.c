@@ -155,6 +155,14 @@ Test(stat, prometheus_text_is_sorted_grouped_and_complete)
 	cr_assert_not_null(strstr((char *)o.p,
 		"# TYPE edgewise_g_seconds gauge\n"
 		"edgewise_g_seconds 0.00125\n"), "%s", (char *)o.p);
+	cr_assert_eq(stat_add(s, STAT_COUNTER_US, "c_seconds_total", NULL,
+			      "Cee.", &v, &h), 0);
+	buf_reset(&o);
+	stats_prometheus(s, &o);
+	buf_chr(&o, 0);
+	cr_assert_not_null(strstr((char *)o.p,
+		"# TYPE edgewise_c_seconds_total counter\n"
+		"edgewise_c_seconds_total 0.00125\n"), "%s", (char *)o.p);
 
 	stat_hist_add(&h, 100);
 	stat_hist_add(&h, 101);
