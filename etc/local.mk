@@ -49,5 +49,10 @@ dist_man_MANS += docs/man/edgewise.1 docs/man/edgewise-sbc.8 \
 	docs/man/edgewise-node.8 docs/man/edgewise-sbc.conf.5 \
 	docs/man/edgewise-node.conf.5 docs/man/edgewise-drill.5
 
+# what Prometheus reads: examples, not settings of ours
+prometheusdir = $(datadir)/edgewise/prometheus
+dist_prometheus_DATA = etc/prometheus/edgewise-alerts.yml \
+	etc/prometheus/prometheus.yml
+
 drillsdir = $(sysconfdir)/edgewise/drills
 dist_drills_DATA = etc/drills/by-hand.conf etc/drills/node-kill-200.conf
