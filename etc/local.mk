@@ -54,5 +54,8 @@ prometheusdir = $(datadir)/edgewise/prometheus
 dist_prometheus_DATA = etc/prometheus/edgewise-alerts.yml \
 	etc/prometheus/prometheus.yml
 
+grafanadir = $(datadir)/edgewise/grafana
+dist_grafana_DATA = etc/grafana/edgewise.json
+
 drillsdir = $(sysconfdir)/edgewise/drills
 dist_drills_DATA = etc/drills/by-hand.conf etc/drills/node-kill-200.conf

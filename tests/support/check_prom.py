@@ -4,11 +4,13 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 PROM = os.path.join(TOP, 'etc', 'prometheus')
 RULES = os.path.join(PROM, 'edgewise-alerts.yml')
+GRAFANA = os.path.join(TOP, 'etc', 'grafana', 'edgewise.json')
 CASES = os.path.join(TOP, 'tests', 'support', 'alerts.test.yml')
 SUFFIX = re.compile(r'_(?:bucket|sum|count)$')
 
@@ -103,8 +105,49 @@ def check_promtool(check, texts):
               'promtool accepts the figures of %s' % prog, out)
 
 
+def expressions(page):
+    """Of all panels and variables of a Grafana page."""
+    out = [v['query']['query'] for v in page['templating']['list']
+           if v['type'] == 'query']
+    for p in page['panels']:
+        out += [t['expr'] for t in p.get('targets', ())]
+    return out
+
+
+def check_grafana(check, have):
+    try:
+        page = json.loads(read(GRAFANA))
+    except ValueError as e:
+        check(False, 'etc/grafana/edgewise.json is JSON', e)
+        return
+    panels = page['panels']
+    ex = expressions(page)
+    check(len(ex) > 20, 'the Grafana page has expressions', len(ex))
+    bad = sorted({x for e in ex for x in unknown(e, have)})
+    check(not bad, 'what the Grafana page shows is exported', ' '.join(bad))
+    check(all(re.search(r'\bedgewise_', e) for e in ex),
+          'each expression of it is over figures of ours', ex)
+    by = [(e, k) for e in ex for ls in re.findall(r' by \(([^)]*)\)', e)
+          for k in ls.split(', ') if k != 'instance'
+          and not any(k in have.get(n, {})
+                      for n in re.findall(r'edgewise_\w+', e))]
+    check(not by, 'what it groups by is a label of the figure', by)
+    # as rules, promtool parses them; only what Grafana fills in is filled in
+    rules = {'groups': [{'name': 'page', 'rules': [
+        {'record': 'r%d' % i, 'expr': re.sub(r'\$\w+', 'x', e)}
+        for i, e in enumerate(ex) if not e.startswith('label_values')]}]}
+    with tempfile.NamedTemporaryFile('w', suffix='.yml') as f:
+        json.dump(rules, f)
+        f.flush()
+        rc, out = promtool('check', 'rules', f.name)
+    check(rc == 0, 'promtool can read the expressions of the page', out)
+    ids = [p['id'] for p in panels]
+    check(len(set(ids)) == len(ids), 'panels have ids of their own', ids)
+
+
 def check_prom(check, texts, doc):
     """texts: {program: its /metrics}"""
     have = series(texts.values())
     check_rules(check, have, doc)
+    check_grafana(check, have)
     check_promtool(check, texts)
