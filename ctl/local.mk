@@ -6,6 +6,9 @@ ctl_libctl_a_SOURCES = \
 	ctl/drill.c \
 	ctl/drill_store.c \
 	ctl/drill_store.h \
+	ctl/events.c \
+	ctl/evline.c \
+	ctl/evline.h \
 	ctl/get.c \
 	ctl/get.h \
 	ctl/key.c \

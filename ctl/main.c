@@ -8,6 +8,9 @@ static const char usage[] =
 	"usage: edgewise COMMAND ...\n"
 	"  status [-u URL] [--json]           the pool or the cluster as it "
 	"is now\n"
+	"  events [-u URL] [--follow] [--json]\n"
+	"                                     what happened to calls and "
+	"nodes\n"
 	"  nodes [-u URL]                     the pool, and what is left to "
 	"drain\n"
 	"  drain|maint|ready NODE --why TEXT  take a node out, or back in\n"
@@ -35,6 +38,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "status", ctl_status },
+	{ "events", ctl_events },
 	{ "nodes", ctl_nodes },
 	{ "drain", ctl_nodes },
 	{ "maint", ctl_nodes },

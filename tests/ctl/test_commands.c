@@ -128,6 +128,20 @@ Test(cmd, user_is_added_changed_and_removed_in_a_private_file)
 	cr_assert_eq(entries(), 1, "a temporary file was left");
 }
 
+Test(cmd, events_mistakes_ask_nobody)
+{
+	static const char *const bad[] = {
+		"events x", "events -t 0", "events --since x",
+		"events --since -1", "events --since 9223372036854775808",
+		"events --frob", "events -u http://127.0.0.1:1",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_eq(run(ctl_events, bad[i], ""), CTL_FAIL, "%s",
+			     bad[i]);
+	cr_expect_eq(run(ctl_events, "events --help", ""), CTL_OK);
+}
+
 Test(cmd, user_mistakes_change_nothing)
 {
 	static const char *const bad[] = {

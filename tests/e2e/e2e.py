@@ -23,7 +23,7 @@ sys.path[:0] = [HERE, os.path.join(TREE, 'tests', 'support')]
 
 LIMIT = 40                      # [s] one test, unless it says otherwise
 # longest first, so that two side by side end together
-GROUPS = ['cluster', 'drill', 'members', 'stress', 'badpeer', 'admin', 'browser', 'page', 'torture', 'forked', 'failover',
+GROUPS = ['cluster', 'drill', 'members', 'stress', 'badpeer', 'admin', 'cli', 'browser', 'page', 'torture', 'forked', 'failover',
           'restart', 'calls', 'ua', 'policy', 'node', 'certs', 'hostile', 'start',
           'hide','kamailio', 'baresip']
 GROUPS = [g for g in GROUPS if os.path.exists(

@@ -1,0 +1,164 @@
+"""`edgewise` as operators use it: what it prints of running programs, and its
+exit status."""
+import http.server
+import json
+import signal
+import subprocess
+import threading
+import time
+import urllib.parse
+
+from e2e import check, equal, eventually, test
+from lab import find_program
+
+
+def url(proc):
+    return 'http://%s:%d' % (proc.http_ip, proc.http_port)
+
+
+def cli(lab, *args):
+    """(status, standard output, standard error)"""
+    r = subprocess.run([find_program('edgewise', lab.build)] + list(args),
+                       capture_output=True, text=True, timeout=30)
+    return r.returncode, r.stdout, r.stderr
+
+
+class Running:
+    """A command that goes on; its output is read while it does."""
+
+    def __init__(self, ctx, *args, build=None):
+        self.out, self.err = [], []
+        self.p = subprocess.Popen(
+            [find_program('edgewise', build)] + list(args),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        ctx.after(self.end)
+        for f, to in ((self.p.stdout, self.out), (self.p.stderr, self.err)):
+            threading.Thread(target=self.read, args=(f, to),
+                             daemon=True).start()
+
+    @staticmethod
+    def read(f, to):
+        for ln in f:
+            to.append(ln)
+
+    def end(self, sig=signal.SIGTERM):
+        if self.p.poll() is None:
+            self.p.send_signal(sig)
+        return self.p.wait(5)
+
+
+class Stub:
+    """An edge that has nothing but events."""
+
+    def __init__(self, ctx, answer):
+        class H(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                u = urllib.parse.urlsplit(self.path)
+                q = dict(urllib.parse.parse_qsl(u.query))
+                b = json.dumps(answer(q)).encode()
+                self.send_response(200)
+                self.send_header('Content-Length', str(len(b)))
+                self.end_headers()
+                self.wfile.write(b)
+
+            def log_message(self, *_):
+                pass
+        self.srv = http.server.ThreadingHTTPServer(('127.0.0.1', 0), H)
+        self.url = 'http://127.0.0.1:%d' % self.srv.server_port
+        threading.Thread(target=self.srv.serve_forever, daemon=True).start()
+        ctx.after(self.end)
+
+    def end(self):
+        self.srv.shutdown()
+        self.srv.server_close()
+
+
+def act(lab, what, node, why):
+    rc, out, err = cli(lab, what, node, '--why', why, '-c',
+                       lab.path('edge.conf'))
+    equal(rc, 0, '%s: %s%s' % (what, out, err))
+
+
+@test(name='events', limit=40)
+def t_events(ctx):
+    """events as a table and as JSON, from an id on; who is not there or no edge is status 2"""
+    lab = ctx.lab(users={'a': 'b'})
+    act(lab, 'maint', 'n2', 'kernel')
+    act(lab, 'ready', 'n2', 'kernel done')
+    rc, out, err = cli(lab, 'events', '-u', url(lab.edge))
+    equal((rc, err), (0, ''), 'status and errors')
+    lines = out.splitlines()
+    check(lines[0].split() == ['TIME', 'ID', 'SEVERITY', 'KIND', 'NODE',
+                               'WHAT'], 'titles: %s', lines[0])
+    at = lines[0].index('WHAT')
+    maint = [ln for ln in lines if ln[at:].startswith('maint by ')]
+    check(len(maint) == 1 and maint[0].endswith(' kernel') and
+          ' n2 ' in maint[0], 'the action: %s', out)
+    rc, out, _ = cli(lab, 'events', '--json', '-u', url(lab.edge))
+    ev = [json.loads(ln) for ln in out.splitlines()]
+    equal((rc, len(ev)), (0, len(lines) - 1), 'status, lines of JSON')
+    equal([e['id'] for e in ev], list(range(1, len(ev) + 1)), 'ids')
+    rc, out, _ = cli(lab, 'events', '--json', '--since',
+                     str(ev[-2]['id']), '-u', url(lab.edge))
+    equal((rc, [json.loads(ln) for ln in out.splitlines()]), (0, ev[-1:]),
+          'the last one alone')
+    rc, out, err = cli(lab, 'events', '-u', url(lab.nodes[0]))
+    check(rc == 2 and '404' in err, 'a node: %s %s', rc, err)
+    rc, _, err = cli(lab, 'events', '-u', 'http://127.0.0.1:1')
+    check(rc == 2 and '127.0.0.1:1' in err, 'nobody: %s %s', rc, err)
+
+
+@test(name='events-follow', limit=60)
+def t_follow(ctx):
+    """--follow tells what comes at once, goes on over a restart of the edge, and tells each event once"""
+    lab = ctx.lab(users={'a': 'b'})
+    run = Running(ctx, 'events', '--follow', '--json', '-u', url(lab.edge),
+                  build=lab.build)
+
+    def got(reason):
+        return [e for e in map(json.loads, list(run.out))
+                if e.get('reason') == reason]
+    act(lab, 'maint', 'n1', 'first')
+    eventually(lambda: got('first'), 5, 'the first one')
+    equal(lab.edge.end(), 0, 'end of the edge')
+    time.sleep(1)
+    lab.edge.start().wait_ready()
+    eventually(lambda: any('restarted' in ln for ln in run.err), 8,
+               'that it was restarted')
+    act(lab, 'ready', 'n1', 'second')
+    eventually(lambda: got('second'), 5, 'the second one')
+    equal((len(got('first')), len(got('second'))), (1, 1), 'times told')
+    check(run.p.poll() is None, 'it ended')
+    equal(run.end(signal.SIGINT), -signal.SIGINT, 'end by Ctrl-C')
+
+
+@test(name='events-pages', limit=30)
+def t_pages(ctx):
+    """more events than one answer holds are all read; lost ones are told; a list without end is not waited for"""
+    lab = ctx.lab(users={'a': 'b'}, nodes=1)
+
+    def answer(q):
+        since = int(q['since'])
+        ids = range(since + 1, min(since + int(q['limit']), 2500) + 1)
+        return {'started_ms': 5, 'dropped': 3 if since == 10 else 0,
+                'next': max(ids, default=since), 'last': 2500,
+                'events': [{'id': i, 'wall_ms': i} for i in ids]}
+    stub = Stub(ctx, answer)
+    rc, out, err = cli(lab, 'events', '--json', '-u', stub.url)
+    equal((rc, err), (0, ''), 'status and errors')
+    equal([json.loads(ln)['id'] for ln in out.splitlines()],
+          list(range(1, 2501)), 'ids')
+    rc, out, err = cli(lab, 'events', '--since', '10', '-u', stub.url)
+    equal((rc, len(out.splitlines())), (0, 2491), 'status, lines')
+    check('3 events were not kept' in err, 'said: %s', err)
+    broken = Stub(ctx, lambda q: {'started_ms': 5, 'next': 0, 'last': 9,
+                                  'events': []})
+    equal(cli(lab, 'events', '-u', broken.url)[0], 0, 'none, and more')
+    broken = Stub(ctx, lambda q: {'events': 'none'})
+    rc, _, err = cli(lab, 'events', '-u', broken.url)
+    check(rc == 2 and 'no list' in err, 'no list: %s %s', rc, err)
+    with open('/dev/full', 'w') as full:
+        r = subprocess.run([find_program('edgewise', lab.build), 'events',
+                            '-u', stub.url], stdout=full, timeout=20,
+                           stderr=subprocess.DEVNULL)
+    equal(r.returncode, 2, 'a full disk')
