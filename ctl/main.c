@@ -6,7 +6,8 @@
 
 static const char usage[] =
 	"usage: edgewise COMMAND ...\n"
-	"  status [-u URL] [--json]           the pool or the cluster as it "
+	"  status [-u URL] [--json] [--watch [SECONDS]]\n"
+	"                                     the pool or the cluster as it "
 	"is now\n"
 	"  events [-u URL] [--follow] [--json]\n"
 	"                                     what happened to calls and "

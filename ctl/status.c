@@ -5,15 +5,28 @@
 #include <curl/curl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
+#define CLEAR "\033[H\033[J"        /* home, and nothing below */
 #define URL "http://127.0.0.1:8060"    /* http of the shipped sbc.conf */
 
 static const char usage[] =
-	"usage: edgewise status [-u URL] [-t SECONDS] [--json]\n"
+	"usage: edgewise status [-u URL] [-t SECONDS] [--json] "
+	"[--watch [SECONDS]]\n"
 	"  -u  address of an edge or a node, default " URL "\n"
+	"  --watch  again and again, every 2 s by default, until it is "
+	"stopped\n"
 	"exit: 0 all well, 1 degraded, 2 not reached\n";
 
-static int show(const struct buf *answer, bool raw)
+struct run {
+	const char *url;
+	uint32_t timeout;      /* [s] */
+	uint32_t every;        /* [s]; 0 = once */
+	bool json;
+};
+
+static int show(const struct run *r, const struct buf *answer)
 {
 	json_error_t e;
 	json_t *o = json_loadb((const char *)answer->p, answer->n, 0, &e);
@@ -25,60 +38,120 @@ static int show(const struct buf *answer, bool raw)
 		rc = view_status(&b, o);
 	if (rc == CTL_FAIL)
 		fprintf(stderr, "edgewise: the answer is no status\n");
-	else if (raw)
-		json_dumpf(o, stdout, JSON_INDENT(2));
+	else if (r->json)
+		/* of many, each is a line */
+		json_dumpf(o, stdout, r->every ? JSON_COMPACT :
+			   JSON_INDENT(2));
 	else
 		fwrite(b.p, 1, b.n, stdout);
-	if (rc != CTL_FAIL && raw)
+	if (rc != CTL_FAIL && r->json)
 		putchar('\n');
 	json_decref(o);
 	buf_free(&b);
 	return rc;
 }
 
-int ctl_status(int argc, char **argv)
+static int once(const struct run *r)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, GET_MAX);
+	rc = get_url(&b, r->url, "/api/v1/status", (long)r->timeout) ?
+		CTL_FAIL : show(r, &b);
+	buf_free(&b);
+	return rc;
+}
+
+/** When it was asked: figures that stand still are told from a hung screen */
+static void put_head(const struct run *r, bool screen)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char t[32] = "";
+
+	if (gmtime_r(&now, &tm))
+		(void)strftime(t, sizeof(t), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (screen)
+		fputs(CLEAR, stdout);
+	printf("%s %s\n", t, r->url);
+	/* what goes wrong is said on another stream, below this line */
+	(void)fflush(stdout);
+}
+
+/** Until the user has seen enough, or nobody takes it any more */
+static int watch(const struct run *r)
+{
+	const struct timespec gap = { (time_t)r->every, 0 };
+	bool screen = !r->json && isatty(STDOUT_FILENO);
+
+	for (;;) {
+		if (!r->json)
+			put_head(r, screen);
+		(void)once(r);
+		if (!r->json && !screen)
+			putchar('\n');
+		if (fflush(stdout) || ferror(stdout)) {
+			perror("edgewise: standard output");
+			return CTL_FAIL;
+		}
+		(void)nanosleep(&gap, NULL);
+	}
+}
+
+static bool seconds(const char *s, uint32_t *v)
+{
+	return s && !sl_u32(sl_cstr(s), 3600, v) && *v;
+}
+
+static bool options(struct run *r, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "url", required_argument, NULL, 'u' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
+		{ "watch", optional_argument, NULL, 'w' },
 		{ NULL, 0, NULL, 0 }
 	};
-	const char *url = URL;
-	uint32_t timeout = 5;
-	bool raw = false, bad = false;
-	struct buf b;
-	int c, rc;
+	bool good = true;
+	int c;
 
-	while ((c = getopt_long(argc, argv, "u:t:jh", opts, NULL)) != -1) {
-		switch (c) {
-		case 'u':
-			url = optarg;
-			break;
-		case 't':
-			bad |= sl_u32(sl_cstr(optarg), 3600, &timeout) ||
-				!timeout;
-			break;
-		case 'j':
-			raw = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CTL_OK;
-		default:
-			bad = true;
+	while ((c = getopt_long(argc, argv, "u:t:j", opts, NULL)) != -1) {
+		if (c == 'u') {
+			r->url = optarg;
+		} else if (c == 't') {
+			good &= seconds(optarg, &r->timeout);
+		} else if (c == 'j') {
+			r->json = true;
+		} else if (c == 'w') {
+			r->every = 2;
+			/* getopt takes --watch=5 alone for an argument */
+			if (!optarg && optind < argc && *argv[optind] != '-')
+				optarg = argv[optind++];
+			good &= !optarg || seconds(optarg, &r->every);
+		} else {
+			good = false;
 		}
 	}
-	if (bad || optind != argc) {
+	return good && optind == argc;
+}
+
+int ctl_status(int argc, char **argv)
+{
+	struct run r = { .url = URL, .timeout = 5 };
+	int rc;
+
+	if (argc > 1 && (!strcmp(argv[1], "--help") ||
+			 !strcmp(argv[1], "-h"))) {
+		fputs(usage, stdout);
+		return CTL_OK;
+	}
+	if (!options(&r, argc, argv)) {
 		fputs(usage, stderr);
 		return CTL_FAIL;
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	buf_init(&b, GET_MAX);
-	rc = get_url(&b, url, "/api/v1/status", (long)timeout) ? CTL_FAIL :
-		show(&b, raw);
-	buf_free(&b);
+	rc = r.every ? watch(&r) : once(&r);
 	curl_global_cleanup();
 	return rc;
 }

@@ -2,6 +2,8 @@
 exit status."""
 import http.server
 import json
+import os
+import pty
 import signal
 import subprocess
 import threading
@@ -162,3 +164,51 @@ def t_pages(ctx):
                             '-u', stub.url], stdout=full, timeout=20,
                            stderr=subprocess.DEVNULL)
     equal(r.returncode, 2, 'a full disk')
+
+
+@test(name='status-watch', limit=40)
+def t_watch(ctx):
+    """--watch asks again and again, tells a program that is gone and shows it when it is back; ends with the reader"""
+    lab = ctx.lab(users={'a': 'b'})
+    run = Running(ctx, 'status', '--watch', '1', '-u', url(lab.edge),
+                  build=lab.build)
+    eventually(lambda: sum('edgewise-sbc' in x for x in run.out) >= 2, 6,
+               'the second time')
+    check(not any('\033' in x for x in run.out), 'a pipe is no screen: %s',
+          run.out)
+    times = [x for x in run.out if x.endswith(url(lab.edge) + '\n')]
+    check(len(set(times)) >= 2, 'times: %s', times)
+    equal(lab.edge.end(), 0, 'end of the edge')
+    eventually(lambda: run.err, 6, 'that it is gone')
+    lab.edge.start().wait_ready()
+    n = len(run.out)
+    eventually(lambda: any('edgewise-sbc' in x for x in run.out[n:]), 6,
+               'that it is back')
+    equal(run.end(), -signal.SIGTERM, 'end')
+    run = Running(ctx, 'status', '--json', '--watch=1', '-u',
+                  url(lab.nodes[0]), build=lab.build)
+    eventually(lambda: len(run.out) >= 2, 6, 'two lines')
+    equal([json.loads(x)['name'] for x in run.out[:2]], ['n1', 'n1'],
+          'each line is a status')
+    run.end()
+    with open('/dev/full', 'w') as full:
+        r = subprocess.run([find_program('edgewise', lab.build), 'status',
+                            '--watch', '-u', url(lab.edge)], stdout=full,
+                           timeout=20, stderr=subprocess.DEVNULL)
+    equal(r.returncode, 2, 'a full disk')
+
+
+@test(name='status-screen', limit=20)
+def t_screen(ctx):
+    """on a terminal each status takes the place of the one before"""
+    lab = ctx.lab(users={'a': 'b'})
+    ours, theirs = pty.openpty()
+    p = subprocess.Popen([find_program('edgewise', lab.build), 'status',
+                          '--watch', '1', '-u', url(lab.edge)],
+                         stdout=theirs)
+    os.close(theirs)
+    ctx.after(lambda: (p.kill(), p.wait(), os.close(ours)))
+    got = b''
+    while got.count(b'edgewise-sbc') < 2:
+        got += os.read(ours, 4096)
+    equal(got.count(b'\033[H\033[J'), 2, 'times the screen was cleared')
