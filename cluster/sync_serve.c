@@ -8,7 +8,7 @@
 #define WORK 2000              /* records looked at in one call             */
 #define FRAME 65536u           /* a DATA frame is closed after that [bytes] */
 #define SPLIT (256u << 10)     /* so much of one bucket at a time [bytes]   */
-#define BURST 65536            /* at once after a rest [bytes]              */
+#define BURST 32768            /* at once after a rest [bytes]              */
 
 static int enqueue(struct sync_peer *p, struct serve *v)
 {

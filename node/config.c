@@ -127,7 +127,7 @@ const struct cfg_key node_config_keys[] = {
 	      "is alive is enough"),
 	U32("cluster.heartbeat", cluster.heartbeat, 50, 10000, "500", "ms",
 	    "interval of heartbeats"),
-	U32("cluster.sync_rate", cluster.sync_rate, 0, 10000, "40", "MB/s",
+	U32("cluster.sync_rate", cluster.sync_rate, 0, 10000, "25", "MB/s",
 	    "given to nodes that lack it (joining, after a cut), all together; "
 	    "0 = no limit; more: ready sooner, calls slower meanwhile"),
 	U32("cluster.dead", cluster.dead, 200, 60000, "3000", "ms",

@@ -491,10 +491,10 @@ Test(sync, answers_keep_to_the_rate)
 		buf_reset(&out);
 		sync_fill(a.y, 3, &out, 65536, now);
 		all += out.n;
-		cr_assert_leq(all, 2 * 65536 + 100 * (now - NOW) + 65536);
+		cr_assert_leq(all, 32768 + 100 * (now - NOW) + 2 * 65536);
 	}
 	cr_assert_gt(all, 200000);
-	cr_assert_geq(now - NOW, (all - 3 * 65536) / 100);
+	cr_assert_geq(now - NOW, (all - 32768 - 2 * 65536) / 100);
 	cr_assert_gt(sync_stats(a.y)->paced, 10);
 	buf_free(&b);
 	buf_free(&out);
