@@ -23,7 +23,7 @@ struct run {
 	const char *url;
 	uint32_t timeout;      /* [s] */
 	uint32_t every;        /* [s]; 0 = once */
-	bool json;
+	bool json, help;
 };
 
 static int show(const struct run *r, const struct buf *answer)
@@ -111,18 +111,21 @@ static bool options(struct run *r, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "watch", optional_argument, NULL, 'w' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
 	bool good = true;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "u:t:j", opts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "u:t:jh", opts, NULL)) != -1) {
 		if (c == 'u') {
 			r->url = optarg;
 		} else if (c == 't') {
 			good &= seconds(optarg, &r->timeout);
 		} else if (c == 'j') {
 			r->json = true;
+		} else if (c == 'h') {
+			r->help = true;
 		} else if (c == 'w') {
 			r->every = 2;
 			/* getopt takes --watch=5 alone for an argument */
@@ -140,15 +143,11 @@ int ctl_status(int argc, char **argv)
 {
 	struct run r = { .url = URL, .timeout = 5 };
 	int rc;
+	bool good = options(&r, argc, argv);
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") ||
-			 !strcmp(argv[1], "-h"))) {
-		fputs(usage, stdout);
-		return CTL_OK;
-	}
-	if (!options(&r, argc, argv)) {
-		fputs(usage, stderr);
-		return CTL_FAIL;
+	if (!good || r.help) {
+		fputs(usage, good ? stdout : stderr);
+		return good ? CTL_OK : CTL_FAIL;
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	rc = r.every ? watch(&r) : once(&r);

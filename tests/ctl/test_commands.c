@@ -347,6 +347,7 @@ Test(cmd, status_exit_tells_well_degraded_unreachable)
 	cr_expect_eq(status_of("", "-t 5"), CTL_FAIL);
 	cr_expect_eq(run(ctl_status, "status -t 0", ""), CTL_FAIL);
 	cr_expect_eq(run(ctl_status, "status x", ""), CTL_FAIL);
+	cr_expect_eq(run(ctl_status, "status --json -h", ""), CTL_OK);
 	cr_expect_eq(run(ctl_status, "status --watch 0", ""), CTL_FAIL);
 	cr_expect_eq(run(ctl_status, "status --watch=x", ""), CTL_FAIL);
 	cr_expect_eq(run(ctl_status, "status --watch 1 x", ""), CTL_FAIL);
