@@ -57,5 +57,8 @@ dist_prometheus_DATA = etc/prometheus/edgewise-alerts.yml \
 grafanadir = $(datadir)/edgewise/grafana
 dist_grafana_DATA = etc/grafana/edgewise.json
 
+bashcompdir = $(datadir)/bash-completion/completions
+dist_bashcomp_DATA = etc/bash-completion/edgewise
+
 drillsdir = $(sysconfdir)/edgewise/drills
 dist_drills_DATA = etc/drills/by-hand.conf etc/drills/node-kill-200.conf

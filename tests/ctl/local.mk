@@ -15,5 +15,5 @@ endif
 check_PROGRAMS += tests/ctl/keys
 tests_ctl_keys_SOURCES = tests/ctl/keys.c
 tests_ctl_keys_LDADD = $(ctl_edgewise_LDADD)
-TESTS += tests/ctl/shipped.sh
-EXTRA_DIST += tests/ctl/shipped.sh
+TESTS += tests/ctl/shipped.sh tests/ctl/completion.sh
+EXTRA_DIST += tests/ctl/shipped.sh tests/ctl/completion.sh
