@@ -9,8 +9,8 @@ says READY.  Then and at the end, on each node:
   - no contact is missing whose REGISTER got 200 with an acknowledgement;
   - none is shown whose removal got 200 with one.
 Answers that a node gave after its time-out, without an acknowledgement, are
-counted apart.  A round with no request open at the kill is void, and void
-rounds fail the run.
+counted apart.  A round with no request open at the kill is void and repeated;
+when a fifth of them hit nothing, the run has failed.
 """
 import argparse
 import os
@@ -144,7 +144,10 @@ class Rounds:
         while self.load.answered() < self.opt.phones:
             time.sleep(0.01)
             self.load._alive()
-        for i in range(1, self.opt.rounds + 1):
+        # one that hit nothing proves nothing: another in its place
+        i, most = 0, self.opt.rounds + max(5, self.opt.rounds // 5)
+        while i - self.void < self.opt.rounds and i < most:
+            i += 1
             self.round(i)
         self.load.pause()
         self.load.settle()
@@ -168,10 +171,17 @@ class Rounds:
             extra += 1
             print('FAIL no REGISTER got 200')
         have = sum(p.truth == PRESENT for p in ld.phones)
-        print('# seed %d, %d rounds, %d void, %d with a fault; requests open '
-              'at a kill: %d in all; ready after %d ms (median), %d (max)' % (
-                  o.seed, o.rounds, self.void, self.failed,
-                  sum(self.open_at), sorted(self.ready_ms)[o.rounds // 2],
+        ran = len(self.ready_ms)
+        short = o.rounds - (ran - self.void)
+        if short > 0:
+            extra += short
+            print('FAIL %d rounds short: %d of %d hit nothing' % (
+                short, self.void, ran))
+        print('# seed %d, %d rounds, %d void and repeated, %d with a fault; '
+              'requests open at a kill: %d in all; ready after %d ms '
+              '(median), %d (max)' % (
+                  o.seed, ran - self.void, self.void, self.failed,
+                  sum(self.open_at), sorted(self.ready_ms)[ran // 2],
                   max(self.ready_ms)))
         print('# requests: %s; answers: %s; median %.1f ms, p99 %.1f ms, max '
               '%.0f ms; contacts at the end: %d' % (
@@ -185,10 +195,10 @@ class Rounds:
             'them)', len(ld.promised_late)))
         for p, op in ld.promised_late[:20]:
             print('#   %s %s' % (p.aor, op))
-        return self.void + self.failed + extra
+        return self.failed + extra
 
     def good(self):
-        return max(self.opt.rounds - self.void - self.failed, 0)
+        return max(len(self.ready_ms) - self.void - self.failed, 0)
 
 
 def main():
