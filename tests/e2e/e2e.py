@@ -23,9 +23,10 @@ sys.path[:0] = [HERE, os.path.join(TREE, 'tests', 'support')]
 
 LIMIT = 40                      # [s] one test, unless it says otherwise
 # longest first, so that two side by side end together
-GROUPS = ['cluster', 'drill', 'members', 'stress', 'badpeer', 'admin', 'cli', 'browser', 'page', 'torture', 'forked', 'failover',
-          'restart', 'calls', 'ua', 'policy', 'node', 'certs', 'hostile', 'start',
-          'hide','kamailio', 'baresip']
+GROUPS = ['drill', 'cluster', 'stress', 'admin', 'badpeer', 'browser', 'page',
+          'certs', 'failover', 'torture', 'ua', 'forked', 'members',
+          'kamailio', 'hostile', 'cli', 'calls', 'node', 'restart', 'policy',
+          'hide', 'baresip', 'start']
 GROUPS = [g for g in GROUPS if os.path.exists(
     os.path.join(HERE, 'group_%s.py' % g))]
 
