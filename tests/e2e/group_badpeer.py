@@ -147,7 +147,8 @@ def t_members(ctx):
     w.bad('frames', '--members', '--seed', '4')
     for p in w.lab.nodes:
         n = len(p.status()['cluster']['members'])
-        check(n <= 32, '%d members at %s', n, p.name)
+        # members, addresses that nobody answers at, removed ones
+        check(n <= 72, '%d members at %s', n, p.name)
     w.still_well(linked=False)
 
 
