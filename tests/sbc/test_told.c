@@ -66,8 +66,8 @@ Test(told, nonsense_is_taken_for_nothing)
 	static const char *const v[] = {
 		"7", "[]", "null", "\"x\"", "{\"cluster\":[]}",
 		"{\"cluster\":{\"members\":{\"a\":1}}}",
-		"{\"ready\":\"true\",\"cluster\":{\"synced\":1,"
-		"\"certificate\":[1],\"members\":[3,null,\"x\",[]]}}",
+		("{\"ready\":\"true\",\"cluster\":{\"synced\":1,"
+		 "\"certificate\":[1],\"members\":[3,null,\"x\",[]]}}"),
 	};
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
