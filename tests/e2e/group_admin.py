@@ -24,13 +24,14 @@ def start(ctx, **edge):
 class Load:
     """sipp at RATE for that many seconds, to 30 users at one phone."""
 
-    def __init__(self, ctx, lab, seconds):
+    def __init__(self, ctx, lab, seconds, uac='load.uac'):
         self.calls = RATE * seconds
+        expires = seconds + 300
         port = 21000
         for u in USERS:
             with Ua(u, lab.domain, lab.proxy, port=port) as ua:
                 r = ua.register(contact='<sip:%s@127.0.0.1:%d>' % (u, port),
-                                expires=300)
+                                expires=expires)
                 equal(r.status, 200, 'REGISTER of ' + u)
         users = os.path.join(ctx.dir, 'users.csv')
         with open(users, 'w') as f:
@@ -39,7 +40,7 @@ class Load:
         self.legs = [
             Sipp(ctx.dir, 'load.uas', proxy=lab.proxy, port=port,
                  limit=limit, calls=self.calls),
-            Sipp(ctx.dir, 'load.uac', proxy=lab.proxy, port=port + 2,
+            Sipp(ctx.dir, uac, proxy=lab.proxy, port=port + 2,
                  limit=limit, calls=self.calls)]
         for s in self.legs:
             s.cmd[s.cmd.index('-r') + 1] = str(RATE)
