@@ -32,10 +32,9 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/support/simnet.h
 tests_sbc_test_sbc_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_sbc_test_sbc_LDADD = sbc/libsbc.a dispatcher/libdispatcher.a \
-	web/libweb.a sip/libsip.a base/libbase.a $(JANSSON_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
-	$(RE_LIBS) $(CRITERION_LIBS)
-	sip/libsip.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
-	$(JANSSON_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
+	web/libweb.a sip/libsip.a base/libbase.a $(JANSSON_LIBS) \
+	$(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) $(RE_LIBS) \
+	$(CRITERION_LIBS)
 
 # Memory runs out at every place, once: an own program, as malloc is wrapped.
 check_PROGRAMS += tests/sbc/test_oom
