@@ -1,5 +1,7 @@
 /* drill.c - Shell. `edgewise drill`: failures rehearsed. */
 #include "ctl/ctl.h"
+#include "ctl/drill_list.h"
+#include "ctl/drill_say.h"
 #include "ctl/drill_store.h"
 #include "ctl/post.h"
 #include "base/clk.h"
@@ -13,12 +15,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static const char usage[] =
-	"usage: edgewise drill list\n"
+	"usage: edgewise drill list [--json] [--plans DIR]\n"
 	"       edgewise drill run NAME|FILE --lab [OPTIONS]\n"
 	"       edgewise drill run FILE --proxy ADDR --domain NAME "
 	"--phones-file FILE [OPTIONS]\n"
@@ -32,6 +36,9 @@ static const char usage[] =
 	"  --reports DIR      where reports are kept\n"
 	"  --json, --html     that form instead of text\n"
 	"  --progress-json    a JSON object for each step while it goes on\n"
+	"  --plans DIR        list: files of drills there, too\n"
+	"  --follow-parent    ends at once when the program that started it "
+	"ends\n"
 	"  --netns            the lab in a network namespace of its own\n"
 	"  --keep             the lab's folder stays\n"
 	"  --proxy ADDR[:PORT] the edge's client side, --local ADDR: ours\n"
@@ -44,15 +51,16 @@ static const char usage[] =
 enum { WRONG = 2, OPT = 256, USERS_FILE = 1 << 20 };
 enum { O_LAB = OPT, O_LAB_NODES, O_PROGRAMS, O_CALLS, O_NODE, O_REPORTS,
        O_JSON, O_HTML, O_PROGRESS, O_NETNS, O_KEEP, O_PROXY, O_LOCAL,
-       O_DOMAIN, O_PHONES };
+       O_DOMAIN, O_PHONES, O_PLANS, O_FOLLOW };
 
 struct args {
 	const char *what, *reports, *proxy, *local, *domain, *phones_file;
+	const char *plans;
 	struct run_conf rc;
 	struct post post;
 	struct cfg_over over;
 	char calls[32];
-	bool json, html, progress, netns;
+	bool json, html, progress, netns, follow;
 };
 
 /* --- phones --- */
@@ -126,25 +134,6 @@ static int file_phones(struct gen_user **up, uint32_t *np, uint32_t want,
 
 /* --- run --- */
 
-static void say_text(void *arg, uint64_t at, const char *text)
-{
-	fprintf(stderr, "%6llu.%03llu  %s\n", (unsigned long long)at / 1000,
-		(unsigned long long)at % 1000, text);
-}
-
-static void say_json(void *arg, uint64_t at, const char *text)
-{
-	json_t *o = json_pack("{s:I,s:s}", "at_ms", (json_int_t)at, "text",
-			      text);
-	char *s = o ? json_dumps(o, JSON_COMPACT) : NULL;
-
-	if (s)
-		puts(s);
-	(void)fflush(stdout);
-	free(s);
-	json_decref(o);
-}
-
 static const char *who(const struct args *a)
 {
 	const struct passwd *pw = getpwuid(getuid());
@@ -207,16 +196,8 @@ static int finish(struct run *r, const struct args *a)
 	}
 	(void)drill_store_save(rep, a->reports, r->plan->name, r->wall,
 			       path, sizeof(path));
-	if (a->progress) {
-		json_t *l = json_pack("{s:b,s:s,s:s}", "done", 1, "verdict",
-				      judge_name(o.verdict), "report",
-				      path);
-		char *s = l ? json_dumps(l, JSON_COMPACT) : NULL;
-
-		puts(s ? s : "{}");
-		free(s);
-		json_decref(l);
-	}
+	if (a->progress)
+		drill_say_done(rep, path);
 	else {
 		show(rep, a);
 		if (*path)
@@ -234,7 +215,8 @@ static int go(struct args *a, struct drill_plan *p)
 	if (err)
 		return CTL_BAD;
 	a->rc.plan = p;
-	a->rc.progress = a->progress ? say_json : say_text;
+	a->rc.progress = a->progress ? drill_say_json : drill_say_text;
+	a->rc.figures = a->progress ? drill_say_figures : NULL;
 	err = run_drill(&r, &a->rc);
 	if (err) {
 		fprintf(stderr, "edgewise: the drill could not be begun: "
@@ -308,6 +290,16 @@ static int prepare(struct args *a, struct drill_plan *p, char url[POST_URL],
 	return err;
 }
 
+/** Our end is then like kill -9: the guard takes back what is there */
+static int follow_parent(void)
+{
+	pid_t parent = getppid();
+
+	/* it may have ended in between: then init is our parent */
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent ||
+		parent == 1 ? ESRCH : 0;
+}
+
 static int run_cmd(struct args *a)
 {
 	static struct cfg_errs e;
@@ -326,7 +318,7 @@ static int run_cmd(struct args *a)
 				"`edgewise drill list`");
 		return WRONG;
 	}
-	if (secret_init())
+	if (secret_init() || (a->follow && follow_parent()))
 		return JUDGE_UNFIT;
 	err = prepare(a, &p, url, token);
 	rc = err ? (err == EINVAL || err == EBADMSG ? WRONG : JUDGE_UNFIT) :
@@ -338,17 +330,7 @@ static int run_cmd(struct args *a)
 	return rc;
 }
 
-/* --- list, report --- */
-
-static int list_cmd(void)
-{
-	const struct drill_plan *p;
-
-	for (uint32_t i = 0; (p = plan_builtin(i)); i++)
-		printf("%-16s %s%s\n", p->name, p->text,
-		       p->own_net ? " (needs nft)" : "");
-	return CTL_OK;
-}
+/* --- report --- */
 
 static int report_cmd(const struct args *a)
 {
@@ -382,6 +364,8 @@ static const struct option opts[] = {
 	{ "local", required_argument, NULL, O_LOCAL },
 	{ "domain", required_argument, NULL, O_DOMAIN },
 	{ "phones-file", required_argument, NULL, O_PHONES },
+	{ "plans", required_argument, NULL, O_PLANS },
+	{ "follow-parent", no_argument, NULL, O_FOLLOW },
 	POST_OPTS,
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 }
@@ -412,6 +396,8 @@ static bool take(struct args *a, int c)
 	case O_LOCAL:     a->local = optarg; return true;
 	case O_DOMAIN:    a->domain = optarg; return true;
 	case O_PHONES:    a->phones_file = optarg; return true;
+	case O_PLANS:     a->plans = optarg; return true;
+	case O_FOLLOW:    a->follow = true; return true;
 	case 'o':         return !cfg_over_add(&a->over, optarg);
 	default:          return post_opt(&a->post, c, optarg);
 	}
@@ -441,7 +427,7 @@ int ctl_drill(int argc, char **argv)
 	a.what = optind < argc ? argv[optind++] : NULL;
 	log_init("edgewise", LOG_TO_STDERR, LOG_LV_ERROR);
 	if (optind == argc && !strcmp(verb, "list") && !a.what)
-		return list_cmd();
+		return drill_list(a.plans, a.json);
 	if (optind == argc && !strcmp(verb, "run") && a.what)
 		return run_cmd(&a);
 	if (optind == argc && !strcmp(verb, "report"))

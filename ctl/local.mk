@@ -4,6 +4,10 @@ ctl_libctl_a_SOURCES = \
 	ctl/check.c \
 	ctl/ctl.h \
 	ctl/drill.c \
+	ctl/drill_list.c \
+	ctl/drill_list.h \
+	ctl/drill_say.c \
+	ctl/drill_say.h \
 	ctl/drill_store.c \
 	ctl/drill_store.h \
 	ctl/events.c \

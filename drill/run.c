@@ -25,7 +25,7 @@ enum step {
 enum {
 	TICK = 5, START_MAX = 15000, REG_EVERY = 100, DRAIN_MAX = 40000,
 	CHECK_MAX = 8000, AHEAD = 900, AHEAD_END = 250, LIMIT = 6000,
-	WARM = 1000,
+	WARM = 1000, FIGURES_EVERY = 500,
 };
 
 void run_note(struct run *r, uint64_t at, bool edge, const char *fmt, ...)
@@ -371,6 +371,45 @@ static void watch_limits(struct run *r, uint64_t now)
 		abort_it(r, now, "calls that are not ours were lost");
 }
 
+/* --- what it is at --- */
+
+const char *run_step_name(const struct run *r)
+{
+	switch ((enum step)r->step) {
+	case STEP_START:    return "starting";
+	case STEP_REGISTER: return "phones register";
+	case STEP_BEFORE:   return "before the fault";
+	case STEP_HOLD:     return "fault";
+	case STEP_BACK:     return "fault ends";
+	case STEP_RECOVER:  return "recovering";
+	case STEP_AFTER:    return "after the fault";
+	case STEP_DRAIN:    return "calls end";
+	case STEP_CHECK:    return "last look";
+	case STEP_END:      return "over";
+	}
+	return "";
+}
+
+void run_calls(const struct run *r, struct run_calls *c)
+{
+	*c = (struct run_calls){ .placed = gen_calls(r->gen),
+				 .live = gen_live(r->gen) };
+	for (uint32_t i = 0; i < c->placed; i++) {
+		enum gen_stage s = gen_call(r->gen, i)->stage;
+
+		c->done += s == GEN_DONE;
+		c->lost += s == GEN_LOST;
+	}
+}
+
+static void tell_figures(struct run *r, uint64_t now)
+{
+	if (!r->cf.figures || now < r->told_at)
+		return;
+	r->told_at = now + FIGURES_EVERY;
+	r->cf.figures(r->cf.arg, now - r->begin, r);
+}
+
 static void tick(void *arg)
 {
 	struct run *r = arg;
@@ -427,6 +466,7 @@ static void tick(void *arg)
 	case STEP_END:
 		break;
 	}
+	tell_figures(r, now);
 	line_turn(r->line);
 }
 

@@ -8,6 +8,8 @@
 #include "drill/line.h"
 #include "drill/report.h"
 
+struct run;
+
 struct run_conf {
 	const struct drill_plan *plan;   /**< borrowed                       */
 	bool lab;
@@ -20,6 +22,8 @@ struct run_conf {
 	const char *node;        /**< NULL: the busiest                      */
 	/** Told at once; at: [ms] since the begin. May be NULL */
 	void (*progress)(void *arg, uint64_t at, const char *text);
+	/** Told every half second while calls go on. May be NULL */
+	void (*figures)(void *arg, uint64_t at, const struct run *r);
 	void *arg;
 };
 
@@ -70,6 +74,7 @@ struct run {
 	struct note note[NOTES];
 	uint32_t notes;
 	uint64_t moved, adopted; /**< events of any call                     */
+	uint64_t told_at;        /**< figures; 0 = not yet                   */
 	char version[32];
 };
 
@@ -81,6 +86,12 @@ void run_free(struct run *r);
 /* run_watch.c: what the edge and the nodes say */
 void run_watch(struct run *r, uint64_t now);
 /* run.c */
+/** What it is at, for people */
+const char *run_step_name(const struct run *r);
+struct run_calls {
+	uint32_t placed, done, lost, live;
+};
+void run_calls(const struct run *r, struct run_calls *c);
 void run_note(struct run *r, uint64_t at, bool edge, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

@@ -191,6 +191,56 @@ def t_die(ctx):
                    'all gone after the death of the tool')
 
 
+@test(limit=40)
+def t_follow(ctx):
+    """a drill that follows its parent ends with it, and its lab, too; its figures move and its last line has the claims"""
+    tmp, e = env(ctx)
+    sh = subprocess.Popen(
+        ['sh', '-c', '"$@" & echo; wait', 'sh'] + args(
+            ctx, 'node-freeze', '--progress-json', '--follow-parent', '-o',
+            'hold=30000'), stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True, env=e)
+    ctx.after(sh.kill)
+    placed = []
+    for ln in sh.stdout:
+        placed += [json.loads(ln)['placed']] if '"placed"' in ln else []
+        if 'SIGSTOP' in ln:
+            break
+    check(len(set(placed)) >= 3 and placed == sorted(placed), '%s', placed)
+    check(len(children()) >= 4, 'programs: %s', children())
+    sh.kill()
+    sh.wait()
+    sh.stdout.close()
+    eventually(lambda: not children() and not os.listdir(tmp), 5,
+               'all gone after the death of the parent')
+    r = subprocess.run(args(ctx, 'node-slow', '--progress-json', *SHORT),
+                       capture_output=True, text=True, env=e)
+    last = json.loads(r.stdout.splitlines()[-1])
+    equal((last['done'], last['verdict']), (True, 'PASS'), 'last line')
+    check(any(c['claim'] == 'lost_calls' and c['value'] == 0 and c['held']
+              for c in last['claims']), '%s', last['claims'])
+
+
+@test(limit=20)
+def t_list(ctx):
+    """the drills as JSON, with those of a folder; a bad file is told and left out"""
+    d = os.path.join(ctx.dir, 'plans')
+    os.makedirs(d)
+    for name, text in (('ours.conf', 'base = "node-slow"; name = "ours";'),
+                       ('bad.conf', 'base = "nothing";'), ('note', 'x')):
+        with open(os.path.join(d, name), 'w') as f:
+            f.write(text)
+    r = subprocess.run([TOOL, 'drill', 'list', '--json', '--plans', d],
+                       capture_output=True, text=True)
+    equal(r.returncode, 1, r.stderr)
+    check('no such drill' in r.stderr, r.stderr)
+    all_ = {p['name']: p for p in json.loads(r.stdout)}
+    equal(sorted(all_), sorted(names() + ['ours']), 'names')
+    equal((all_['ours']['file'], all_['ours']['edge'], all_['ours']['lab']),
+          ('ours.conf', True, True), 'ours')
+    equal(all_['node-kill']['edge'], False, 'node-kill towards a real pool')
+
+
 @test(limit=60)
 def t_stop(ctx):
     """Ctrl-C in mid-drill: the fault is taken back first, exit status 2, a report"""
