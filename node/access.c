@@ -6,29 +6,66 @@
 #include "sip/auth.h"
 #include "sip/uri.h"
 
-void access_init(struct access *a, const struct node_config *cf,
-		 const struct users *users, const uint8_t cluster_key[32])
+int access_init(struct access *a, const struct node_config *cf,
+		const struct users *users, const uint8_t cluster_key[32],
+		const uint8_t secret[32])
 {
+	uint8_t key[SECRET_KEY];
+
 	*a = (struct access){ .cf = cf, .users = users };
-	secret_derive(a->nonce_key, cluster_key, "nonce 1");
+	secret_derive(a->nonce_key, cluster_key, "nonce 2");
 	secret_derive(a->fake_key, cluster_key, "fake user 1");
+	secret_derive(key, secret, "nonces seen 1");
+	/* no two nodes, and no two lives of one, make the same nonce */
+	a->salt = secret_hash(key, "salt", 4);
+	return nonces_alloc(&a->nonces, NONCES_MAX, key);
+}
+
+void access_close(struct access *a)
+{
+	nonces_free(a->nonces);
+	a->nonces = NULL;
 }
 
 int access_stats(struct access *a, struct stats *st)
 {
+	const struct nonces_stats *ns = nonces_stats(a->nonces);
+	const struct {
+		enum stat_type type;
+		const char *name, *help;
+		const uint64_t *v;
+	} row[] = {
+		{ STAT_COUNTER, "node_auth_challenged_total",
+		  "Requests answered 401 or 407", &a->challenged },
+		{ STAT_COUNTER, "node_auth_passed_total",
+		  "Requests with right credentials", &a->passed },
+		{ STAT_COUNTER, "node_auth_wrong_total",
+		  "Wrong password or unknown user", &a->wrong },
+		{ STAT_COUNTER, "node_auth_stale_total",
+		  "Right credentials with an old nonce", &a->stale },
+		{ STAT_COUNTER, "node_auth_refused_total",
+		  "Right credentials for an address that is another's",
+		  &a->refused },
+		{ STAT_COUNTER, "node_auth_foreign_nonces_total",
+		  "Credentials whose nonce was not made for their sender",
+		  &a->foreign },
+		{ STAT_COUNTER, "node_auth_replayed_total",
+		  "Right credentials that another request had used before",
+		  &a->replayed },
+		{ STAT_COUNTER, "node_auth_repeated_total",
+		  "Requests heard twice with the same credentials",
+		  &a->repeated },
+		{ STAT_GAUGE, "node_nonces",
+		  "Nonces whose use is remembered", &ns->known },
+		{ STAT_COUNTER, "node_nonces_forced_total",
+		  "Nonces forgotten early because there were too many",
+		  &ns->forced },
+	};
 	int err = 0;
 
-	err |= stat_add(st, STAT_COUNTER, "node_auth_challenged_total", NULL,
-			"Requests answered 401 or 407", &a->challenged, a);
-	err |= stat_add(st, STAT_COUNTER, "node_auth_passed_total", NULL,
-			"Requests with right credentials", &a->passed, a);
-	err |= stat_add(st, STAT_COUNTER, "node_auth_wrong_total", NULL,
-			"Wrong password or unknown user", &a->wrong, a);
-	err |= stat_add(st, STAT_COUNTER, "node_auth_stale_total", NULL,
-			"Right credentials with an old nonce", &a->stale, a);
-	err |= stat_add(st, STAT_COUNTER, "node_auth_refused_total", NULL,
-			"Right credentials for an address that is another's",
-			&a->refused, a);
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		err |= stat_add(st, row[i].type, row[i].name, NULL,
+				row[i].help, row[i].v, a);
 	return err;
 }
 
@@ -77,7 +114,10 @@ struct exam {
 	struct sl realm;
 	uint32_t algs;
 	struct auth_cred cred;
-	uint64_t wall;
+	const struct addr *client;
+	uint64_t now, wall;
+	char bind_mem[NODE_DOMAIN_MAX + 1 + 8];
+	struct sl bind;        /* what a nonce holds for: realm, source */
 };
 
 /* The host part of From or To, or of the Request-URI */
@@ -100,6 +140,21 @@ static bool is_anonymous(struct sl from_host)
 	return sl_ieq(from_host, SL("anonymous.invalid"));
 }
 
+/* A nonce is for the source it was sent to. So whoever shows one can hear our
+ * answers: the source of a guess is no invention, and what was overheard is of
+ * no use elsewhere. IPv6: whoever has an address has its /64. */
+static void bind_nonce(struct exam *x)
+{
+	struct buf b;
+
+	buf_fixed(&b, x->bind_mem, sizeof(x->bind_mem));
+	buf_sl(&b, x->realm);
+	buf_chr(&b, ' ');
+	if (x->client)
+		buf_put(&b, x->client->ip, x->client->af == 4 ? 4 : 8);
+	x->bind = buf_as_sl(&b);
+}
+
 /* Realm = domain of the AoR served: To for REGISTER, else From; a caller
  * without a name is asked in the name of the domain he calls. */
 static const struct node_domain *pick_realm(struct exam *x)
@@ -114,6 +169,7 @@ static const struct node_domain *pick_realm(struct exam *x)
 		return NULL;
 	x->realm = sl_lower(x->realm_mem, host);
 	x->algs = d->algs;
+	bind_nonce(x);
 	return d;
 }
 
@@ -159,13 +215,12 @@ static bool check(const struct exam *x, const struct user *us, struct sl aor)
 	struct sl ha1 = us ? us->ha1[x->cred.alg] : SL_NONE;
 	bool known = ha1.n > 0;
 
-	if (!known) {
-		secret_mac(mac, x->a->fake_key, aor.p, aor.n);
-		memcpy(mac + 16, mac, 16);
-		buf_fixed(&b, hex, sizeof(hex));
-		buf_hex(&b, mac, x->cred.alg == AUTH_MD5 ? 16 : 32);
+	secret_mac(mac, x->a->fake_key, aor.p, aor.n);
+	memcpy(mac + 16, mac, 16);
+	buf_fixed(&b, hex, sizeof(hex));
+	buf_hex(&b, mac, x->cred.alg == AUTH_MD5 ? 16 : 32);
+	if (!known)
 		ha1 = buf_as_sl(&b);
-	}
 	return auth_check(&x->cred, ha1, x->m->method) && known;
 }
 
@@ -192,7 +247,7 @@ static void challenge(struct exam *x, bool stale, struct buf *extra,
 	struct buf nonce;
 
 	buf_fixed(&nonce, mem, sizeof(mem));
-	auth_nonce_make(&nonce, x->a->nonce_key, x->realm, x->wall,
+	auth_nonce_make(&nonce, x->a->nonce_key, x->bind, x->wall,
 			x->a->salt++);
 	auth_challenge(extra, !x->reg, x->realm, buf_as_sl(&nonce), x->algs,
 		       stale);
@@ -220,6 +275,82 @@ static bool owns(struct sl user, struct sl val)
 		&& sl_eq(buf_as_sl(&b), user);
 }
 
+static uint32_t number(struct sl hex)
+{
+	uint32_t v = 0;
+
+	for (size_t i = 0; i < hex.n; i++) {
+		uint32_t c = (uint8_t)hex.p[i];
+
+		v = v << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	}
+	return v;
+}
+
+/* What a request and its repetition have in common, whichever way they came */
+static uint32_t request_hash(const struct exam *x)
+{
+	uint8_t mac[16];
+	struct buf b;
+	char mem[1024];
+	uint32_t h;
+
+	buf_fixed(&b, mem, sizeof(mem));
+	buf_u64(&b, x->m->cseq);
+	buf_sl(&b, x->cred.response);
+	buf_sl(&b, sl_sub(x->m->from_tag, 0, 128));
+	buf_chr(&b, ' ');
+	buf_sl(&b, sl_sub(x->m->callid, 0, 512));
+	secret_mac(mac, x->a->fake_key, b.p, b.n);
+	memcpy(&h, mac, sizeof(h));
+	return h;
+}
+
+/* RFC 7616 3.4: a count is good for one request. Without one (RFC 2069) the
+ * nonce is. */
+static bool used_before(struct exam *x)
+{
+	struct access *a = x->a;
+	const struct nonces_use u = {
+		.nonce = x->cred.nonce,
+		.made = auth_nonce_time(x->cred.nonce),
+		.nc = sl_isset(x->cred.qop) ? number(x->cred.nc) : 0,
+		.request = request_hash(x),
+		.age = a->cf->nonce_age * 1000,
+	};
+
+	switch (nonces_use(a->nonces, &u, x->now)) {
+	case NONCES_NEW:
+		return false;
+	case NONCES_AGAIN:
+		a->repeated++;
+		return false;
+	case NONCES_REPLAY:
+	case NONCES_LOST:
+		break;
+	}
+	a->replayed++;
+	return true;
+}
+
+/* What remains once the password was right */
+static void judge_owner(struct exam *x, struct sl aor,
+			struct access_verdict *v)
+{
+	if (!same_uri(x)) {
+		v->code = 400;
+		v->why = "Digest For Another URI";
+		return;
+	}
+	x->a->passed++;
+	v->realm = x->cred.realm;
+	if (x->reg && !owns(aor, x->m->to))
+		refuse(x, v, "Not Your Address");
+	else if (!owns(aor, x->m->from)
+		 && (x->reg || !is_anonymous(host_of(x->m->from, true))))
+		refuse(x, v, "From Is Not Yours");
+}
+
 static void judge(struct exam *x, struct buf *extra,
 		  struct access_verdict *v)
 {
@@ -239,44 +370,44 @@ static void judge(struct exam *x, struct buf *extra,
 	}
 	aor = buf_as_sl(&c);
 	us = users_find(x->a->users, sl_sub(buf_as_sl(&b), 4, b.n));
-	nonce = auth_nonce_check(x->cred.nonce, x->a->nonce_key, x->realm,
+	nonce = auth_nonce_check(x->cred.nonce, x->a->nonce_key, x->bind,
 				 x->wall, x->a->cf->nonce_age);
+	/* not looked at, so that nobody guesses without our hearing of it.
+	 * "stale" makes a phone that moved try again by itself */
+	if (nonce == NONCE_FORGED) {
+		x->a->foreign++;
+		challenge(x, true, extra, v);
+		return;
+	}
 	if (!check(x, us, aor)) {
 		x->a->wrong++;
 		challenge(x, false, extra, v);
 		return;
 	}
 	/* the password is right, so the phone need not ask its user again */
-	if (nonce != NONCE_OK) {
+	if (nonce == NONCE_STALE) {
 		x->a->stale++;
 		challenge(x, true, extra, v);
 		return;
 	}
-	if (!same_uri(x)) {
-		v->code = 400;
-		v->why = "Digest For Another URI";
-		return;
-	}
-	x->a->passed++;
-	v->realm = x->cred.realm;
-	if (x->reg && !owns(aor, x->m->to))
-		refuse(x, v, "Not Your Address");
-	else if (!owns(aor, x->m->from)
-		 && (x->reg || !is_anonymous(host_of(x->m->from, true))))
-		refuse(x, v, "From Is Not Yours");
+	if (used_before(x))
+		challenge(x, true, extra, v);
+	else
+		judge_owner(x, aor, v);
 }
 
-void access_check(struct access *a, const struct sip_msg *m,
-		  const struct addr *client, uint64_t wall,
+void access_check(struct access *a, const struct access_ask *q,
 		  struct buf *extra, struct access_verdict *v)
 {
-	struct exam x = { .a = a, .m = m, .wall = wall,
+	const struct sip_msg *m = q->m;
+	struct exam x = { .a = a, .m = m, .now = q->now, .wall = q->wall,
+			  .client = q->client,
 			  .reg = m->meth == SIP_REGISTER };
 
 	*v = (struct access_verdict){ 0 };
 	if (m->meth == SIP_ACK || m->meth == SIP_CANCEL
 	    || a->cf->auth == NODE_AUTH_OFF
-	    || (client && access_peer(a, client)))
+	    || (q->client && access_peer(a, q->client)))
 		return;
 	if (!pick_realm(&x)) {
 		refuse(&x, v, "From Is Not Served Here");

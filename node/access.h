@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/stat.h"
 #include "node/config.h"
+#include "node/nonces.h"
 #include "node/users.h"
 #include "sip/scan.h"
 
@@ -17,13 +18,19 @@ struct access {
 	uint8_t nonce_key[32];            /**< the same on all nodes          */
 	uint8_t fake_key[32];             /**< makes HA1s of unknown users    */
 	uint64_t salt;                    /**< counts nonces made             */
+	struct nonces *nonces;            /**< ours                           */
 	uint64_t challenged, passed, wrong, stale, refused;
+	uint64_t foreign, replayed, repeated;
 };
 
 /** @param cluster_key  shared by all nodes, so that each can check the nonces
- *                      of the others */
-void access_init(struct access *a, const struct node_config *cf,
-		 const struct users *users, const uint8_t cluster_key[32]);
+ *                      of the others
+ *  @param secret       of this process alone
+ *  @return 0 or ENOMEM; access_close() in both cases */
+int  access_init(struct access *a, const struct node_config *cf,
+		 const struct users *users, const uint8_t cluster_key[32],
+		 const uint8_t secret[32]);
+void access_close(struct access *a);
 int  access_stats(struct access *a, struct stats *st);
 
 /** SIP from this address is taken at all */
@@ -42,15 +49,15 @@ struct access_verdict {
 					   in the message; unset = none      */
 };
 
-/**
- * Decide over a request of a client.
- *
- * @param client  address of the client, NULL = not known
- * @param extra   challenge lines for the answer are appended
- * @param wall    [ms]
- */
-void access_check(struct access *a, const struct sip_msg *m,
-		  const struct addr *client, uint64_t wall,
+/** A request of a client */
+struct access_ask {
+	const struct sip_msg *m;
+	const struct addr *client;    /**< its address, NULL = not known      */
+	uint64_t now, wall;           /**< [ms]                               */
+};
+
+/** Decide over it. extra: challenge lines for the answer are appended */
+void access_check(struct access *a, const struct access_ask *q,
 		  struct buf *extra, struct access_verdict *v);
 
 #endif

@@ -116,9 +116,11 @@ int core_alloc(struct core **cp, const struct core_conf *cc,
 	c->reason = "Starting";
 	(void)addr_txt(&c->self, c->sentby);
 	memcpy(c->secret, cc->secret, sizeof(c->secret));
-	access_init(&c->access, cc->cf, cc->users, cc->cluster_key);
 	secret_derive(tc.key, cc->secret, "branch 1");
-	err = outq_init(&c->out, OUTQ_MAX);
+	err = access_init(&c->access, cc->cf, cc->users, cc->cluster_key,
+			  cc->secret);
+	if (!err)
+		err = outq_init(&c->out, OUTQ_MAX);
 	if (!err)
 		err = txnl_alloc(&c->txnl, &tc, &c->out, now);
 	if (!err) {
@@ -144,6 +146,7 @@ void core_free(struct core *c)
 	proxy_close(&c->proxy);
 	txnl_free(c->txnl);
 	outq_free(&c->out);
+	access_close(&c->access);
 	free(c);
 }
 

@@ -307,12 +307,15 @@ static void relay(struct ask *a)
 
 static bool may(struct ask *a, struct sl *realm)
 {
+	const struct access_ask q = {
+		.m = a->m, .client = a->client_known ? &a->client : NULL,
+		.now = a->now, .wall = a->wall,
+	};
 	struct access_verdict v;
 	struct buf extra;
 
 	buf_init(&extra, 4096);
-	access_check(&a->c->access, a->m, a->client_known ? &a->client : NULL,
-		     a->wall, &extra, &v);
+	access_check(&a->c->access, &q, &extra, &v);
 	if (v.code)
 		refuse(a, v.code, v.why, extra.err ? SL_NONE
 		       : buf_as_sl(&extra));

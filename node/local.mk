@@ -19,6 +19,8 @@ node_libnode_a_SOURCES = \
 	node/health.h \
 	node/location.c \
 	node/location.h \
+	node/nonces.c \
+	node/nonces.h \
 	node/proxy.c \
 	node/proxy.h \
 	node/proxy_i.h \

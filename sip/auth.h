@@ -26,13 +26,16 @@ struct sl auth_unq(char *dst, struct sl s);
 
 enum { AUTH_HEX_MAX = 64, AUTH_NONCE_MAX = 64 };
 
-/** Nonce = base64url(time, salt, MAC over time + salt + realm). [ms] wall */
+/** Nonce = base64url(time, salt, MAC over time + salt + realm). [ms] wall.
+ *  realm: with whatever else the nonce shall hold for, at most 512 bytes */
 void auth_nonce_make(struct buf *b, const uint8_t key[32], struct sl realm,
 		     uint64_t wall, uint64_t salt);
 enum auth_nonce { NONCE_OK, NONCE_STALE, NONCE_FORGED };
 enum auth_nonce auth_nonce_check(struct sl nonce, const uint8_t key[32],
 				 struct sl realm, uint64_t wall,
 				 uint32_t max_age /* [s] */);
+/** When a nonce was made that is not FORGED [ms] wall; else anything */
+uint64_t auth_nonce_time(struct sl nonce);
 
 /** Complete header line(s): one "WWW-Authenticate: Digest ...\r\n" (or Proxy-)
  *  for each algorithm bit, strongest first, qop="auth" */

@@ -61,3 +61,15 @@ enum auth_nonce auth_nonce_check(struct sl nonce, const uint8_t key[32],
 		return NONCE_STALE;
 	return NONCE_OK;
 }
+
+uint64_t auth_nonce_time(struct sl nonce)
+{
+	uint8_t raw[NONCE_RAW];
+	size_t n = sizeof(raw);
+	struct cur c;
+
+	if (nonce.n > AUTH_NONCE_MAX || secret_unb64(raw, &n, nonce))
+		return 0;
+	cur_init(&c, raw, n);
+	return cur_u64(&c);
+}

@@ -17,6 +17,11 @@ static const char base_conf[] =
 
 struct rig *rig_new(const char *conf, const char *users)
 {
+	return rig_with(conf, users, 0);
+}
+
+struct rig *rig_with(const char *conf, const char *users, uint8_t secret)
+{
 	struct rig *r = calloc(1, sizeof(*r));
 	struct core_conf cc = { 0 };
 	struct store_conf sc = { .node = 1, .max_records = 1000,
@@ -35,8 +40,10 @@ struct rig *rig_new(const char *conf, const char *users)
 	cr_assert(err == 0, "%s", errs.txt[0]);
 	sc.max_expires = r->cf.registrar.max_expires;
 	memset(cc.cluster_key, 7, sizeof(cc.cluster_key));
+	memset(cc.secret, secret, sizeof(cc.secret));
 	secret_derive(cc.store_key, cc.cluster_key, "store 1");
 	memcpy(sc.key, cc.store_key, sizeof(sc.key));
+	r->client = "192.0.2.7";
 	r->now = 1000;
 	r->wall = 1700000000000ull;
 	err = users_parse(&r->users, sl_cstr(users), cc.cluster_key, &ue);
@@ -93,10 +100,10 @@ void rig_same(struct rig *r, const char *method, const char *ruri,
 		"%s %s SIP/2.0\r\n"
 		"Via: SIP/2.0/TCP " EDGE ";branch=z9hG4bKe%u;alias\r\n"
 		"Via: SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bKp%u;rport=5062;"
-		"received=192.0.2.7\r\n"
+		"received=%s\r\n"
 		"From: %s%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
 		"Max-Forwards: 69\r\n%sContent-Length: 0\r\n\r\n",
-		method, ruri, r->branch, r->branch, from,
+		method, ruri, r->branch, r->branch, r->client, from,
 		strstr(from, ";tag=") ? "" : ";tag=f1", to, callid, cseq,
 		method, more);
 

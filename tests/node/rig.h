@@ -28,6 +28,7 @@ struct rig {
 	uint32_t aliases, closes;
 	struct addr alias;
 	uint32_t branch;        /**< counts branches of the edge             */
+	const char *client;     /**< the phone's address                     */
 	bool lenient;           /**< answers need not be readable            */
 	struct rig_out out;     /**< the last one taken                      */
 	char text[65536];       /**< the last message made                   */
@@ -38,6 +39,8 @@ extern int rig_in_core;
 
 /** conf: more settings, or "" */
 struct rig *rig_new(const char *conf, const char *users);
+/** The same, a process with a secret of its own */
+struct rig *rig_with(const char *conf, const char *users, uint8_t secret);
 void rig_free(struct rig *r);
 void rig_raw(struct rig *r, const void *p, size_t n);
 

@@ -36,6 +36,8 @@ struct login {
 	const char *user, *pass, *uri;
 	enum auth_alg alg;
 	const char *nonce;       /* NULL: of the last challenge */
+	unsigned nc;             /* 0: each time a new one      */
+	bool old;                /* as RFC 2069: no qop, no nc  */
 };
 
 /* The nonce of the challenge in the last answer */
@@ -60,22 +62,40 @@ static const char *login_hdr(const char *name, const char *method,
 			     const struct login *l)
 {
 	static char txt[1024];
-	char ha1[AUTH_HEX_MAX + 1], resp[AUTH_HEX_MAX + 1];
+	static unsigned count;
+	char ha1[AUTH_HEX_MAX + 1], resp[AUTH_HEX_MAX + 1], nc[9];
 	struct auth_cred c = {
 		.username = sl_cstr(l->user), .realm = SL("example.com"),
 		.nonce = sl_cstr(l->nonce), .uri = sl_cstr(l->uri),
-		.cnonce = SL("abcd"), .nc = SL("00000001"), .qop = SL("auth"),
 		.alg = l->alg,
 	};
+
+	(void)snprintf(nc, sizeof(nc), "%08x", l->nc ? l->nc : ++count);
+	if (!l->old) {
+		c.cnonce = SL("abcd");
+		c.nc = sl_cstr(nc);
+		c.qop = SL("auth");
+	}
 
 	auth_ha1(ha1, l->alg, c.username, c.realm, sl_cstr(l->pass));
 	auth_response(resp, &c, sl_cstr(ha1), sl_cstr(method));
 	(void)snprintf(txt, sizeof(txt), "%s: Digest username=\"%s\", "
 		       "realm=\"example.com\", nonce=\"%s\", uri=\"%s\", "
-		       "response=\"%s\", algorithm=%s, cnonce=\"abcd\", "
-		       "nc=00000001, qop=auth\r\n", name, l->user, l->nonce,
-		       l->uri, resp, auth_alg_name(l->alg));
+		       "response=\"%s\", algorithm=%s%s%s\r\n", name,
+		       l->user, l->nonce, l->uri, resp,
+		       auth_alg_name(l->alg),
+		       l->old ? "" : ", cnonce=\"abcd\", qop=auth, nc=",
+		       l->old ? "" : nc);
 	return txt;
+}
+
+/* The same with a CSeq of its own */
+static int reg_at(struct rig *r, const char *from, const char *to,
+		  unsigned cseq, const struct login *l)
+{
+	rig_req(r, "REGISTER", "sip:example.com", from, to, "reg", cseq,
+		l ? login_hdr("Authorization", "REGISTER", l) : "");
+	return rig_final(r);
 }
 
 /* REGISTER of To by From, with these credentials (NULL: none) */
@@ -84,14 +104,13 @@ static int reg(struct rig *r, const char *from, const char *to,
 {
 	static unsigned cseq;
 
-	rig_req(r, "REGISTER", "sip:example.com", from, to, "reg", ++cseq,
-		l ? login_hdr("Authorization", "REGISTER", l) : "");
-	return rig_final(r);
+	return reg_at(r, from, to, ++cseq, l);
 }
 
 static int reg_as(struct rig *r, const char *user, const char *pass)
 {
-	struct login l = { user, pass, "sip:example.com", AUTH_MD5, NULL };
+	struct login l = { user, pass, "sip:example.com", AUTH_MD5, NULL, 0,
+			   false };
 
 	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
 	l.nonce = nonce_of(r);
@@ -122,7 +141,7 @@ Test(access, the_right_password_opens)
 Test(access, sha256_where_the_domain_offers_it)
 {
 	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_SHA256,
-			   NULL };
+			   NULL, 0, false };
 	struct rig *r = rig_new(BOTH, users());
 
 	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
@@ -157,7 +176,7 @@ Test(access, wrong_password_and_unknown_user_look_the_same)
 Test(access, old_nonce_is_stale_only_with_the_right_password)
 {
 	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
-			   NULL };
+			   NULL, 0, false };
 	struct rig *r = rig_new("nonce_age = 100;\n", users());
 	char old[128];
 
@@ -178,7 +197,7 @@ Test(access, old_nonce_is_stale_only_with_the_right_password)
 Test(access, a_nonce_we_never_made_does_not_open)
 {
 	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
-			   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+			   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 0, false };
 	struct rig *r = rig_new("", users());
 
 	cr_expect(reg(r, ALICE, ALICE, &l) == 401);
@@ -188,7 +207,7 @@ Test(access, a_nonce_we_never_made_does_not_open)
 Test(access, any_node_takes_the_nonce_of_any_other)
 {
 	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
-			   NULL };
+			   NULL, 0, false };
 	struct rig *a = rig_new("", users()), *b = rig_new("", users());
 
 	cr_assert(reg(a, ALICE, ALICE, NULL) == 401);
@@ -198,10 +217,123 @@ Test(access, any_node_takes_the_nonce_of_any_other)
 	rig_free(b);
 }
 
+static bool is_stale(struct rig *r)
+{
+	return strstr(rig_hdr(r, "WWW-Authenticate"), "stale=true");
+}
+
+Test(access, a_nonce_is_for_the_source_it_was_sent_to)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL, 0, false };
+	struct rig *r = rig_new("", users());
+	char old[128];
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
+	l.nonce = old;
+	r->client = "192.0.2.66";
+	cr_expect(reg(r, ALICE, ALICE, &l) == 401);
+	cr_expect(is_stale(r), "a phone that moved asks again by itself");
+	l.pass = "wrong";
+	cr_expect(reg(r, ALICE, ALICE, &l) == 401);
+	cr_expect(is_stale(r), "nothing is told about the password");
+	cr_expect(rig_stat(r, "node_auth_wrong_total", NULL) == 0);
+	cr_expect(rig_stat(r, "node_auth_foreign_nonces_total", NULL) == 2);
+	r->client = "192.0.2.7";
+	l.pass = "pw-a";
+	cr_expect(reg(r, ALICE, ALICE, &l) == 200);
+	rig_free(r);
+}
+
+Test(access, an_ipv6_phone_may_take_another_address_of_its_network)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL, 0, false };
+	struct rig *r = rig_new("", users());
+	char old[128];
+
+	r->client = "2001:db8:1:2::aa";
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
+	l.nonce = old;
+	r->client = "2001:db8:1:2:1:2:3:4";
+	cr_expect(reg(r, ALICE, ALICE, &l) == 200);
+	r->client = "2001:db8:1:3::aa";
+	cr_expect(reg(r, ALICE, ALICE, &l) == 401);
+	rig_free(r);
+}
+
+Test(access, a_count_opens_once)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL, 1, false };
+	struct rig *r = rig_new("", users());
+	char old[128];
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
+	l.nonce = old;
+	cr_expect(reg_at(r, ALICE, ALICE, 101, &l) == 200);
+	cr_expect(reg_at(r, ALICE, ALICE, 102, &l) == 401);
+	cr_expect(is_stale(r));
+	cr_expect(rig_stat(r, "node_auth_replayed_total", NULL) == 1);
+	l.nc = 2;
+	cr_expect(reg_at(r, ALICE, ALICE, 103, &l) == 200);
+	rig_free(r);
+}
+
+Test(access, the_same_request_again_passes)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL, 1, false };
+	struct rig *r = rig_new("", users());
+	char old[128];
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
+	l.nonce = old;
+	cr_expect(reg_at(r, ALICE, ALICE, 101, &l) == 200);
+	cr_expect(reg_at(r, ALICE, ALICE, 101, &l) == 200,
+		  "on another branch, as after a failover");
+	cr_expect(rig_stat(r, "node_auth_repeated_total", NULL) == 1);
+	rig_free(r);
+}
+
+Test(access, without_a_count_the_nonce_opens_once)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL, 0, true };
+	struct rig *r = rig_new("", users());
+	char old[128];
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
+	l.nonce = old;
+	cr_expect(reg_at(r, ALICE, ALICE, 101, &l) == 200);
+	cr_expect(reg_at(r, ALICE, ALICE, 102, &l) == 401);
+	cr_expect(is_stale(r));
+	rig_free(r);
+}
+
+Test(access, two_nodes_never_make_the_same_nonce)
+{
+	struct rig *a = rig_new("", users()), *b;
+	char one[128];
+
+	cr_assert(reg(a, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(one, sizeof(one), "%s", nonce_of(a));
+	b = rig_with("", users(), 1);
+	cr_assert(reg(b, ALICE, ALICE, NULL) == 401);
+	cr_expect_str_neq(nonce_of(b), one);
+	rig_free(a);
+	rig_free(b);
+}
+
 Test(access, only_the_owner_registers_an_address)
 {
 	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
-			   NULL };
+			   NULL, 0, false };
 	struct rig *r = rig_new("", users());
 
 	cr_assert(reg(r, ALICE, BOB, NULL) == 401);
@@ -215,7 +347,8 @@ Test(access, only_the_owner_registers_an_address)
 
 Test(access, credentials_for_another_uri_are_refused)
 {
-	struct login l = { "alice", "pw-a", "sip:other.org", AUTH_MD5, NULL };
+	struct login l = { "alice", "pw-a", "sip:other.org", AUTH_MD5, NULL, 0,
+			   false };
 	struct rig *r = rig_new("", users());
 
 	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
@@ -266,7 +399,7 @@ static void call(struct rig *r, const char *from, const struct login *l,
 Test(access, calls_are_challenged_407_and_credentials_stay_here)
 {
 	struct login l = { "alice", "pw-a", "sip:bob@example.com", AUTH_MD5,
-			   NULL };
+			   NULL, 0, false };
 	struct rig *r = rig_new("peers = ( \"192.0.2.8\" );\n", users());
 	struct rig_leg a;
 
@@ -278,7 +411,7 @@ Test(access, calls_are_challenged_407_and_credentials_stay_here)
 	cr_expect(rig_final(r) == 480, "through to the look-up");
 	rig_req(r, "REGISTER", "sip:example.com", BOB, BOB, "rb", 1,
 		login_hdr("Authorization", "REGISTER", &(struct login){
-			"bob", "pw-b", "sip:example.com", AUTH_MD5, l.nonce }));
+			"bob", "pw-b", "sip:example.com", AUTH_MD5, l.nonce, 0, false }));
 	cr_assert(rig_final(r) == 200);
 	rig_req(r, "REGISTER", "sip:example.com", BOB, BOB, "rb", 2,
 		"Contact: <sip:bob@10.0.0.1>\r\nPath: " PATH("t") "\r\n");
@@ -290,7 +423,7 @@ Test(access, calls_are_challenged_407_and_credentials_stay_here)
 			"<sip:bob@10.0.0.1>\r\nPath: " PATH("t") "\r\n%s",
 			login_hdr("Authorization", "REGISTER",
 				  &(struct login){ "bob", "pw-b",
-				  "sip:example.com", AUTH_MD5, l.nonce }));
+				  "sip:example.com", AUTH_MD5, l.nonce, 0, false }));
 		rig_req(r, "REGISTER", "sip:example.com", BOB, BOB, "rb", 3,
 			more);
 	}
@@ -316,7 +449,7 @@ Test(access, calls_are_challenged_407_and_credentials_stay_here)
 Test(access, from_must_be_the_callers)
 {
 	struct login l = { "alice", "pw-a", "sip:bob@example.com", AUTH_MD5,
-			   NULL };
+			   NULL, 0, false };
 	struct rig *r = rig_new("", users());
 
 	call(r, BOB, NULL, "");
