@@ -14,6 +14,8 @@ struct curlm_req {
 	struct curlm *m;
 	CURL *easy;
 	struct buf body;
+	struct curl_slist *head;     /* of a POST                           */
+	size_t left;                 /* of its answer, may still come       */
 	curlm_h *h;
 	void *arg;
 };
@@ -46,6 +48,7 @@ static void req_free(struct curlm_req *r)
 		(void)curl_multi_remove_handle(r->m->multi, r->easy);
 		curl_easy_cleanup(r->easy);
 	}
+	curl_slist_free_all(r->head);
 	buf_free(&r->body);
 	free(r);
 }
@@ -58,6 +61,8 @@ static int errno_of(CURLcode c)
 	case CURLE_COULDNT_CONNECT:     return ECONNREFUSED;
 	case CURLE_WRITE_ERROR:         return EMSGSIZE;
 	case CURLE_FILESIZE_EXCEEDED:   return EMSGSIZE;
+	case CURLE_COULDNT_RESOLVE_HOST: return EHOSTUNREACH;
+	case CURLE_PEER_FAILED_VERIFICATION: return EACCES;
 	case CURLE_OUT_OF_MEMORY:       return ENOMEM;
 	case CURLE_GOT_NOTHING:
 	case CURLE_WEIRD_SERVER_REPLY:
@@ -199,6 +204,9 @@ static CURLcode set_up(struct curlm_req *r, const char *url, uint32_t patience)
 	SET(CURLOPT_TIMEOUT_MS, (long)patience);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)patience);
 	SET(CURLOPT_USERAGENT, "edgewise");
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	/* else it waits for its thread that asks for a name, for seconds */
+	SET(CURLOPT_QUICK_EXIT, 1L);
 #undef SET
 	return c;
 }
@@ -219,6 +227,66 @@ int curlm_get(struct curlm_req **rp, struct curlm *m, const struct addr *a,
 	(void)snprintf(url, sizeof(url), "http://%s%s", addr_txt(a, txt), path);
 	r->easy = curl_easy_init();
 	if (!r->easy || set_up(r, url, patience) ||
+	    curl_multi_add_handle(m->multi, r->easy)) {
+		if (r->easy)
+			curl_easy_cleanup(r->easy);
+		r->easy = NULL;
+		req_free(r);
+		return ENOMEM;
+	}
+	r->next = m->reqs;
+	m->reqs = r;
+	*rp = r;
+	return 0;
+}
+
+static size_t thrown(char *p, size_t size, size_t n, void *arg)
+{
+	struct curlm_req *r = arg;
+
+	if (size * n > r->left)
+		return 0;
+	r->left -= size * n;
+	return size * n;
+}
+
+static CURLcode set_up_post(struct curlm_req *r, const struct curlm_post *p)
+{
+	CURL *e = r->easy;
+	CURLcode c = set_up(r, p->url, p->patience);
+
+	for (size_t i = 0; p->header[i]; i++) {
+		struct curl_slist *l = curl_slist_append(r->head,
+							 p->header[i]);
+
+		if (!l)
+			return CURLE_OUT_OF_MEMORY;
+		r->head = l;
+	}
+#define SET(opt, v) do { if (!c) c = curl_easy_setopt(e, opt, v); } while (0)
+	SET(CURLOPT_WRITEFUNCTION, thrown);
+	SET(CURLOPT_HTTPHEADER, r->head);
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->body.n);
+	SET(CURLOPT_COPYPOSTFIELDS, p->body.p);
+	if (p->ca_file && *p->ca_file)
+		SET(CURLOPT_CAINFO, p->ca_file);
+#undef SET
+	return c;
+}
+
+int curlm_post(struct curlm_req **rp, struct curlm *m,
+	       const struct curlm_post *p, curlm_h *h, void *arg)
+{
+	struct curlm_req *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return ENOMEM;
+	r->m = m;
+	r->h = h;
+	r->arg = arg;
+	r->left = p->max;
+	r->easy = curl_easy_init();
+	if (!r->easy || set_up_post(r, p) ||
 	    curl_multi_add_handle(m->multi, r->easy)) {
 		if (r->easy)
 			curl_easy_cleanup(r->easy);

@@ -33,6 +33,21 @@ void curlm_free(struct curlm *m);
 int  curlm_get(struct curlm_req **rp, struct curlm *m, const struct addr *a,
 	       const char *path, uint32_t patience, size_t max, curlm_h *h,
 	       void *arg);
+struct curlm_post {
+	const char *url;
+	struct sl body;              /**< copied                             */
+	const char *const *header;   /**< "Name: value", ends with NULL      */
+	const char *ca_file;         /**< NULL or "" = those of the system   */
+	uint32_t patience;           /**< [ms] for the whole of it           */
+	size_t max;                  /**< longest answer [bytes], thrown away */
+};
+/**
+ * POST to an http:// or https:// URL; names are asked for in a thread of
+ * libcurl's. No redirect, no proxy, certificates are checked. As curlm_get(),
+ * with an empty body for the handler.
+ */
+int  curlm_post(struct curlm_req **rp, struct curlm *m,
+		const struct curlm_post *p, curlm_h *h, void *arg);
 /** Its handler will not come any more; NULL allowed */
 void curlm_cancel(struct curlm_req *r);
 

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -148,6 +149,52 @@ Test(curlm, nobody_there_is_an_error)
 	close(w.mute);
 	get(&a, "/ok", 5000);
 	cr_expect_eq(w.err, ECONNREFUSED);
+}
+
+static void post(const char *path, size_t max)
+{
+	static const char *const head[] = { "X-A: b", NULL };
+	char url[100], txt[ADDR_TXT];
+	struct curlm_post p = {
+		.url = url, .body = SL("{}"), .header = head,
+		.patience = 5000, .max = max,
+	};
+
+	(void)snprintf(url, sizeof(url), "http://%s%s",
+		       addr_txt(&w.addr, txt), path);
+	w.calls++;
+	cr_assert_eq(curlm_post(&w.req, w.m, &p, ended, NULL), 0);
+	cr_assert_eq(net_run(NULL, NULL), 0);
+}
+
+Test(curlm, the_answer_of_a_post_is_thrown_away)
+{
+	cr_assert_eq(http_srv_route(w.srv, "POST", "/post", big, NULL), 0);
+	post("/post", 100000);
+	cr_expect_eq(w.err, 0);
+	cr_expect_eq(w.status, 200);
+	cr_expect_eq(w.n, 0);
+}
+
+Test(curlm, and_read_up_to_its_bound_only)
+{
+	cr_assert_eq(http_srv_route(w.srv, "POST", "/post", big, NULL), 0);
+	post("/post", 1000);
+	cr_expect_eq(w.err, EMSGSIZE);
+}
+
+Test(curlm, a_post_goes_to_no_other_scheme)
+{
+	static const char *const head[] = { NULL };
+	struct curlm_post p = {
+		.url = "file:///etc/passwd", .body = SL("{}"), .header = head,
+		.patience = 5000, .max = 1000,
+	};
+
+	w.calls++;
+	cr_assert_eq(curlm_post(&w.req, w.m, &p, ended, NULL), 0);
+	cr_assert_eq(net_run(NULL, NULL), 0);
+	cr_expect_eq(w.err, EPROTO);
 }
 
 Test(curlm, what_is_cancelled_or_freed_calls_nobody)
