@@ -252,6 +252,10 @@ static void tell(struct dash *d, const struct verdict_out *v)
 	if (v->state == d->state)
 		return;
 	d->state = v->state;
+	ledger_verdict(edge_ledger(d->s->edge), was, verdict_name(v->state),
+		       v->state == VERDICT_OK ? EVENT_INFO :
+		       v->state == VERDICT_DEGRADED ? EVENT_WARNING :
+		       EVENT_ERROR, why, clk_now());
 	if (v->state == VERDICT_OK)
 		log_info("event=verdict state=\"%s\" was=\"%s\"",
 			 verdict_name(v->state), was);

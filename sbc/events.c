@@ -20,6 +20,7 @@ const char *event_kind_name(enum event_kind k)
 	case EVENT_NODE:     return "node";
 	case EVENT_ADMIN:    return "admin";
 	case EVENT_RECORDS:  return "records";
+	case EVENT_VERDICT:  return "verdict";
 	}
 	return "?";
 }

@@ -21,8 +21,9 @@ enum event_kind {
 	EVENT_NODE,          /**< a node changed its state                    */
 	EVENT_ADMIN,         /**< somebody did something                      */
 	EVENT_RECORDS,       /**< call records cannot be written, or can again */
+	EVENT_VERDICT,       /**< the page's word has changed                 */
 };
-enum { EVENT_N = EVENT_RECORDS + 1 };
+enum { EVENT_N = EVENT_VERDICT + 1 };
 const char *event_kind_name(enum event_kind k);
 
 enum event_severity { EVENT_INFO, EVENT_WARNING, EVENT_ERROR };

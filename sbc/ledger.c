@@ -394,6 +394,16 @@ void ledger_admin(struct ledger *l, struct sl what, struct sl node,
 	event_set(x->reason, why);
 }
 
+void ledger_verdict(struct ledger *l, const char *from, const char *to,
+		    enum event_severity sev, const char *why, uint64_t now)
+{
+	struct event *x = note(l, EVENT_VERDICT, sev, NULL, now);
+	struct buf b;
+
+	buf_fixed(&b, x->reason, sizeof(x->reason) - 1);
+	buf_printf(&b, "%s to %s%s%s", from, to, *why ? ": " : "", why);
+}
+
 void ledger_records(struct ledger *l, const char *why, uint64_t now)
 {
 	struct event *x = note(l, EVENT_RECORDS, why ? EVENT_ERROR :

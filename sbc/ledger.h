@@ -131,6 +131,9 @@ void ledger_node(struct ledger *l, const char *node, enum disp_state from,
 /** Somebody did `what` to `node` ("" = none) */
 void ledger_admin(struct ledger *l, struct sl what, struct sl node,
 		  struct sl who, struct sl why, uint64_t now);
+/** The page's word has changed; why: "" = nothing is wrong */
+void ledger_verdict(struct ledger *l, const char *from, const char *to,
+		    enum event_severity sev, const char *why, uint64_t now);
 /** Call records cannot be written (why), or can again (why NULL) */
 void ledger_records(struct ledger *l, const char *why, uint64_t now);
 
