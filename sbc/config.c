@@ -6,6 +6,7 @@
 
 #include "base/cfg_text.h"
 #include "base/log.h"
+#include "sbc/hook.h"
 #include "sip/flow.h"
 
 static const char *const transports[] = { "udp", "tcp", NULL };
@@ -41,6 +42,34 @@ static const struct cfg_key node_keys[] = {
 	{ .name = "http", .type = CFG_STR, .max = 63, .def = "",
 	  .off = N(http),
 	  .help = "Its management address, IP:PORT; empty = as it tells." },
+	{ .name = NULL }
+};
+
+#define H(f) offsetof(struct sbc_hook, f)
+static const struct cfg_key hook_keys[] = {
+	{ .name = "url", .type = CFG_STR, .min = 1, .max = 511, .off = H(url),
+	  .help = "Where events are posted, https:// or http://." },
+	{ .name = "name", .type = CFG_STR, .max = 31, .def = "",
+	  .off = H(name),
+	  .help = "Its name in logs and figures; empty = its place." },
+	{ .name = "events", .type = CFG_STR, .min = 1, .max = 255,
+	  .def = "node, verdict, lost, admin, records", .off = H(events),
+	  .help = "Kinds of events, or all, warning, error." },
+	{ .name = "secret_file", .type = CFG_STR, .max = 255, .def = "",
+	  .off = H(secret_file),
+	  .help = "File of the key that signs; empty = not signed." },
+	{ .name = "ca_file", .type = CFG_STR, .max = 255, .def = "",
+	  .off = H(ca_file),
+	  .help = "Authorities for https; empty = those of the system." },
+	{ .name = "min_interval", .type = CFG_U32, .min = 100,
+	  .max = 3600000, .def = "1000", .unit = "ms", .off = H(min_interval),
+	  .help = "Time between deliveries; events gather meanwhile." },
+	{ .name = "timeout", .type = CFG_U32, .min = 100, .max = 60000,
+	  .def = "5000", .unit = "ms", .off = H(timeout),
+	  .help = "Time for one try." },
+	{ .name = "max_age", .type = CFG_U32, .min = 1, .max = 86400,
+	  .def = "3600", .unit = "s", .off = H(max_age),
+	  .help = "A delivery that cannot be made is given up after this." },
 	{ .name = NULL }
 };
 
@@ -174,6 +203,10 @@ const struct cfg_key sbc_keys[] = {
 	{ .name = "cdr_file", .type = CFG_STR, .max = 255, .def = "",
 	  .off = O(cdr_file), .reload = true,
 	  .help = "File of call records, a line of JSON each; empty = none." },
+	{ .name = "webhooks", .type = CFG_LIST, .max = SBC_HOOKS,
+	  .off = O(webhooks), .sub = hook_keys, .reload = true,
+	  .elem_size = sizeof(struct sbc_hook), .def = "()",
+	  .help = "Whom events are told by HTTP." },
 	{ .name = "log.level", .type = CFG_ENUM, .names = levels,
 	  .def = "info", .off = O(log.level), .reload = true,
 	  .help = "Least important lines that are written." },
@@ -256,12 +289,53 @@ static void check_pool(const struct sbc_config *c, const char *file,
 	}
 }
 
+const char *sbc_config_hook_name(const struct sbc_config *c, uint32_t i,
+				 char txt[32])
+{
+	const struct sbc_hook *h = sbc_config_hook(c, i);
+
+	if (h->name[0])
+		return h->name;
+	(void)snprintf(txt, 32, "%u", i + 1);
+	return txt;
+}
+
+static void check_hooks(const struct sbc_config *c, const char *file,
+			struct cfg_errs *errs)
+{
+	char key[40], name[32], other[32];
+	struct hook_want w;
+	struct sl bad;
+
+	for (uint32_t i = 0; i < c->webhooks.n; i++) {
+		const struct sbc_hook *h = sbc_config_hook(c, i);
+		const char *wrong = hook_url(h->url);
+
+		(void)snprintf(key, sizeof(key), "webhooks[%u]", i);
+		if (wrong)
+			cfg_err(errs, file, 0, key, "%s", wrong);
+		if (hook_want(&w, sl_cstr(h->events), &bad))
+			cfg_err(errs, file, 0, key, "events: \"%.*s\" is no "
+				"kind of event, nor all, warning, error",
+				(int)bad.n, bad.p ? bad.p : "");
+		if (strpbrk(h->name, "\"\\ "))
+			cfg_err(errs, file, 0, key,
+				"name holds a blank, quote or backslash");
+		for (uint32_t k = 0; k < i; k++)
+			if (!strcmp(sbc_config_hook_name(c, i, name),
+				    sbc_config_hook_name(c, k, other)))
+				cfg_err(errs, file, 0, key, "name is the "
+					"same as of webhooks[%u]", k);
+	}
+}
+
 static int check(struct sbc_config *c, const char *file, struct cfg_errs *errs)
 {
 	uint32_t before = errs->n;
 
 	check_listen(c, file, errs);
 	check_pool(c, file, errs);
+	check_hooks(c, file, errs);
 	if (addr_is_any(&c->core.address))
 		cfg_err(errs, file, 0, "core.address", "is a wildcard; nodes "
 			"have to be told one address");

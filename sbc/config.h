@@ -7,7 +7,7 @@
 #include "base/cfg.h"
 #include "sbc/edge.h"
 
-enum { SBC_LISTENS = 15, SBC_NODES = DISP_MAX };
+enum { SBC_LISTENS = 15, SBC_HOOKS = 8, SBC_NODES = DISP_MAX };
 
 struct sbc_listen {
 	uint32_t transport;      /**< 0 = udp, 1 = tcp                        */
@@ -22,6 +22,16 @@ struct sbc_node {
 	uint32_t port;
 	uint32_t weight;
 	char http[64];
+};
+
+struct sbc_hook {
+	char name[32];               /**< "" = its place in the list          */
+	char url[512];
+	char events[256];
+	char secret_file[256];
+	char ca_file[256];
+	uint32_t min_interval, timeout;                          /**< [ms]    */
+	uint32_t max_age;                                        /**< [s]     */
 };
 
 struct sbc_config {
@@ -63,6 +73,7 @@ struct sbc_config {
 	} http;
 	char state_dir[256];
 	char cdr_file[256];
+	struct cfg_list webhooks;    /**< struct sbc_hook                     */
 	struct {
 		uint32_t level, target;
 	} log;
@@ -89,6 +100,14 @@ static inline const struct sbc_node *sbc_config_node(
 {
 	return (const struct sbc_node *)c->pool.v + i;
 }
+static inline const struct sbc_hook *sbc_config_hook(
+	const struct sbc_config *c, uint32_t i)
+{
+	return (const struct sbc_hook *)c->webhooks.v + i;
+}
+/** Name in logs and figures */
+const char *sbc_config_hook_name(const struct sbc_config *c, uint32_t i,
+				 char txt[32]);
 /** enum sip_tp of a transport setting */
 uint8_t sbc_config_tp(uint32_t transport);
 /** What may change while running */

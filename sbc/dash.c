@@ -161,7 +161,7 @@ static void publish(struct dash *d, bool row, bool anew)
 	struct buf b;
 
 	/* the word is a figure and a line in the log, whoever looks */
-	if (row && !api && !page)
+	if ((row || d->s->hooks) && !api && !page)
 		(void)view(d, true);
 	buf_init(&b, PAGE_MAX);
 	if (api) {

@@ -32,6 +32,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/fault.h \
 	sbc/hide.c \
 	sbc/history.c \
+	sbc/hook.c \
+	sbc/hook.h \
 	sbc/history.h \
 	sbc/hide.h \
 	sbc/keys.c \
@@ -73,6 +75,8 @@ sbc_edgewise_sbc_SOURCES = \
 	sbc/scrape.h \
 	sbc/sbc.c \
 	sbc/sbc_cdr.c \
+	sbc/hooks.c \
+	sbc/hooks.h \
 	sbc/sbc.h \
 	sbc/sbc_priv.h \
 	sbc/state.c \

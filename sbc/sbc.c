@@ -10,6 +10,7 @@
 #include "base/daemon.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "sbc/hooks.h"
 #include "sbc/keys.h"
 #include "sbc/ledger.h"
 #include "sbc/state.h"
@@ -63,6 +64,7 @@ void sbc_turn(struct sbc *s)
 	if (fault_next(&s->fault) < at)
 		at = fault_next(&s->fault);
 	sbc_cdr_turn(s);
+	hooks_turn(s->hooks);
 	if (edge_pool_seq(s->edge) != s->saved_seq && !s->save_at)
 		s->save_at = clk_now() + SAVE_MS;
 	if (s->save_at && s->save_at < at)
@@ -301,6 +303,8 @@ int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path,
 	if (!err)
 		err = sbc_cdr_start(s);
 	if (!err)
+		err = hooks_conf(&s->hooks, s, &s->cf);
+	if (!err)
 		err = api_start(s);
 	if (err) {
 		sbc_free(s);
@@ -315,6 +319,7 @@ void sbc_free(struct sbc *s)
 	if (!s)
 		return;
 	api_stop(s);
+	hooks_free(s->hooks);
 	sbc_cdr_stop(s);
 	if (s->edge && s->save_at)
 		(void)sbc_save(s);
@@ -360,6 +365,9 @@ static void reload(struct sbc *s)
 			"cannot change while running: restart");
 		goto bad;
 	}
+	err = hooks_check(&c, s->path, &errs);
+	if (err)
+		goto bad;
 	sbc_config_tune(&c, &t);
 	err = edge_reconf(s->edge, &t, node, sbc_config_pool(&c, node),
 			  clk_now());
@@ -371,6 +379,8 @@ static void reload(struct sbc *s)
 	if (!c.faults)
 		api_fault_end(s, "settings", clk_now());
 	(void)actions_reload(s->act);
+	/* the old ones go on when memory is short: logged */
+	(void)hooks_conf(&s->hooks, s, &c);
 	log_level_set((enum log_level)c.log.level);
 	sbc_config_clear(&s->cf);
 	s->cf = c;

@@ -155,3 +155,29 @@ Test(config, only_what_can_change_is_reloadable)
 	sbc_config_clear(&c);
 	sbc_config_clear(&d);
 }
+
+Test(config, webhooks_are_checked)
+{
+	static const char *const bad[][2] = {
+		{ "{ url = \"ftp://h\"; }", "https://" },
+		{ "{ url = \"http://u@h\"; }", "holds a user" },
+		{ "{ url = \"http://h\"; events = \"node, nods\"; }",
+		  "\"nods\"" },
+		{ "{ url = \"http://h\"; }, { name = \"1\"; "
+		  "url = \"http://i\"; }", "same as of webhooks[0]" },
+	};
+	char text[200], name[32];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		(void)snprintf(text, sizeof(text), "webhooks = ( %s );",
+			       bad[i][0]);
+		cr_assert_eq(rd(text), EBADMSG, "%s", text);
+		cr_expect(strstr(e.txt[0], bad[i][1]), "%s", e.txt[0]);
+	}
+	cr_assert_eq(rd("webhooks = ( { url = \"http://h\"; }, "
+			"{ url = \"https://i/x\"; name = \"noc\"; } );"), 0);
+	cr_expect_str_eq(sbc_config_hook_name(&c, 0, name), "1");
+	cr_expect_str_eq(sbc_config_hook_name(&c, 1, name), "noc");
+	cr_expect_eq(sbc_config_hook(&c, 0)->max_age, 3600);
+	sbc_config_clear(&c);
+}
