@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "sip/auth.h"
 #include "sip/uri.h"
+#include <errno.h>
 
 int access_init(struct access *a, const struct node_config *cf,
 		const struct users *users, const uint8_t cluster_key[32],
@@ -18,13 +19,17 @@ int access_init(struct access *a, const struct node_config *cf,
 	secret_derive(key, secret, "nonces seen 1");
 	/* no two nodes, and no two lives of one, make the same nonce */
 	a->salt = secret_hash(key, "salt", 4);
+	if (guess_alloc(&a->guess, key))
+		return ENOMEM;
 	return nonces_alloc(&a->nonces, NONCES_MAX, key);
 }
 
 void access_close(struct access *a)
 {
 	nonces_free(a->nonces);
+	guess_free(a->guess);
 	a->nonces = NULL;
+	a->guess = NULL;
 }
 
 int access_stats(struct access *a, struct stats *st)
@@ -55,6 +60,12 @@ int access_stats(struct access *a, struct stats *st)
 		{ STAT_COUNTER, "node_auth_repeated_total",
 		  "Requests heard twice with the same credentials",
 		  &a->repeated },
+		{ STAT_COUNTER, "node_auth_delayed_total",
+		  "Credentials not looked at: too many were wrong before",
+		  &a->delayed },
+		{ STAT_COUNTER, "node_guess_evicted_total",
+		  "Counts of wrong passwords that gave way to others",
+		  &guess_stats(a->guess)->evicted },
 		{ STAT_GAUGE, "node_nonces",
 		  "Nonces whose use is remembered", &ns->known },
 		{ STAT_COUNTER, "node_nonces_forced_total",
@@ -118,6 +129,7 @@ struct exam {
 	uint64_t now, wall;
 	char bind_mem[NODE_DOMAIN_MAX + 1 + 8];
 	struct sl bind;        /* what a nonce holds for: realm, source */
+	struct sl source;
 };
 
 /* The host part of From or To, or of the Request-URI */
@@ -153,6 +165,7 @@ static void bind_nonce(struct exam *x)
 	if (x->client)
 		buf_put(&b, x->client->ip, x->client->af == 4 ? 4 : 8);
 	x->bind = buf_as_sl(&b);
+	x->source = sl_sub(x->bind, x->realm.n + 1, x->bind.n);
 }
 
 /* Realm = domain of the AoR served: To for REGISTER, else From; a caller
@@ -333,16 +346,51 @@ static bool used_before(struct exam *x)
 	return true;
 }
 
+/* An answer to a try within that time would look like any to a wrong one: a
+ * guesser cannot tell which of his tries were looked at. Where the owner's
+ * phone is registered from is known on all nodes, and after a restart. */
+static bool at_home(const struct exam *x, struct sl aor)
+{
+	return x->a->loc && x->client
+		&& location_from(x->a->loc, aor, x->client, x->wall);
+}
+
+static bool has_to_wait(const struct exam *x, struct sl aor)
+{
+	const struct guess_who w = { aor, x->source };
+
+	return guess_closed(x->a->guess, &w, x->now) && !at_home(x, aor);
+}
+
+static void note_wrong(struct exam *x, struct sl aor)
+{
+	struct access *a = x->a;
+	const struct guess_who w = { aor, x->source };
+	uint64_t max = (uint64_t)a->cf->auth_delay * 1000;
+	uint64_t wait = guess_wrong(a->guess, &w, max, x->now);
+	char txt[ADDR_TXT];
+
+	a->wrong++;
+	if (wait && log_allow(&a->lim_guess, 10, x->now))
+		log_warn("event=guessing client=%s aor=%s wait=%llums "
+			 "text=\"too many wrong passwords\"",
+			 x->client ? addr_txt(x->client, txt) : "-",
+			 log_esc(aor), (unsigned long long)wait);
+}
+
 /* What remains once the password was right */
 static void judge_owner(struct exam *x, struct sl aor,
 			struct access_verdict *v)
 {
+	const struct guess_who w = { aor, x->source };
+
 	if (!same_uri(x)) {
 		v->code = 400;
 		v->why = "Digest For Another URI";
 		return;
 	}
 	x->a->passed++;
+	guess_right(x->a->guess, &w, x->now);
 	v->realm = x->cred.realm;
 	if (x->reg && !owns(aor, x->m->to))
 		refuse(x, v, "Not Your Address");
@@ -379,8 +427,13 @@ static void judge(struct exam *x, struct buf *extra,
 		challenge(x, true, extra, v);
 		return;
 	}
+	if (has_to_wait(x, aor)) {
+		x->a->delayed++;
+		challenge(x, false, extra, v);
+		return;
+	}
 	if (!check(x, us, aor)) {
-		x->a->wrong++;
+		note_wrong(x, aor);
 		challenge(x, false, extra, v);
 		return;
 	}

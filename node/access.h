@@ -6,8 +6,11 @@
 #define NODE_ACCESS_H
 
 #include "base/addr.h"
+#include "base/log.h"
 #include "base/stat.h"
 #include "node/config.h"
+#include "node/guess.h"
+#include "node/location.h"
 #include "node/nonces.h"
 #include "node/users.h"
 #include "sip/scan.h"
@@ -19,8 +22,11 @@ struct access {
 	uint8_t fake_key[32];             /**< makes HA1s of unknown users    */
 	uint64_t salt;                    /**< counts nonces made             */
 	struct nonces *nonces;            /**< ours                           */
+	struct guess *guess;              /**< ours                           */
+	struct location *loc;             /**< borrowed; NULL = nothing known */
+	struct log_limit lim_guess;
 	uint64_t challenged, passed, wrong, stale, refused;
-	uint64_t foreign, replayed, repeated;
+	uint64_t foreign, replayed, repeated, delayed;
 };
 
 /** @param cluster_key  shared by all nodes, so that each can check the nonces

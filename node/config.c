@@ -78,6 +78,9 @@ const struct cfg_key node_config_keys[] = {
 	    "credentials, made with `edgewise user`"),
 	U32R("nonce_age", nonce_age, 10, 86400, "300", "s",
 	     "how long a nonce is accepted"),
+	U32R("auth_delay", auth_delay, 0, 3600, "64", "s",
+	     "longest time in which passwords are not looked at after too "
+	     "many wrong ones of a client; 0 = none"),
 	TEXTS("peers", peers, 0, 1000, "", true,
 	      "sources that are not challenged (addresses or networks)"),
 	U32R("registrar.min_expires", registrar.min_expires, 1, 86400, "60",

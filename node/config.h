@@ -32,6 +32,7 @@ struct node_config {
 	uint32_t auth;                     /**< enum node_auth                */
 	char users_file[256];
 	uint32_t nonce_age;                /**< [s]                           */
+	uint32_t auth_delay;               /**< [s]                           */
 	struct cfg_list peers;             /**< struct node_text              */
 	struct {
 		uint32_t min_expires, max_expires, default_expires;   /**< [s] */

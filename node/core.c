@@ -82,6 +82,7 @@ static void wire_up(struct core *c, const struct core_conf *cc)
 {
 	c->loc.store = cc->store;
 	memcpy(c->loc.key, cc->store_key, sizeof(c->loc.key));
+	c->access.loc = &c->loc;
 	c->reg.cf = cc->cf;
 	c->reg.loc = &c->loc;
 	c->proxy.cf = cc->cf;

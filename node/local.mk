@@ -15,6 +15,8 @@ node_libnode_a_SOURCES = \
 	node/core_request.c \
 	node/files.c \
 	node/files.h \
+	node/guess.c \
+	node/guess.h \
 	node/health.c \
 	node/health.h \
 	node/location.c \

@@ -88,6 +88,25 @@ int location_find(struct location *l, struct sl aor, struct sl key,
 	return err;
 }
 
+bool location_from(struct location *l, struct sl aor,
+		   const struct addr *client, uint64_t wall)
+{
+	struct store_iter it;
+	struct store_contact c;
+	struct binding b;
+	struct addr a;
+
+	store_get(l->store, aor, wall, &it);
+	while (store_next(&it, &c)) {
+		a = (struct addr){ 0 };
+		if (!binding_decode(&b, c.value)
+		    && !addr_parse_ip(&a, b.received) && a.af == client->af
+		    && !memcmp(a.ip, client->ip, a.af == 4 ? 4 : 8))
+			return true;
+	}
+	return false;
+}
+
 int location_kill(struct location *l, struct sl aor,
 		  const struct loc_contact *c, uint64_t wall)
 {

@@ -5,6 +5,7 @@
 #ifndef NODE_LOCATION_H
 #define NODE_LOCATION_H
 
+#include "base/addr.h"
 #include "cluster/store.h"
 #include "node/binding.h"
 
@@ -42,6 +43,10 @@ void loc_set_free(struct loc_set *set);
  *  @return 0, ENOENT, EBADMSG (undecodable) */
 int  location_find(struct location *l, struct sl aor, struct sl key,
 		   uint64_t wall, struct binding *b);
+
+/** A visible contact was registered from this address (IPv6: its /64) */
+bool location_from(struct location *l, struct sl aor,
+		   const struct addr *client, uint64_t wall);
 
 /** The flow of the version seen is dead: take it out, unless it has been
  *  refreshed. @return 0, ENOENT, ESTALE */

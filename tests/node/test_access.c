@@ -1,6 +1,7 @@
 /* Who may do what: sources, domains, digest, whose address. */
 #include "tests/node/rig.h"
 #include "base/secret.h"
+#include "node/location.h"
 #include "sip/auth.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -102,7 +103,7 @@ static int reg_at(struct rig *r, const char *from, const char *to,
 static int reg(struct rig *r, const char *from, const char *to,
 	       const struct login *l)
 {
-	static unsigned cseq;
+	static unsigned cseq = 1000;     /* of equal length */
 
 	return reg_at(r, from, to, ++cseq, l);
 }
@@ -328,6 +329,147 @@ Test(access, two_nodes_never_make_the_same_nonce)
 	cr_expect_str_neq(nonce_of(b), one);
 	rig_free(a);
 	rig_free(b);
+}
+
+/* Wrong passwords for user, n times, with a nonce of their own each */
+static void guess_at(struct rig *r, const char *user, unsigned n)
+{
+	struct login l = { user, "guess", "sip:example.com", AUTH_MD5, NULL, 0,
+			   false };
+
+	while (n--) {
+		cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+		l.nonce = nonce_of(r);
+		cr_assert(reg(r, ALICE, ALICE, &l) == 401);
+		cr_assert(!is_stale(r));
+	}
+}
+
+Test(access, a_guesser_is_not_listened_to_the_owner_is)
+{
+	struct rig *r = rig_new("", users());
+	char more[1024];
+
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(more, sizeof(more), "Contact: <sip:alice@10.0.0.1>\r\n"
+		       "Path: " PATH("t") "\r\n%s",
+		       login_hdr("Authorization", "REGISTER", &(struct login){
+			"alice", "pw-a", "sip:example.com", AUTH_MD5,
+			nonce_of(r), 0, false }));
+	rig_req(r, "REGISTER", "sip:example.com", ALICE, ALICE, "home", 1,
+		more);
+	cr_assert(rig_final(r) == 200);
+	r->client = "198.51.100.9";
+	guess_at(r, "alice", 4);
+	cr_expect(rig_stat(r, "node_auth_wrong_total", NULL) == 4);
+	cr_expect(reg_as(r, "alice", "pw-a") == 401, "not looked at");
+	cr_expect(!is_stale(r));
+	cr_expect(rig_stat(r, "node_auth_delayed_total", NULL) == 1);
+	rig_pass(r, 1000);
+	cr_expect(reg_as(r, "alice", "pw-a") == 200, "a second later");
+	r->client = "192.0.2.7";
+	cr_expect(reg_as(r, "alice", "pw-a") == 200, "the owner at home");
+	r->client = "203.0.113.5";
+	cr_expect(reg_as(r, "alice", "pw-a") == 200, "and abroad");
+	rig_free(r);
+}
+
+/* As another node has it, or this one after a restart */
+Test(access, where_a_phone_is_registered_from_is_known_by_its_contact)
+{
+	struct addr at = { 0 };
+	struct rig *r = rig_new("auth = \"off\";\n", "");
+	struct location l = { .store = r->store };
+
+	r->client = "2001:db8:1:2::7";
+	cr_assert(rig_register(r, "alice", "<sip:a@h>", "t", 1) == 200);
+	cr_assert(addr_parse_ip(&at, SL("2001:db8:1:2:3::1")) == 0);
+	cr_expect(location_from(&l, SL("alice@example.com"), &at,
+				r->wall));
+	cr_expect(!location_from(&l, SL("bob@example.com"), &at,
+				 r->wall));
+	cr_assert(addr_parse_ip(&at, SL("2001:db8:1:3::7")) == 0);
+	cr_expect(!location_from(&l, SL("alice@example.com"), &at,
+				 r->wall));
+	rig_free(r);
+}
+
+Test(access, a_guesser_under_the_owners_address_closes_nothing)
+{
+	struct rig *r = rig_new("", users());
+
+	guess_at(r, "alice", 4);
+	cr_expect(reg_as(r, "alice", "pw-a") == 401);
+	r->cf.auth = NODE_AUTH_OFF;      /* as if another node had told it */
+	cr_assert(rig_register(r, "alice", "<sip:a@h>", "t", 1) == 200);
+	r->cf.auth = NODE_AUTH_ON;
+	guess_at(r, "alice", 100);
+	cr_expect(rig_stat(r, "node_auth_wrong_total", NULL) == 104);
+	cr_expect(reg_as(r, "alice", "pw-a") == 200, "never been right here");
+	rig_free(r);
+}
+
+Test(access, what_is_not_looked_at_is_answered_like_what_is_wrong)
+{
+	struct rig *r = rig_new("", users());
+	size_t wrong;
+
+	r->branch = 1000;        /* of equal length */
+	guess_at(r, "alice", 4);
+	wrong = r->out.blob->n;
+	guess_at(r, "alice", 1);
+	cr_expect(rig_stat(r, "node_auth_delayed_total", NULL) == 1);
+	cr_expect(r->out.blob->n == wrong);
+	rig_free(r);
+}
+
+Test(access, an_unknown_user_is_counted_like_a_known_one)
+{
+	static const char *const fig[] = {
+		"node_auth_wrong_total", "node_auth_delayed_total",
+		"node_auth_challenged_total", "node_auth_stale_total",
+		"node_auth_replayed_total", "node_auth_foreign_nonces_total",
+	};
+	struct rig *r = rig_new("", users()), *u = rig_new("", users());
+
+	guess_at(r, "alice", 20);
+	guess_at(u, "nobod", 20);
+	cr_expect(r->out.blob->n == u->out.blob->n);
+	for (unsigned i = 0; i < sizeof(fig) / sizeof(fig[0]); i++)
+		cr_expect(rig_stat(r, fig[i], NULL) == rig_stat(u, fig[i],
+								NULL),
+			  "%s", fig[i]);
+	rig_free(r);
+	rig_free(u);
+}
+
+Test(access, a_source_that_is_made_up_harms_nobody)
+{
+	struct login l = { "alice", "guess", "sip:example.com", AUTH_MD5, NULL,
+			   0, false };
+	struct rig *r = rig_new("", users());
+	char mine[128];
+
+	r->client = "198.51.100.9";
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(mine, sizeof(mine), "%s", nonce_of(r));
+	l.nonce = mine;
+	r->client = "192.0.2.7";
+	for (unsigned i = 0; i < 100; i++)
+		cr_assert(reg(r, ALICE, ALICE, &l) == 401);
+	cr_expect(rig_stat(r, "node_auth_wrong_total", NULL) == 0);
+	cr_expect(reg_as(r, "alice", "pw-a") == 200);
+	rig_free(r);
+}
+
+Test(access, auth_delay_0_listens_to_all)
+{
+	struct rig *r = rig_new("auth_delay = 0;\n", users());
+
+	guess_at(r, "alice", 50);
+	cr_expect(rig_stat(r, "node_auth_wrong_total", NULL) == 50);
+	cr_expect(reg_as(r, "alice", "pw-a") == 200);
+	rig_free(r);
 }
 
 Test(access, only_the_owner_registers_an_address)
