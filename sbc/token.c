@@ -15,7 +15,9 @@
  *
  * On the wire: base64url(nonce, sealed form). The nonce is a keyed hash of the
  * plain form (as in SIV), so equal contents give equal tokens and nothing is
- * drawn at random per message.
+ * drawn at random per message. A text in which "CSeq" came about by chance is
+ * spelled "CSe~q": there are clients that look for that header by its name
+ * alone, anywhere in the message, and sipp is one.
  */
 #include "sbc/token.h"
 #include "base/cur.h"
@@ -91,6 +93,44 @@ static const struct token_memo *memo_get(const struct token_keys *k,
 	return m && m->n == txt.n && !memcmp(m->txt, txt.p, txt.n) ? m : NULL;
 }
 
+/** Is the q at p, or what follows the ~ there, the end of "cseq"? */
+static bool ends_cseq(const uint8_t *p, const uint8_t *begin)
+{
+	return p - begin >= 3 && (p[-1] | 0x20) == 'e' &&
+		(p[-2] | 0x20) == 's' && (p[-3] | 0x20) == 'c';
+}
+
+static void spell(struct buf *b, size_t at)
+{
+	for (size_t i = at; i < b->n && !b->err; i++) {
+		if ((b->p[i] | 0x20) != 'q' || !ends_cseq(b->p + i, b->p + at))
+			continue;
+		buf_chr(b, '~');
+		if (b->err)
+			return;
+		memmove(b->p + i + 1, b->p + i, b->n - i - 1);
+		b->p[i++] = '~';
+	}
+}
+
+/** @return txt, or what it was before it was spelled, in mem */
+static struct sl unspell(char mem[TOKEN_MAX], struct sl txt)
+{
+	size_t n = 0;
+
+	if (txt.n > TOKEN_MAX || !memchr(txt.p, '~', txt.n))
+		return txt;
+	for (size_t i = 0; i < txt.n; i++) {
+		if (txt.p[i] == '~' && i + 1 < txt.n &&
+		    (txt.p[i + 1] | 0x20) == 'q' &&
+		    ends_cseq((const uint8_t *)txt.p + i,
+			      (const uint8_t *)txt.p))
+			continue;
+		mem[n++] = txt.p[i];
+	}
+	return sl_mk(mem, n);
+}
+
 void token_put(struct buf *b, const struct token_keys *k,
 	       const struct token *t, struct sl callid)
 {
@@ -127,6 +167,7 @@ void token_put(struct buf *b, const struct token_keys *k,
 		return;
 	}
 	secret_b64(b, raw, AEAD_NONCE + p.n + AEAD_TAG);
+	spell(b, at);
 	if (!b->err)
 		memo_put(k, sl_mk(b->p + at, b->n - at), p.p, p.n, false);
 }
@@ -201,13 +242,14 @@ static const struct token_key *unseal(uint8_t *plain, size_t *np,
 	const struct token_key *key = &k->cur;
 	uint8_t raw[RAW_MAX];
 	size_t n = sizeof(raw);
+	char mem[TOKEN_MAX];
 
 	if (m) {
 		memcpy(plain, m->plain, m->plainc);
 		*np = m->plainc;
 		return m->prev ? &k->prev : &k->cur;
 	}
-	if (txt.n > TOKEN_MAX || secret_unb64(raw, &n, txt) ||
+	if (txt.n > TOKEN_MAX || secret_unb64(raw, &n, unspell(mem, txt)) ||
 	    n < AEAD_NONCE + PLAIN_MIN + AEAD_TAG)
 		return NULL;
 	if (aead_open(&key->seal, plain, raw + AEAD_NONCE, n - AEAD_NONCE,

@@ -26,7 +26,7 @@ enum token_leg { TOKEN_CALLER = 0, TOKEN_CALLEE = 1 };
 
 enum {
 	TOKEN_HOPS  = 192,       /**< longest text of hops [bytes]            */
-	TOKEN_MAX   = 360,       /**< longest token as text                   */
+	TOKEN_MAX   = 368,       /**< longest token as text                   */
 	TOKEN_MEMO  = 112,       /**< the same, without hops: IPv6, stream    */
 	TOKEN_PLAIN = 48,        /**< longest sealed form without hops        */
 };

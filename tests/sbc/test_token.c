@@ -1,5 +1,6 @@
 /* Sealed flow tokens. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "sbc/token.h"
 
@@ -323,4 +324,38 @@ Test(token, hops_come_back_in_record_route_tokens_only)
 	s = text(room, &k, &t, "");
 	cr_assert_eq(token_open(&u, &k, s, TOKEN_PATH, SL_NONE), TOKEN_OK);
 	cr_expect_eq(u.hopn, 0);
+}
+
+Test(token, no_text_holds_the_name_of_a_header_that_clients_search_for)
+{
+	char room[TOKEN_MAX], moved[TOKEN_MAX + 1], id[16];
+	struct token t = make(TP_UDP, "192.0.2.7:5060", TOKEN_RR), u;
+	uint32_t spelled = 0;
+	struct sl s;
+
+	for (uint32_t i = 0; i < 400000 && spelled < 3; i++) {
+		size_t at;
+
+		snprintf(id, sizeof(id), "c%u", i);
+		s = text(room, &k, &t, id);
+		memcpy(moved, s.p, s.n);
+		moved[s.n] = 0;
+		cr_assert_null(strstr(moved, "CSeq"), "%s", id);
+		at = sl_chr(s, '~');
+		if (at == s.n)
+			continue;
+		spelled++;
+		cr_expect_eq(token_open(&u, &k, s, TOKEN_RR, sl_cstr(id)),
+			     TOKEN_OK);
+		token_keys_init(&k, key1, NULL, 7);     /* no memo of it */
+		cr_expect_eq(token_open(&u, &k, s, TOKEN_RR, sl_cstr(id)),
+			     TOKEN_OK);
+		/* anywhere else the mark makes it another text */
+		memcpy(moved, s.p, s.n);
+		moved[at] = moved[at - 1];
+		moved[at - 1] = '~';
+		cr_expect_eq(token_open(&u, &k, sl_mk(moved, s.n), TOKEN_RR,
+					sl_cstr(id)), TOKEN_FORGED);
+	}
+	cr_expect_eq(spelled, 3, "%u of 400000", spelled);
 }
