@@ -318,9 +318,12 @@ static int run_cmd(struct args *a)
 				"`edgewise drill list`");
 		return WRONG;
 	}
-	if (secret_init() || (a->follow && follow_parent()))
+	if (secret_init())
 		return JUDGE_UNFIT;
 	err = prepare(a, &p, url, token);
+	/* a user namespace made there takes the signal away */
+	if (!err && a->follow)
+		err = follow_parent();
 	rc = err ? (err == EINVAL || err == EBADMSG ? WRONG : JUDGE_UNFIT) :
 		go(a, &p);
 	if (a->rc.user)

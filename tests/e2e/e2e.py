@@ -255,7 +255,8 @@ def namespace():
 
 
 def spawn(group, opt, count):
-    cmd = opt.namespace + [sys.executable, os.path.join(HERE, 'e2e.py'), '--group', group,
+    # after unshare: new rights take it away
+    cmd = opt.namespace + ['setpriv', '--pdeathsig', 'KILL', sys.executable, os.path.join(HERE, 'e2e.py'), '--group', group,
             '--logs', opt.logs]
     cmd += (['-v'] if opt.verbose else []) + (['-k'] if opt.keep else [])
     want = [t.name for t in chosen(TESTS, opt.names) if t.group == group]

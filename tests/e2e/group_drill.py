@@ -1,4 +1,5 @@
 """`edgewise drill`: every built-in drill in its lab, and what it leaves: nothing."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -6,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,9 +21,9 @@ SHORT = ['-o', 'before=500', '-o', 'hold=500', '-o', 'after=0',
          '-o', 'calls=30']
 
 
-def args(ctx, *more):
-    return [TOOL, 'drill', 'run', *more, '--lab', '--reports',
-            os.path.join(ctx.dir, 'reports')]
+def args(ctx, *more, reports='reports'):
+    return [TOOL, 'drill', 'run', *more, '--lab', '--follow-parent',
+            '--reports', os.path.join(ctx.dir, reports)]
 
 
 def env(ctx):
@@ -32,11 +34,16 @@ def env(ctx):
     return tmp, dict(os.environ, TMPDIR=tmp)
 
 
-def drill(ctx, *more, limit=60):
-    """(exit status, report, all that was said)."""
+def drill(ctx, *more, limit=60, place=''):
+    """(exit status, report, all that was said). place: a folder of its own,
+    for drills side by side."""
     tmp, e = env(ctx)
-    r = subprocess.run(args(ctx, *more, '--json'), capture_output=True,
-                       text=True, timeout=limit, env=e)
+    if place:
+        tmp = os.path.join(tmp, place)
+        os.makedirs(tmp, exist_ok=True)
+        e['TMPDIR'] = tmp
+    r = subprocess.run(args(ctx, *more, '--json', reports='reports' + place),
+                       capture_output=True, text=True, timeout=limit, env=e)
     said = r.stdout[-3000:] + r.stderr
     left = os.listdir(tmp)
     equal(left, [], 'left in the folder of labs; said: ' + said)
@@ -54,7 +61,7 @@ def row(rep, state):
     return next(r for r in rep['table'] if r['state'] == state)
 
 
-def children():
+def children(place=''):
     """Programs of labs: (pid, folder they run in)."""
     out = []
     for p in glob.glob('/proc/[0-9]*/cwd'):
@@ -62,9 +69,16 @@ def children():
             d = os.readlink(p)
         except OSError:
             continue
-        if 'ew-drill-%d/' % os.getpid() in d:
+        if 'ew-drill-%d/%s' % (os.getpid(), place) in d:
             out.append((int(p.split('/')[2]), d))
     return out
+
+
+def side_by_side(fn, items):
+    """fn of each, four at a time: drills wait more than they work."""
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for f in [pool.submit(fn, i) for i in items]:
+            f.result()
 
 
 def names():
@@ -78,21 +92,23 @@ def t_each(ctx):
     """every built-in drill runs in its lab, passes, and leaves nothing"""
     all_ = names()
     check(len(all_) >= 9, 'drills: %s', all_)
-    for n in all_:
-        if n == 'partition' and not shutil.which('nft'):
-            continue
+
+    def one(n):
         more = ['-o', 'phones=200'] if n == 'register-storm' else []
         # how fast this machine is today is not what is tested here
         if n not in ('all-down', 'edge-restart', 'cold-start'):
             more += ['-o', 'claims.extra_setup_ms=3000']
         if n == 'probe-only':       # a probe a second, three must fail
             more += ['-o', 'hold=3000']
-        rc, rep, said = drill(ctx, n, *SHORT, *more)
+        rc, rep, said = drill(ctx, n, *SHORT, *more, place=n + '.')
         equal(rc, 0, '%s: %s' % (n, said))
         equal(rep['verdict'], 'PASS', n)
         check(sum(r['placed'] for r in rep['table']) > 30, '%s: %s', n,
               rep['table'])
-        equal(children(), [], n + ': programs left')
+        equal(children(n + '.'), [], n + ': programs left')
+    env(ctx)
+    side_by_side(one, [n for n in all_ if n != 'partition' or
+                       shutil.which('nft')])
 
 
 @test(limit=90)
@@ -161,14 +177,17 @@ def t_broken(ctx):
 
 @test(limit=150)
 def t_ten(ctx):
-    """ten drills in a row leave no process, no folder, and end alike"""
-    for i in range(10):
-        rc, rep, said = drill(ctx, 'node-kill', *SHORT, '-o', 'hold=200',
-                              '-o', 'rate=10')
-        equal(rc, 0, 'round %d: %s' % (i, said))
-        equal(children(), [], 'programs left in round %d' % i)
-    kept = os.listdir(os.path.join(ctx.dir, 'reports'))
-    equal(len(kept), 20, 'reports kept')
+    """ten drills, in three rows side by side, leave no process, no folder, and end alike"""
+    def some(lane):
+        n = int(lane[1:-1])
+        for i in range(n):
+            rc, rep, said = drill(ctx, 'node-kill', *SHORT, '-o', 'hold=200',
+                                  '-o', 'rate=10', place=lane)
+            equal(rc, 0, 'round %d: %s' % (i, said))
+            equal(children(lane), [], 'programs left in round %d' % i)
+        kept = os.listdir(os.path.join(ctx.dir, 'reports' + lane))
+        equal(len(kept), 2 * n, 'reports kept')
+    side_by_side(some, ['a4.', 'b3.', 'c3.'])
 
 
 @test(limit=60)
@@ -239,6 +258,28 @@ def t_list(ctx):
     equal((all_['ours']['file'], all_['ours']['edge'], all_['ours']['lab']),
           ('ours.conf', True, True), 'ours')
     equal(all_['node-kill']['edge'], False, 'node-kill towards a real pool')
+
+
+@test(limit=60)
+def t_aborted(ctx):
+    """kill -9 of the tests themselves: the programs of their lab, a tool that runs a drill, and its lab go, too"""
+    tmp, e = env(ctx)
+    e['PYTHONPATH'] = os.pathsep.join(sys.path)
+    code = 'import subprocess, sys, time\nfrom lab import Lab\n' \
+        'lab = Lab(dir=sys.argv[1]).start()\nsubprocess.Popen(sys.argv[2:],' \
+        ' stdout=subprocess.DEVNULL)\nprint("up", flush=True)\n' \
+        'time.sleep(60)\n'
+    p = subprocess.Popen(
+        [sys.executable, '-c', code, os.path.join(tmp, 'lab')] +
+        args(ctx, 'node-freeze', '-o', 'hold=30000'), env=e, text=True,
+        stdout=subprocess.PIPE)
+    ctx.after(p.kill)
+    equal(p.stdout.readline(), 'up\n', 'said')
+    eventually(lambda: len(children()) >= 8, 10, 'two labs')
+    p.kill()
+    p.wait()
+    p.stdout.close()
+    eventually(lambda: not children(), 5, 'all gone after that')
 
 
 @test(limit=60)

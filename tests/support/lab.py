@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -140,6 +141,15 @@ def free_plan(nodes):
     raise LabError('no free ports on loopback')
 
 
+def with_us():
+    """Put before a command: the kernel kills it when this program dies, also
+    by SIGKILL. Only where the thread that starts it stays: its end counts."""
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    return ['setpriv', '--pdeathsig', 'KILL'] if shutil.which('setpriv') \
+        else []
+
+
 class Proc:
     """One program of the lab."""
 
@@ -154,7 +164,7 @@ class Proc:
         log = open(self.logfile, 'ab')
         try:
             self.popen = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=log,
+                with_us() + self.argv, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd=self.lab.dir, start_new_session=True,
                 env=dict(os.environ, **self.lab.env))
         finally:
