@@ -62,3 +62,8 @@ dist_bashcomp_DATA = etc/bash-completion/edgewise
 
 drillsdir = $(sysconfdir)/edgewise/drills
 dist_drills_DATA = etc/drills/by-hand.conf etc/drills/node-kill-200.conf
+
+# for other programs: to be copied
+examplesdir = $(datadir)/edgewise/examples
+dist_examples_DATA = etc/examples/edgewise.logrotate \
+	etc/examples/keepalived.conf
