@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "sip/auth.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define OFF(field) offsetof(struct node_config, field)
@@ -31,6 +32,28 @@ static const struct cfg_key domain_keys[] = {
 	  .min = 1, .max = AUTH_ALG_N, .def = "( \"MD5\" )",
 	  .help = "digest algorithms offered: \"MD5\", \"SHA-256\"",
 	  .sub = text_keys, .elem_size = sizeof(struct node_text) },
+	{ .name = NULL }
+};
+
+#define R(f) offsetof(struct node_route, f)
+static const struct cfg_key route_keys[] = {
+	{ .name = "prefix", .type = CFG_STR, .off = R(prefix),
+	  .max = NODE_PREFIX_MAX, .def = "",
+	  .help = "numbers that begin like this; the longest one counts" },
+	{ .name = "domain", .type = CFG_STR, .off = R(domain),
+	  .max = NODE_DOMAIN_MAX, .def = "",
+	  .help = "calls for this domain, which need not be served; empty: for "
+	  "the domains served" },
+	{ .name = "peers", .type = CFG_LIST, .off = R(peers), .min = 1,
+	  .max = NODE_ROUTE_PEERS, .sub = text_keys,
+	  .elem_size = sizeof(struct node_text),
+	  .help = "names of peers of the edge, asked one after the other" },
+	{ .name = "strip", .type = CFG_U32, .off = R(strip),
+	  .max = NODE_PREFIX_MAX, .def = "0",
+	  .help = "characters taken off the front of the number" },
+	{ .name = "add", .type = CFG_STR, .off = R(add),
+	  .max = NODE_PREFIX_MAX, .def = "",
+	  .help = "put before what is left" },
 	{ .name = NULL }
 };
 
@@ -83,6 +106,10 @@ const struct cfg_key node_config_keys[] = {
 	     "many wrong ones of a client; 0 = none"),
 	TEXTS("peers", peers, 0, 1000, "", true,
 	      "sources that are not challenged (addresses or networks)"),
+	{ .name = "routes", .type = CFG_LIST, .off = OFF(routes),
+	  .max = NODE_ROUTES_MAX, .def = "", .sub = route_keys,
+	  .elem_size = sizeof(struct node_route), .reload = true,
+	  .help = "where calls go that no contact takes" },
 	U32R("registrar.min_expires", registrar.min_expires, 1, 86400, "60",
 	     "s", "shorter wishes are answered 423"),
 	/* bounds how long removals are remembered: equal and fixed everywhere */
@@ -229,6 +256,44 @@ static void domains(struct check *k, struct node_config *c)
 			"\"any\" stands alone or not at all");
 }
 
+static bool plain(const char *s, const char *more)
+{
+	for (; *s; s++)
+		if (!(*s >= '0' && *s <= '9') &&
+		    !((*s | 0x20) >= 'a' && (*s | 0x20) <= 'z') &&
+		    !strchr(more, *s))
+			return false;
+	return true;
+}
+
+static void routes(struct check *k, struct node_config *c)
+{
+	struct node_route *r = c->routes.v;
+
+	for (uint32_t i = 0; i < c->routes.n; i++) {
+		const struct node_text *t = r[i].peers.v;
+		char key[40];
+
+		(void)snprintf(key, sizeof(key), "routes[%u]", i);
+		(void)sl_lower(r[i].domain, sl_cstr(r[i].domain));
+		if (!*r[i].prefix && !*r[i].domain)
+			cfg_err(k->errs, k->file, 0, key, "neither prefix "
+				"nor domain: it would take every call");
+		if (!plain(r[i].prefix, "+*#") || !plain(r[i].add, "+*#"))
+			cfg_err(k->errs, k->file, 0, key, "prefix and add: "
+				"letters, digits, + * # are allowed");
+		for (uint32_t p = 0; p < r[i].peers.n; p++)
+			if (!*t[p].s || !plain(t[p].s, "-_.+"))
+				cfg_err(k->errs, k->file, 0, key, "\"%s\" is "
+					"no name of a peer", t[p].s);
+		for (uint32_t j = 0; j < i; j++)
+			if (!strcmp(r[i].prefix, r[j].prefix) &&
+			    !strcmp(r[i].domain, r[j].domain))
+				cfg_err(k->errs, k->file, 0, key, "the same "
+					"prefix and domain as routes[%u]", j);
+	}
+}
+
 /* Our own address may be among them, so that all nodes have the same list */
 static int other_nodes(struct check *k, const struct node_config *c,
 		       const char *key, const struct cfg_list *l,
@@ -331,6 +396,7 @@ static int finish(struct node_config *c, const char *file,
 	if (!err) {
 		name(&k, c);
 		domains(&k, c);
+		routes(&k, c);
 		cross(&k, c);
 		if (errs->n)
 			err = EBADMSG;
@@ -381,6 +447,7 @@ static bool shared(const struct cfg_key *k)
 {
 	return !strcmp(k->name, "domains") || !strcmp(k->name, "auth")
 		|| !strcmp(k->name, "nonce_age")
+		|| !strcmp(k->name, "routes")
 		|| !strncmp(k->name, "registrar.", 10);
 }
 

@@ -6,13 +6,23 @@
 
 #include "base/cfg.h"
 
-enum { NODE_NAME_MAX = 63, NODE_DOMAIN_MAX = 255, NODE_TEXT_MAX = 63 };
+enum { NODE_NAME_MAX = 63, NODE_DOMAIN_MAX = 255, NODE_TEXT_MAX = 63,
+       NODE_PREFIX_MAX = 31, NODE_ROUTES_MAX = 1000, NODE_ROUTE_PEERS = 8 };
 
 /** A domain as the file has it; `algs` is filled after reading */
 struct node_domain {
 	char name[NODE_DOMAIN_MAX + 1];    /**< lower case                    */
 	struct cfg_list algorithms;        /**< struct node_text              */
 	uint32_t algs;                     /**< bits 1 << enum auth_alg       */
+};
+
+/** Calls that no contact takes go that way */
+struct node_route {
+	char prefix[NODE_PREFIX_MAX + 1];      /**< "" = any number           */
+	char domain[NODE_DOMAIN_MAX + 1];      /**< lower case; "" = ours     */
+	struct cfg_list peers;                 /**< struct node_text          */
+	uint32_t strip;                        /**< characters off the front  */
+	char add[NODE_PREFIX_MAX + 1];         /**< and these before the rest */
 };
 
 struct node_text {
@@ -34,6 +44,7 @@ struct node_config {
 	uint32_t nonce_age;                /**< [s]                           */
 	uint32_t auth_delay;               /**< [s]                           */
 	struct cfg_list peers;             /**< struct node_text              */
+	struct cfg_list routes;            /**< struct node_route             */
 	struct {
 		uint32_t min_expires, max_expires, default_expires;   /**< [s] */
 		uint32_t max_contacts;             /**< per AoR               */

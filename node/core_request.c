@@ -43,6 +43,7 @@ struct ask {
 	struct uri ruri;
 	unsigned own_routes;       /* leading Route elements that name us */
 	bool hop_known;            /* further Route leads to an edge      */
+	struct sl peer;            /* trusted one of the edge it came from */
 	struct addr client;        /* as the edge saw it                  */
 	bool client_known;
 };
@@ -102,8 +103,13 @@ static void look_at_routes(struct ask *a)
  * the edge itself asks. */
 static void look_at_client(struct ask *a)
 {
+	const struct sip_hdr *h;
 	struct via v;
 
+	/* the edge takes it off whatever comes from anybody else */
+	h = sip_hdr_name(a->m, SL("Edgewise-From-Peer"));
+	if (h)
+		a->peer = sip_val(a->m, h);
 	if (via_nth(a->m, 1, &v))
 		return;
 	a->client_known = !addr_parse_ip(&a->client, v.received.n
@@ -281,10 +287,25 @@ static void handle_register(struct ask *a)
 
 /* --- everything else ---------------------------------------------------------- */
 
+/* Whoever would be charged for it is known */
+static bool may_leave(const struct ask *a, struct sl realm)
+{
+	return realm.n || a->peer.n
+		|| (a->client_known
+		    && access_peer(&a->c->access, &a->client));
+}
+
+static const struct node_route *find_route(const struct ask *a)
+{
+	return routes_find(a->c->cf, &a->ruri,
+			   access_domain(&a->c->access, a->ruri.host) != NULL,
+			   a->peer);
+}
+
 static void pass_on(struct ask *a, struct sl realm)
 {
 	struct proxy_job j = { .s = a->s, .m = a->m, .realm = realm,
-			       .own_routes = a->own_routes };
+			       .own_routes = a->own_routes, .ruri = &a->ruri };
 	char mem[SIP_AOR_MAX];
 	struct buf aor;
 
@@ -294,6 +315,7 @@ static void pass_on(struct ask *a, struct sl realm)
 		return;
 	}
 	j.aor = buf_as_sl(&aor);
+	j.route = may_leave(a, realm) ? find_route(a) : NULL;
 	proxy_start(&a->c->proxy, &j, a->now, a->wall);
 }
 
@@ -314,6 +336,10 @@ static bool may(struct ask *a, struct sl *realm)
 	struct access_verdict v;
 	struct buf extra;
 
+	/* a peer speaks for its callers, not for users of ours */
+	*realm = SL_NONE;
+	if (a->peer.n && a->m->meth != SIP_REGISTER)
+		return true;
 	buf_init(&extra, 4096);
 	access_check(&a->c->access, &q, &extra, &v);
 	if (v.code)
@@ -348,7 +374,8 @@ static void handle_request(struct ask *a)
 		relay(a);
 		return;
 	}
-	if (!access_domain(&a->c->access, a->ruri.host)) {
+	if (!access_domain(&a->c->access, a->ruri.host)
+	    && (a->m->meth == SIP_REGISTER || !find_route(a))) {
 		refuse(a, 404, "Domain Not Served", SL_NONE);
 		return;
 	}

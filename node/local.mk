@@ -27,7 +27,10 @@ node_libnode_a_SOURCES = \
 	node/proxy.h \
 	node/proxy_i.h \
 	node/proxy_msg.c \
+	node/proxy_way.c \
 	node/registrar.c \
+	node/routes.c \
+	node/routes.h \
 	node/registrar.h \
 	node/users.c \
 	node/users.h

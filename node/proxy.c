@@ -16,9 +16,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Results of a branch that no phone gave. CODE_OURS is never sent as such. */
-enum { CODE_DEAD_FLOW = 430, CODE_TIMEOUT = 408, CODE_OURS = 599 };
-
 static void fork_go(struct fork *f, uint64_t now);
 
 /* --- life ------------------------------------------------------------------ */
@@ -46,6 +43,7 @@ static void fork_free(struct fork *f)
 	for (uint32_t i = 0; f->lc && i < f->n; i++)
 		free(f->lc[i].mem);
 	free(f->lc);
+	free(f->way);
 	blob_unref(f->best_msg);
 	buf_free(&f->challenges);
 	free(f->v);
@@ -139,7 +137,7 @@ int proxy_stats(struct proxy *p, struct stats *st)
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		err |= stat_add(st, row[i].type, row[i].name, NULL,
 				row[i].help, row[i].v, p);
-	return err;
+	return err | proxy_way_stats(p, st);
 }
 
 /* --- the best answer ------------------------------------------------------- */
@@ -191,6 +189,7 @@ static void fork_fail(struct fork *f, uint64_t now)
 
 	fork_over(f);
 	f->p->failed++;
+	f->p->route_failed += f->way && !f->stop && !f->cancelled;
 	if (!f->s)
 		return;
 	if (f->cancelled && (!code || !f->best_msg))
@@ -225,6 +224,8 @@ static void branch_fail(struct branch *b, uint16_t code,
 	b->state = BR_DONE;
 	b->code = code;
 	keep_best(b->f, code, m);
+	if (b->f->way && !proxy_way_next(code))
+		b->f->stop = true;
 	if (code != CODE_DEAD_FLOW)
 		return;
 	/* RFC 5626 5.3: another flow of the same phone may live */
@@ -263,6 +264,7 @@ static void branch_send(struct branch *b, uint64_t now)
 		return;
 	}
 	b->state = BR_SENT;
+	f->p->route_next += f->way && b != f->v;
 	f->refs++;
 	p->branches++;
 	ctxn_send(b->c, &hop, msg, &tm, now);
@@ -304,7 +306,7 @@ static void hold_spares(struct fork *f, uint32_t upto)
 /* Send the next group. @return false: there is none */
 static bool next_group(struct fork *f, uint64_t now)
 {
-	bool serial = f->p->cf->fork == NODE_FORK_SERIAL;
+	bool serial = f->way || f->p->cf->fork == NODE_FORK_SERIAL;
 	uint32_t i = 0;
 	uint16_t q;
 
@@ -399,7 +401,7 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 		 uint64_t wall)
 {
 	struct fork *f = fork_new(p, j);
-	bool known;
+	bool known = false;
 	int err;
 
 	if (!f) {
@@ -408,6 +410,11 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 	}
 	p->started++;
 	err = j->relay ? relay_target(f, j) : targets(f, wall);
+	if (err == ENOENT && !j->relay) {
+		known = users_find(p->access->users, f->aor) != NULL;
+		if (!known && j->route)
+			err = proxy_way_targets(f, j);
+	}
 	if (!err) {
 		fork_go(f, now);
 		return;
@@ -415,11 +422,11 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 	fork_over(f);
 	p->failed++;
 	if (err == ENOENT && !j->relay) {
-		known = users_find(p->access->users, f->aor) != NULL;
 		send_made(f, known ? 480 : 404, now);
 	}
 	else {
-		send_made(f, err == ENOMEM ? 503 : 403, now);
+		send_made(f, err == ENOMEM ? 503 : err == ENOSPC ? 484 : 403,
+			  now);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include "base/stat.h"
 #include "node/access.h"
 #include "node/location.h"
+#include "node/routes.h"
 #include "sip/txn.h"
 
 struct fork;
@@ -27,6 +28,7 @@ struct proxy {
 	uint64_t forks_now, forks_open;   /**< gauges: all; without a final answer */
 	uint64_t started, branches, cut, no_hop, flow_dead, lost, late;
 	uint64_t answered, failed, cancelled, relayed, acks_dropped;
+	uint64_t routed, route_next, route_failed;
 };
 
 void proxy_init(struct proxy *p);
@@ -40,6 +42,10 @@ struct proxy_job {
 	struct sl aor;                /**< canonical AoR of the Request-URI   */
 	struct sl realm;              /**< credentials for it are taken out; in m */
 	unsigned own_routes;          /**< leading Route elements naming us   */
+	const struct node_route *route;   /**< when nobody is registered and
+					   no user of ours meant; NULL: none;
+					   borrowed during the call           */
+	const struct uri *ruri;       /**< for the route                      */
 	bool relay;                   /**< in-dialog: follow the Route instead */
 };
 

@@ -6,6 +6,9 @@
 
 #include "node/proxy.h"
 
+/** Results of a branch that no phone gave. CODE_OURS is never sent as such */
+enum { CODE_DEAD_FLOW = 430, CODE_TIMEOUT = 408, CODE_OURS = 599 };
+
 enum branch_state {
 	BR_WAIT,        /**< not tried yet                                    */
 	BR_SPARE,       /**< other flow of an instance that is being tried    */
@@ -19,7 +22,8 @@ struct branch {
 	struct ctxn *c;               /**< until its TXN_GONE                 */
 	enum branch_state state;
 	uint16_t code;                /**< final, as used in the choice       */
-	struct loc_contact *lc;       /**< NULL: relay along the Route        */
+	struct loc_contact *lc;       /**< NULL: relay along the Route, or to
+					   a peer                             */
 };
 
 /** One request that is passed on */
@@ -38,7 +42,9 @@ struct fork {
 	char aor_mem[SIP_AOR_MAX];
 	uint32_t realm_from, realm_to;    /**< in the request [offsets]       */
 	unsigned own_routes;
-	struct flow hop;              /**< relay: where to                    */
+	struct flow hop;              /**< relay, way: where to               */
+	struct way *way;              /**< owned; branch i is to its peer i;
+					   NULL: to contacts, or relay        */
 	uint16_t best;                /**< best failure so far, 0 = none      */
 	struct blob *best_msg;        /**< as to be sent; NULL: made here     */
 	struct buf challenges;        /**< of all 401 and 407                 */
@@ -51,6 +57,9 @@ struct fork {
 
 /** Where to send for this contact. @return 0 or EACCES */
 int  proxy_hop(const struct proxy *p, const struct binding *b, struct flow *f);
+/** To the edge that a request came from, by the address in its Via */
+void proxy_edge_hop(const struct proxy *p, const struct sip_msg *m,
+		    struct stxn *s, struct flow *f);
 /** The request as it goes to one target. @return NULL: no memory, ELOOP... */
 struct blob *proxy_request(struct branch *b, const struct flow *hop);
 /** An answer as it goes upstream */
@@ -59,5 +68,15 @@ struct blob *proxy_answer(const struct fork *f, const struct sip_msg *m);
 struct blob *proxy_best(struct fork *f);
 /** Keep the challenges of m */
 void proxy_keep_challenges(struct fork *f, const struct sip_msg *m);
+
+/* proxy_way.c */
+
+int  proxy_way_stats(struct proxy *p, struct stats *st);
+/** Targets along the route of j. @return 0, ENOMEM, ENOSPC (nothing is left of
+ *  the number, or too much) */
+int  proxy_way_targets(struct fork *f, const struct proxy_job *j);
+/** Another peer may do better: this one is not there, or out of order. All else is
+ *  an answer to the call (487 comes of our own CANCEL) */
+bool proxy_way_next(uint16_t code);
 
 #endif

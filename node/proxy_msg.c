@@ -68,6 +68,22 @@ int proxy_route_hop(const struct proxy *p, const struct sip_msg *m,
 	return ENOENT;
 }
 
+void proxy_edge_hop(const struct proxy *p, const struct sip_msg *m,
+		    struct stxn *s, struct flow *f)
+{
+	struct addr a = { 0 };
+	struct via v;
+
+	*f = *stxn_flow(s);
+	if (via_top(m, &v) || addr_parse_ip(&a, v.host)
+	    || !access_edge(p->access, &a))
+		return;
+	/* not the connection: it may be another by then */
+	a.port = v.port ? v.port : 5060;
+	f->peer = a;
+	f->conn = 0;
+}
+
 /* --- requests ------------------------------------------------------------- */
 
 static void put_via(struct buf *b, const struct proxy *p, uint8_t tp,
@@ -82,6 +98,18 @@ static void retarget(struct splice *s, const struct branch *b,
 {
 	const struct fork *f = b->f;
 
+	if (f->way) {
+		uint32_t i = (uint32_t)(b - f->v);
+
+		splice_ruri(s, sl_mk(f->way->uri, f->way->urin));
+		splice_del_all(s, SIP_ROUTE);
+		buf_lit(top, "Edgewise-To-Peer: ");
+		buf_str(top, f->way->peer[i]);
+		if (i + 1 == f->way->n)
+			buf_lit(top, ";last");
+		buf_lit(top, "\r\n");
+		return;
+	}
 	if (!b->lc) {
 		hop_route_strip(s, s->m, f->own_routes);
 		return;
