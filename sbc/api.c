@@ -53,6 +53,32 @@ static json_t *listen_json(const struct sbc *s)
 	return a;
 }
 
+json_t *api_peers_json(const struct sbc *s, uint64_t now)
+{
+	const struct peers *ps = edge_peers_get(s->edge);
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < ps->n; i++) {
+		const struct peer *p = ps->v[i];
+		json_t *o = json_object();
+
+		jsn_str(o, "name", p->cf.name);
+		jsn_addr(o, "address", &p->cf.addr);
+		jsn_str(o, "transport", tp_param(p->cf.tp));
+		jsn_str(o, "state", p->until ? "resting" : "ready");
+		jsn_u64(o, "rest_ms", p->until > now ? p->until - now : 0);
+		jsn_u64(o, "max_cps", p->cf.max_cps);
+		jsn_u64(o, "calls_in", p->calls_in);
+		jsn_u64(o, "refused", p->capped + p->refused);
+		jsn_u64(o, "calls_out", p->calls_out);
+		jsn_u64(o, "answered", p->answered);
+		jsn_u64(o, "failed", p->failed);
+		jsn_u64(o, "skipped", p->skipped);
+		(void)json_array_append_new(a, o);
+	}
+	return a;
+}
+
 /** Figures of the ledger that tell what failing nodes cost */
 static json_t *calls_json(const struct sbc *s)
 {
@@ -99,6 +125,7 @@ static json_t *status(void *arg)
 	jsn_bool(o, "frozen", disp_frozen(edge_disp(s->edge)));
 	jsn_put(o, "listen", listen_json(s));
 	jsn_put(o, "pool", api_pool_json(s));
+	jsn_put(o, "peers", api_peers_json(s, clk_now()));
 	jsn_put(o, "calls", calls_json(s));
 	api_fault_put(s, o);
 	return o;

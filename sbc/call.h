@@ -108,6 +108,8 @@ struct relay {
 	uint64_t ended;            /**< [ms] when it was settled              */
 	bool settled;
 	bool found;                /**< its client was found again            */
+	bool given_up;             /**< its peer was silent: answered 430     */
+	uint32_t peer;             /**< to this one, 0 = to no peer           */
 	/* edge_hops.c */
 	bool by_node;              /**< ctxn is to a node that wants to stay in
 					the dialog                            */
@@ -167,10 +169,11 @@ bool call_pass_kept(struct call *c, uint64_t now);
 void call_asked_add(struct call *c, const struct relay *r, uint16_t code,
 		    struct blob *msg);
 void call_asked_free(struct call *c);
-/** m, a branch of a to the client at `to`: was he asked in this call before? Then
+/** m, a branch of a to the client at `to`, who is asked for ruri: was he asked in this call before? Then
  *  it is answered with what he said. @return true when it is done */
 bool call_asked(struct attempt *a, const struct sip_msg *m,
-		const struct flow *f, const struct flow *to, uint64_t now);
+		const struct flow *f, const struct flow *to, struct sl ruri,
+		uint64_t now);
 /* call_caller.c: the connection over which a call came is lost */
 void call_caller_add(struct call *c);
 void call_caller_del(struct call *c);

@@ -111,7 +111,8 @@ static void replay(struct edge *e, const struct asked *k, uint16_t code,
 }
 
 bool call_asked(struct attempt *a, const struct sip_msg *m,
-		const struct flow *f, const struct flow *to, uint64_t now)
+		const struct flow *f, const struct flow *to, struct sl ruri,
+		uint64_t now)
 {
 	struct call *c = a->call;
 	struct edge *e = c->e;
@@ -121,7 +122,7 @@ bool call_asked(struct attempt *a, const struct sip_msg *m,
 
 	if (!k)
 		return false;
-	who = who_of(e, to, m->ruri);
+	who = who_of(e, to, ruri);
 	while (k && k->who != who)
 		k = k->next;
 	if (!k)

@@ -73,6 +73,46 @@ static const struct cfg_key hook_keys[] = {
 	{ .name = NULL }
 };
 
+static const struct cfg_key text_keys[] = {
+	{ .name = "", .type = CFG_STR, .off = 0, .min = 1, .max = 127 },
+	{ .name = NULL }
+};
+
+#define P(f) offsetof(struct sbc_peer, f)
+static const struct cfg_key peer_keys[] = {
+	{ .name = "name", .type = CFG_STR, .min = 1, .max = PEER_NAME,
+	  .off = P(name), .help = "Name of the peer, for the routes of the "
+	  "nodes, in logs and figures." },
+	{ .name = "address", .type = CFG_IP, .off = P(address),
+	  .help = "Numeric address; calls to it go there." },
+	{ .name = "port", .type = CFG_U32, .min = 1, .max = 65535,
+	  .def = "5060", .off = P(port), .help = "Its SIP port." },
+	{ .name = "transport", .type = CFG_ENUM, .names = transports,
+	  .def = "udp", .off = P(transport), .help = "Transport to it." },
+	{ .name = "from", .type = CFG_LIST, .max = PEER_NETS, .def = "",
+	  .off = P(from), .sub = text_keys,
+	  .elem_size = sizeof(struct sbc_text),
+	  .help = "Addresses or networks its calls may come from as well." },
+	{ .name = "domains", .type = CFG_LIST, .max = PEER_DOMAINS,
+	  .def = "", .off = P(domains), .sub = text_keys,
+	  .elem_size = sizeof(struct sbc_text),
+	  .help = "Domains its calls may be for, empty = any; the first one "
+	  "stands in for our own address." },
+	{ .name = "max_cps", .type = CFG_U32, .max = 100000, .def = "0",
+	  .off = P(max_cps),
+	  .help = "Calls a second from it, more get 503; 0 = any number." },
+	{ .name = "timeout", .type = CFG_U32, .min = 100, .max = 32000,
+	  .def = "3000", .unit = "ms", .off = P(timeout),
+	  .help = "First sign of an answer, else the next peer is asked." },
+	{ .name = "rest", .type = CFG_U32, .max = 3600000, .def = "10000",
+	  .unit = "ms", .off = P(rest),
+	  .help = "Not asked for so long after it has failed." },
+	{ .name = "keep_host", .type = CFG_BOOL, .def = "false",
+	  .off = P(keep_host), .help = "Request-URI keeps its domain; false: "
+	  "it gets the address of the peer." },
+	{ .name = NULL }
+};
+
 #define O(f) offsetof(struct sbc_config, f)
 #define MS(n, f, lo, hi, d, h) { .name = n, .type = CFG_U32, .off = O(f), \
 	.min = lo, .max = hi, .def = d, .unit = "ms", .help = h, .reload = true }
@@ -99,6 +139,10 @@ const struct cfg_key sbc_keys[] = {
 	  .elem_size = sizeof(struct sbc_node),
 	  .def = "( { name = \"n1\"; address = \"127.0.0.11\"; } )",
 	  .help = "The nodes." },
+	{ .name = "peers", .type = CFG_LIST, .max = PEERS_MAX,
+	  .off = O(peers), .sub = peer_keys, .reload = true,
+	  .elem_size = sizeof(struct sbc_peer), .def = "",
+	  .help = "Trusted peers: gateways, trunks." },
 	{ .name = "algorithm", .type = CFG_ENUM, .names = algorithms,
 	  .def = "hash", .off = O(algorithm), .reload = true,
 	  .help = "How the node of a request is chosen." },
@@ -329,6 +373,50 @@ static void check_hooks(const struct sbc_config *c, const char *file,
 	}
 }
 
+static void check_peer(const struct sbc_config *c, uint32_t i,
+		       const char *file, struct cfg_errs *errs)
+{
+	const struct sbc_peer *p = sbc_config_peer(c, i);
+	const struct sbc_text *t = p->from.v;
+	bool reach = false;
+	char key[40];
+
+	(void)snprintf(key, sizeof(key), "peers[%u]", i);
+	for (const char *s = p->name; *s; s++) {
+		if (strchr(";\"\\,", *s) || *s <= ' ' || *s >= 0x7f) {
+			cfg_err(errs, file, 0, key, "name holds a blank, "
+				"comma, semicolon, quote or backslash");
+			break;
+		}
+	}
+	if (addr_is_any(&p->address))
+		cfg_err(errs, file, 0, key, "address is a wildcard");
+	for (uint32_t k = 0; k < p->from.n; k++) {
+		struct addr_net net;
+
+		if (addr_net_parse(&net, sl_cstr(t[k].s)))
+			cfg_err(errs, file, 0, key, "from: \"%s\" is not an "
+				"address or network", t[k].s);
+	}
+	for (uint32_t k = 0; k < c->listen.n; k++) {
+		const struct sbc_listen *l = sbc_config_listen(c, k);
+
+		reach = reach || (l->transport == p->transport &&
+				  l->address.af == p->address.af);
+	}
+	if (!reach)
+		cfg_err(errs, file, 0, key, "no listener has its transport "
+			"and family of addresses");
+	for (uint32_t k = 0; k < i; k++)
+		if (!strcmp(sbc_config_peer(c, k)->name, p->name))
+			cfg_err(errs, file, 0, key,
+				"name is the same as of peers[%u]", k);
+	for (uint32_t k = 0; k < c->pool.n; k++)
+		if (addr_ip_eq(&sbc_config_node(c, k)->address, &p->address))
+			cfg_err(errs, file, 0, key,
+				"address is the same as of pool[%u]", k);
+}
+
 static int check(struct sbc_config *c, const char *file, struct cfg_errs *errs)
 {
 	uint32_t before = errs->n;
@@ -336,6 +424,8 @@ static int check(struct sbc_config *c, const char *file, struct cfg_errs *errs)
 	check_listen(c, file, errs);
 	check_pool(c, file, errs);
 	check_hooks(c, file, errs);
+	for (uint32_t i = 0; i < c->peers.n; i++)
+		check_peer(c, i, file, errs);
 	if (addr_is_any(&c->core.address))
 		cfg_err(errs, file, 0, "core.address", "is a wildcard; nodes "
 			"have to be told one address");
@@ -424,4 +514,30 @@ uint16_t sbc_config_pool(const struct sbc_config *c, struct disp_node_conf *v)
 		v[i].weight = n->weight;
 	}
 	return (uint16_t)c->pool.n;
+}
+
+uint32_t sbc_config_peers(const struct sbc_config *c, struct peer_conf *v)
+{
+	for (uint32_t i = 0; i < c->peers.n; i++) {
+		const struct sbc_peer *p = sbc_config_peer(c, i);
+		const struct sbc_text *t = p->from.v;
+
+		memset(&v[i], 0, sizeof(v[i]));
+		memcpy(v[i].name, p->name, sizeof(v[i].name));
+		v[i].addr = p->address;
+		v[i].addr.port = (uint16_t)p->port;
+		v[i].tp = sbc_config_tp(p->transport);
+		for (uint32_t k = 0; k < p->from.n; k++)
+			(void)addr_net_parse(&v[i].net[v[i].netc++],
+					     sl_cstr(t[k].s));
+		t = p->domains.v;
+		for (uint32_t k = 0; k < p->domains.n; k++)
+			memcpy(v[i].domain[v[i].domainc++], t[k].s,
+			       sizeof(t[k].s));
+		v[i].max_cps = p->max_cps;
+		v[i].timeout = p->timeout;
+		v[i].rest = p->rest;
+		v[i].keep_host = p->keep_host;
+	}
+	return c->peers.n;
 }

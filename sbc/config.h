@@ -6,6 +6,7 @@
 
 #include "base/cfg.h"
 #include "sbc/edge.h"
+#include "sbc/peers.h"
 
 enum { SBC_LISTENS = 15, SBC_HOOKS = 8, SBC_NODES = DISP_MAX };
 
@@ -34,10 +35,27 @@ struct sbc_hook {
 	uint32_t max_age;                                        /**< [s]     */
 };
 
+struct sbc_text {
+	char s[128];
+};
+
+struct sbc_peer {
+	char name[PEER_NAME + 1];
+	struct addr address;
+	uint32_t port;
+	uint32_t transport;      /**< as above                                */
+	struct cfg_list from;    /**< struct sbc_text: addresses, networks    */
+	struct cfg_list domains; /**< struct sbc_text                         */
+	uint32_t max_cps;        /**< 0 = any                                 */
+	uint32_t timeout, rest;  /**< [ms]                                    */
+	bool keep_host;
+};
+
 struct sbc_config {
 	struct cfg_list listen;      /**< struct sbc_listen                   */
 	struct sbc_listen core;      /**< advertise unused                    */
 	struct cfg_list pool;        /**< struct sbc_node                     */
+	struct cfg_list peers;       /**< struct sbc_peer                     */
 	uint32_t algorithm;          /**< enum disp_alg                       */
 	struct {
 		uint32_t inter, fastinter, downinter, timeout;   /**< [ms]    */
@@ -108,10 +126,17 @@ static inline const struct sbc_hook *sbc_config_hook(
 /** Name in logs and figures */
 const char *sbc_config_hook_name(const struct sbc_config *c, uint32_t i,
 				 char txt[32]);
+static inline const struct sbc_peer *sbc_config_peer(
+	const struct sbc_config *c, uint32_t i)
+{
+	return (const struct sbc_peer *)c->peers.v + i;
+}
 /** enum sip_tp of a transport setting */
 uint8_t sbc_config_tp(uint32_t transport);
 /** What may change while running */
 void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t);
+/** Peers for the edge, v[PEERS_MAX]. @return number */
+uint32_t sbc_config_peers(const struct sbc_config *c, struct peer_conf *v);
 /** Pool for the edge, v[SBC_NODES]. @return number */
 uint16_t sbc_config_pool(const struct sbc_config *c,
 			 struct disp_node_conf *v);

@@ -301,6 +301,7 @@ json_t *dash_view(struct dash *d, uint64_t now)
 	jsn_u64(o, "fall", d->s->cf.probe.fall);
 	jsn_u64(o, "rise", d->s->cf.probe.rise);
 	jsn_put(o, "pool", pool);
+	jsn_put(o, "peers", api_peers_json(d->s, now));
 	jsn_put(o, "sip", sip_json(d, v, now));
 	jsn_put(o, "flows", flows_json(d, v));
 	jsn_put(o, "refused", refused_json(d, v, now));

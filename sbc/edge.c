@@ -10,6 +10,7 @@ static void names_init(struct edge *e)
 {
 	e->rc.keys = &e->keys;
 	e->rc.lst = e->lst;
+	e->rc.peers = &e->peers;
 	e->rc.lstc = e->lstc;
 	for (uint16_t i = 0; i < e->lstc; i++) {
 		const struct listener *l = &e->lst[i];
@@ -161,6 +162,7 @@ void edge_free(struct edge *e)
 	if (!e)
 		return;
 	stat_del_owner(e->st, e);
+	peers_close(&e->peers);
 	txnl_free(e->txnl);
 	while (e->objs)
 		eobj_free(e->objs);
@@ -379,6 +381,8 @@ static void lost_ctxn(struct ctxn *c, void *arg)
 				     e->now))
 			break;
 		e->led.flow_failed++;
+		edge_peer_lost((struct relay *)(void *)o, "unreachable",
+			       e->now);
 		ctxn_abandon(c, e->now);
 		edge_relay_fail((struct relay *)(void *)o, 430, e->now);
 		break;

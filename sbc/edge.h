@@ -12,6 +12,8 @@
 
 struct edge;
 struct ledger;
+struct peer_conf;
+struct peers;
 
 /** Times [ms] and limits that may change while it runs */
 struct edge_tune {
@@ -70,6 +72,12 @@ bool edge_poll(struct edge *e, struct sip_out *out);
 int  edge_reconf(struct edge *e, const struct edge_tune *t,
 		 const struct disp_node_conf *node, uint16_t nodec,
 		 uint64_t now);
+
+/** Trusted peers, none at first. @return as peers_set() */
+int  edge_peers(struct edge *e, const struct peer_conf *v, uint32_t n,
+		uint64_t now);
+/** Borrowed until the next edge_peers() */
+const struct peers *edge_peers_get(const struct edge *e);
 
 /** @return as disp_set_wish() */
 int  edge_wish(struct edge *e, const char *name, const struct disp_wish *w,

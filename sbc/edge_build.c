@@ -106,18 +106,28 @@ static struct blob *finish(struct edge *e)
 	return b;
 }
 
+static void put_ruri(struct edge *e, const struct sip_msg *m, struct sl uri)
+{
+	if (uri.p != m->ruri.p)
+		splice_ruri(&e->sp, uri);
+}
+
 struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 			     const struct stxn *s, struct sl branch)
 {
 	const struct flow *f = stxn_flow(s);
 	const struct listener *core = &e->lst[e->core];
-	char room[32];
+	const struct peer *p = edge_peer_of(e, f);
+	char room[32], mem[SIP_AOR_MAX + 32];
+	struct buf ruri;
 
 	buf_reset(&e->top);
+	buf_fixed(&ruri, mem, sizeof(mem));
 	splice_init(&e->sp, m);
 	hop_via_put(&e->top, core->tp, core->sentby, branch,
 		    tp_stream(core->tp));
 	buf_sl(&e->top, stxn_vias(s));
+	edge_peer_mark(e, p);
 	if (m->meth == SIP_REGISTER)
 		put_path(e, m, f);
 	else if (makes_dialog(m))
@@ -127,7 +137,11 @@ struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 	splice_del_all(&e->sp, SIP_VIA);
 	if (m->count[SIP_ROUTE])
 		splice_del_all(&e->sp, SIP_ROUTE);
-	hide_from_client(&e->sp, m, &e->led.hide);
+	put_ruri(e, m, edge_peer_ruri_in(e, p, m, &ruri));
+	if (p)
+		hide_from_peer(&e->sp, m, &e->led.hide);
+	else
+		hide_from_client(&e->sp, m, &e->led.hide);
 	if (hop_maxfwd(&e->sp, m, room))
 		return NULL;
 	return finish(e);
@@ -151,10 +165,14 @@ struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 			       struct sl branch)
 {
 	const struct listener *l = &e->lst[r->flow.lst];
-	char room[32];
+	char room[32], mem[SIP_AOR_MAX + 32];
+	struct buf ruri;
 
 	buf_reset(&e->top);
+	buf_fixed(&ruri, mem, sizeof(mem));
 	splice_init(&e->sp, m);
+	if (r->peer)
+		put_ruri(e, m, edge_peer_ruri_out(e, r, m, &ruri));
 	hop_via_put(&e->top, l->tp, l->sentby, branch, false);
 	if (!e->hc.core)
 		hop_vias_put(&e->top, m, &f->peer);

@@ -13,6 +13,7 @@
 #include "sbc/edge.h"
 #include "sbc/hide.h"
 #include "sbc/ledger.h"
+#include "sbc/peers.h"
 #include "sbc/route.h"
 #include "sip/hop.h"
 #include "sip/splice.h"
@@ -84,6 +85,7 @@ struct edge {
 	struct route_conf rc;
 	struct hide_conf hc;
 	struct ledger led;
+	struct peers peers;
 	struct cdrq cdrs;
 	uint64_t pending;          /**< requests without a final answer      */
 	uint64_t probe_seq;
@@ -179,6 +181,32 @@ void edge_hops_cancel(struct relay *y, struct sl reason, uint64_t now);
 /** Does the sender of y wait for its answer past a failed node? */
 bool edge_hops_adopted(const struct relay *y);
 
+/* edge_peer.c */
+/** Who sends on this flow, NULL = no peer */
+struct peer *edge_peer_of(const struct edge *e, const struct flow *f);
+/** A new request of p (NULL: true). @return false: it has been answered */
+bool edge_peer_admit(struct edge *e, struct peer *p, const struct sip_msg *m,
+		     const struct flow *f, uint64_t now);
+/** Its name for the node, in e->top */
+void edge_peer_mark(struct edge *e, const struct peer *p);
+/** Request-URI of m as the node gets it, in b if it is another */
+struct sl edge_peer_ruri_in(const struct edge *e, const struct peer *p,
+			    const struct sip_msg *m, struct buf *b);
+/** The same for the peer of r */
+struct sl edge_peer_ruri_out(const struct edge *e, const struct route *r,
+			     const struct sip_msg *m, struct buf *b);
+/** A node's request that names a peer: to it, or 430. @return false: none named */
+bool edge_peer_route(struct edge *e, const struct sip_msg *m, struct route *r,
+		     uint64_t now);
+/** y is about to be sent; without effect when r leads to no peer */
+void edge_peer_sent(struct relay *y, const struct route *r,
+		    const struct sip_msg *m, struct ctxn_timers *tm);
+/** The peer of y, if it goes to one, has answered */
+void edge_peer_heard(struct relay *y, const struct sip_msg *m, uint64_t now);
+/** ... or cannot be reached */
+void edge_peer_lost(struct relay *y, const char *why, uint64_t now);
+/** @return false: not our matter */
+bool edge_peer_timeout(struct relay *y, enum txn_timer timer, uint64_t now);
 /* edge_known.c */
 /** A REGISTER that came on f was answered 200 by a node */
 void edge_registered(struct edge *e, const struct sip_msg *m,

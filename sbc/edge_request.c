@@ -109,6 +109,7 @@ static void relay_start(struct edge *e, const struct sip_msg *m,
 		return;
 	}
 	y->found = r->found;
+	edge_peer_sent(y, r, m, &tm);
 	if (a)
 		call_add_relay(a, y);
 	if (outer)
@@ -139,6 +140,9 @@ static void from_core(struct edge *e, const struct sip_msg *m,
 {
 	struct attempt *a;
 	struct relay *outer;
+	struct sl ruri = m->ruri;
+	char mem[SIP_AOR_MAX + 32];
+	struct buf b;
 	uint16_t twice;
 
 	if (find_attempt(e, m, &a, &outer) == GATE_CLOSED) {
@@ -146,7 +150,10 @@ static void from_core(struct edge *e, const struct sip_msg *m,
 		refuse_whole(e, m, f, 487, now);
 		return;
 	}
-	if (a && call_asked(a, m, f, &r->flow, now))
+	buf_fixed(&b, mem, sizeof(mem));
+	if (a && r->peer)
+		ruri = edge_peer_ruri_out(e, r, m, &b);
+	if (a && call_asked(a, m, f, &r->flow, ruri, now))
 		return;
 	twice = a ? edge_known_twice(a, r) : 0;
 	if (twice) {
@@ -219,7 +226,9 @@ static void from_client(struct edge *e, const struct sip_msg *m,
 			const struct flow *f, const struct route *r,
 			uint64_t now)
 {
-	char room[32];
+	struct peer *p = edge_peer_of(e, f);
+	char room[32], mem[SIP_AOR_MAX + 32];
+	struct buf ruri;
 
 	e->led.requests[m->meth]++;
 	if (r->to == ROUTE_FLOW) {
@@ -236,7 +245,11 @@ static void from_client(struct edge *e, const struct sip_msg *m,
 		edge_refuse(e, m, f, 503, SL_NONE, edge_retry_after(e, room));
 		return;
 	}
-	call_start(e, m, f, r->key, now);
+	if (!edge_peer_admit(e, p, m, f, now))
+		return;
+	buf_fixed(&ruri, mem, sizeof(mem));
+	call_start(e, m, f, p && m->meth != SIP_REGISTER ? route_key_of(
+		   edge_peer_ruri_in(e, p, m, &ruri)) : r->key, now);
 }
 
 /* --- ACK to a 2xx: no transaction, RFC 3261 16.6 step 10, 17 --- */
@@ -284,10 +297,13 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 	bool core = edge_is_core(e, f);
 	struct route r;
 
-	if (core)
-		route_core(&r, &e->rc, m);
-	else
+	if (core) {
+		if (!edge_peer_route(e, m, &r, now))
+			route_core(&r, &e->rc, m);
+	}
+	else {
 		route_client(&r, &e->rc, m, f);
+	}
 	count_route(e, &r);
 	if (m->meth == SIP_ACK) {
 		pass_ack(e, m, f, &r);
@@ -298,7 +314,7 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 		edge_refuse(e, m, f, 200, SL_NONE, SL_NONE);
 		return;
 	case ROUTE_REFUSE:
-		e->led.flow_failed += r.code == 430;
+		e->led.flow_failed += r.code == 430 && !r.path;
 		/* 430 is between proxies: RFC 5626 11.1 */
 		if (r.code == 430 && !core)
 			edge_refuse(e, m, f, 480, SL_NONE, SL_NONE);

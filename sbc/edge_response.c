@@ -36,6 +36,11 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 	struct edge *e = r->e;
 	struct blob *msg = NULL;
 
+	if (r->given_up) {
+		edge_ghost(e, m, &r->ghost, now);
+		return;
+	}
+	edge_peer_heard(r, m, now);
 	if (m->status == 100)
 		return;
 	if (m->status == 503 && r->by_node && !r->inner) {
@@ -152,7 +157,8 @@ void edge_response(struct edge *e, const struct sip_msg *m,
 
 static void relay_timeout(struct relay *r, enum txn_timer timer, uint64_t now)
 {
-	if (edge_hops_timeout(r, timer, now))
+	if (edge_hops_timeout(r, timer, now) ||
+	    edge_peer_timeout(r, timer, now))
 		return;
 	if (timer == TT_FINAL || timer == TT_RING)
 		edge_relay_fail(r, 408, now);

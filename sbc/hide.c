@@ -97,14 +97,20 @@ static void del_edgewise(struct splice *s, const struct sip_msg *m,
 	}
 }
 
-void hide_from_client(struct splice *s, const struct sip_msg *m,
-		      struct hide_stats *st)
+void hide_from_peer(struct splice *s, const struct sip_msg *m,
+		    struct hide_stats *st)
 {
 	del_all(s, m, SIP_PATH, &st->injected);
 	del_all(s, m, SIP_SERVICE_ROUTE, &st->injected);
+	del_edgewise(s, m, &st->injected);
+}
+
+void hide_from_client(struct splice *s, const struct sip_msg *m,
+		      struct hide_stats *st)
+{
+	hide_from_peer(s, m, st);
 	del_all(s, m, SIP_P_ASSERTED_ID, &st->injected);
 	del_remote_party(s, m, &st->injected);
-	del_edgewise(s, m, &st->injected);
 }
 
 /** Nothing in the Record-Route headers but what we wrote: the usual case */

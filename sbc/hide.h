@@ -31,6 +31,9 @@ bool hide_has_inside(const struct hide_conf *hc, struct sl txt);
 /** A request from a client to a node: headers that only the inside may set */
 void hide_from_client(struct splice *s, const struct sip_msg *m,
 		      struct hide_stats *st);
+/** The same from a trusted peer: who calls, it may assert (RFC 3325) */
+void hide_from_peer(struct splice *s, const struct sip_msg *m,
+		    struct hide_stats *st);
 /** A request to a client; without its Vias and Routes, which the builder
  *  replaces */
 void hide_request(struct splice *s, const struct sip_msg *m,

@@ -44,10 +44,14 @@ sbc_libsbc_a_SOURCES = \
 	sbc/learn.h \
 	sbc/ledger.c \
 	sbc/ledger.h \
+	sbc/edge_peer.c \
 	sbc/page.c \
 	sbc/page.h \
 	sbc/page_nodes.c \
+	sbc/page_peers.c \
 	sbc/page_put.c \
+	sbc/peers.c \
+	sbc/peers.h \
 	sbc/rates.c \
 	sbc/rates.h \
 	sbc/route.c \

@@ -342,6 +342,7 @@ static const struct {
 } sections[] = {
 	{ "verdict", put_verdict }, { "calls", put_calls },
 	{ "topology", page_topology }, { "nodes", page_nodes },
+	{ "peers", page_peers },
 	{ "location", page_location }, { "sip", put_sip },
 	{ "flows", put_flows }, { "certs", page_certs },
 	{ "refused", put_refused }, { "events", put_events },
@@ -349,7 +350,7 @@ static const struct {
 };
 
 const char *const page_sections[] = {
-	"verdict", "calls", "topology", "nodes", "location", "sip", "flows",
+	"verdict", "calls", "topology", "nodes", "peers", "location", "sip", "flows",
 	"certs", "refused", "events", "about", NULL,
 };
 

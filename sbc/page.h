@@ -35,6 +35,9 @@ void page_nodes(struct buf *b, const json_t *view);
 void page_location(struct buf *b, const json_t *view);
 void page_certs(struct buf *b, const json_t *view);
 
+/* page_peers.c */
+void page_peers(struct buf *b, const json_t *view);
+
 /* readers: what is missing is 0, "", NULL */
 uint64_t page_u64(const json_t *o, const char *key);
 const char *page_str(const json_t *o, const char *key);

@@ -1,5 +1,6 @@
 /* route.c - Pure. Where a request goes. */
 #include "sbc/route.h"
+#include "sbc/peers.h"
 #include "sip/hop.h"
 
 const char *route_to_name(enum route_to t)
@@ -131,21 +132,25 @@ static void refuse(struct route *r, uint16_t code, const char *why)
 	r->why = why;
 }
 
-uint64_t route_key(const struct sip_msg *m)
+uint64_t route_key_of(struct sl uri)
 {
 	/* not a secret: every edge of a pool has to choose alike */
 	static const uint8_t zero[SECRET_KEY];
 	char room[SIP_AOR_MAX];
-	struct name_addr na;
-	struct sl uri = m->ruri;
 	struct buf b;
 
-	if (m->meth == SIP_REGISTER && !name_addr_parse(&na, m->to))
-		uri = na.uri;
 	buf_fixed(&b, room, sizeof(room));
 	if (!aor_canon(&b, uri))
 		uri = buf_as_sl(&b);
 	return secret_hash(zero, uri.p, uri.n);
+}
+
+uint64_t route_key(const struct sip_msg *m)
+{
+	struct name_addr na;
+
+	return route_key_of(m->meth == SIP_REGISTER &&
+			    !name_addr_parse(&na, m->to) ? na.uri : m->ruri);
 }
 
 /** The Route elements of a request */
@@ -192,6 +197,20 @@ static bool flow_known(const struct route_conf *rc, const struct flow *f)
 	       (!l->bound.af || l->bound.af == f->peer.af);
 }
 
+/** A peer's connection is gone with an earlier process: it is made anew. Ports
+ *  that it dialled from lead nowhere */
+static bool flow_peer(const struct route_conf *rc, struct flow *f)
+{
+	const struct peer *p = rc->peers && tp_stream(f->tp) ?
+		peers_from(rc->peers, &f->peer) : NULL;
+
+	if (!p || p->cf.tp != f->tp)
+		return false;
+	f->conn = 0;
+	f->peer = p->cf.addr;
+	return true;
+}
+
 /** The way to the client of a token. A stream's newest connection counts: the
  *  older one may be dead without our knowing it. */
 static bool flow_now(struct route *r, const struct route_conf *rc,
@@ -201,7 +220,7 @@ static bool flow_now(struct route *r, const struct route_conf *rc,
 
 	if (t->id && rc->known && known_find(rc->known, t->id, &f))
 		r->found = stale || f.conn != t->flow.conn;
-	else if (stale)
+	else if (stale && !flow_peer(rc, &f))
 		return false;
 	r->flow = f;
 	r->id = t->prev ? 0 : t->id;

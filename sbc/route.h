@@ -25,6 +25,8 @@ struct route_tail {
 	uint16_t n;
 };
 
+struct peers;
+
 struct route_conf {
 	struct route_name name[ROUTE_NAMES];
 	uint32_t namec;
@@ -33,6 +35,7 @@ struct route_conf {
 	const struct token_keys *keys;    /**< borrowed                       */
 	const struct known *known;        /**< borrowed; NULL: nobody is found
 					       again                          */
+	const struct peers *peers;        /**< borrowed; NULL: none           */
 	const struct listener *lst;       /**< borrowed                       */
 	uint16_t lstc;
 	bool dialog_token;   /**< refuse requests inside a dialog without token */
@@ -55,6 +58,7 @@ struct route {
 	bool path;                /**< FLOW: by a path token                  */
 	bool found;               /**< FLOW: not the token's own connection but
 				       the one its client has now             */
+	uint32_t peer;            /**< FLOW: to this trusted peer, 0 = none   */
 	uint64_t id;              /**< FLOW: the client, 0 = not known        */
 	enum token_leg leg;       /**< FLOW: leg of the target                */
 	uint8_t hopn;             /**< FLOW, from a client: length of hops    */
@@ -94,5 +98,7 @@ void route_core(struct route *r, const struct route_conf *rc,
 
 /** Key of the pool: the same for a phone's REGISTER and calls to it */
 uint64_t route_key(const struct sip_msg *m);
+/** The same of a request for this URI */
+uint64_t route_key_of(struct sl uri);
 
 #endif

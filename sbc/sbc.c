@@ -187,6 +187,16 @@ static int start_listeners(struct sbc *s)
 	return err ? err : listen_one(s, &s->cf.core, true);
 }
 
+static int set_peers(struct sbc *s, const struct sbc_config *c)
+{
+	struct peer_conf *v = calloc(PEERS_MAX, sizeof(*v));
+	int err = v ? edge_peers(s->edge, v, sbc_config_peers(c, v),
+				 clk_now()) : ENOMEM;
+
+	free(v);
+	return err;
+}
+
 /** Those another run has learned; the settings come first */
 static uint16_t add_learned(const struct sbc *s, struct disp_node_conf *node,
 			    uint16_t n, const struct state_node *v,
@@ -251,6 +261,8 @@ static int start_edge(struct sbc *s)
 	if (err)
 		return err;
 	err = edge_alloc(&s->edge, &ec, s->st, clk_now());
+	if (!err)
+		err = set_peers(s, &s->cf);
 	if (err)
 		log_error("event=start problem=\"%s\"", strerror(err));
 	else {
@@ -373,6 +385,11 @@ static void reload(struct sbc *s)
 			  clk_now());
 	if (err) {
 		cfg_err(&errs, s->path, 0, "pool", "%s", strerror(err));
+		goto bad;
+	}
+	err = set_peers(s, &c);
+	if (err) {
+		cfg_err(&errs, s->path, 0, "peers", "%s", strerror(err));
 		goto bad;
 	}
 	/* with the old token when the file is wrong: logged */

@@ -65,6 +65,8 @@ int  api_start(struct sbc *s);
 void api_stop(struct sbc *s);
 /** The pool as in the status */
 json_t *api_pool_json(struct sbc *s);
+/** Trusted peers */
+json_t *api_peers_json(const struct sbc *s, uint64_t now);
 
 /* api_events.c */
 int  api_events(struct sbc *s);

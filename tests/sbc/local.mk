@@ -15,6 +15,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_hops.c \
 	tests/sbc/test_known.c \
 	tests/sbc/test_page.c \
+	tests/sbc/test_peers.c \
 	tests/sbc/test_pool.c \
 	tests/sbc/test_rates.c \
 	tests/sbc/test_rules.c \

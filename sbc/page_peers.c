@@ -1,0 +1,64 @@
+/* page_peers.c - Pure. Trusted peers on the page; nothing where there are none. */
+#include "sbc/page.h"
+
+static void put_num(struct buf *b, const json_t *o, const char *key,
+		    const char *label, const char *cls)
+{
+	page_td(b, label, cls);
+	page_num(b, page_u64(o, key));
+	buf_lit(b, "</td>");
+}
+
+static void put_peer(struct buf *b, const json_t *o)
+{
+	bool rests = page_is(o, "state", "resting");
+
+	buf_lit(b, "<tr><th scope=\"row\">");
+	page_text(b, page_str(o, "name"));
+	buf_lit(b, "</th>");
+	page_td(b, "address", "");
+	page_text(b, page_str(o, "address"));
+	buf_chr(b, ' ');
+	page_text(b, page_str(o, "transport"));
+	buf_lit(b, "</td>");
+	page_td(b, "state", rests ? "bad" : "");
+	page_text(b, page_str(o, "state"));
+	if (page_u64(o, "rest_ms")) {
+		buf_lit(b, " <small>for ");
+		page_span(b, page_u64(o, "rest_ms"));
+		buf_lit(b, "</small>");
+	}
+	else if (rests) {
+		buf_lit(b, " <small>until it answers the next call</small>");
+	}
+	buf_lit(b, "</td>");
+	put_num(b, o, "calls_in", "calls from it", "n");
+	put_num(b, o, "refused", "refused", page_u64(o, "refused") ?
+		"n warn" : "n");
+	put_num(b, o, "calls_out", "calls to it", "n");
+	put_num(b, o, "answered", "answered", "n");
+	put_num(b, o, "failed", "failed", page_u64(o, "failed") ? "n warn" :
+		"n");
+	buf_lit(b, "</tr>");
+}
+
+void page_peers(struct buf *b, const json_t *view)
+{
+	const json_t *a = json_object_get(view, "peers"), *o;
+	size_t i;
+
+	if (!json_array_size(a))
+		return;
+	buf_lit(b, "<h2>Trusted peers <small>gateways and trunks, since start"
+		"</small></h2><table class=\"small\"><thead><tr>"
+		"<th scope=\"col\">peer</th><th scope=\"col\">address</th>"
+		"<th scope=\"col\">state</th>"
+		"<th scope=\"col\">calls from it</th>"
+		"<th scope=\"col\">refused</th>"
+		"<th scope=\"col\">calls to it</th>"
+		"<th scope=\"col\">answered</th>"
+		"<th scope=\"col\">failed</th></tr></thead><tbody>");
+	json_array_foreach(a, i, o)
+		put_peer(b, o);
+	buf_lit(b, "</tbody></table>");
+}
