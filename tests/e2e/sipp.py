@@ -71,7 +71,8 @@ class Sipp:
 
     def __init__(self, folder, scenario, user='alice', password='pw-alice',
                  target='bob', proxy=('127.0.0.1', 5060), port=0,
-                 transport='u1', limit=12, calls=1, auth_uri=None, **args):
+                 transport='u1', limit=12, calls=1, auth_uri=None,
+                 ip='127.0.0.1', **args):
         self.name = scenario + (args.pop('suffix', ''))
         self.scenario, self.folder = scenario, folder
         with open(os.path.join(HERE, scenario + '.xml')) as f:
@@ -81,7 +82,7 @@ class Sipp:
             f.write(text)
         self.port = port
         self.cmd = ['sipp', '%s:%d' % proxy, '-sf', self.xml,
-                    '-i', '127.0.0.1', '-t', transport, '-m', str(calls),
+                    '-i', ip, '-t', transport, '-m', str(calls),
                     '-l', str(calls), '-r', '20', '-s', target,
                     '-key', 'caller', user, '-key', 'domain', DOMAIN,
                     '-key', 'edge', '%s:%d' % proxy,
