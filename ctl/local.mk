@@ -34,6 +34,6 @@ ctl_libctl_a_SOURCES = \
 bin_PROGRAMS += ctl/edgewise
 ctl_edgewise_SOURCES = ctl/main.c
 ctl_edgewise_LDADD = ctl/libctl.a drill/libdrill.a sbc/libsbc.a node/libnode.a \
-	cluster/libcluster.a dispatcher/libdispatcher.a sip/libsip.a \
-	base/libbase.a $(CURL_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) \
-	$(SSL_LIBS) $(JANSSON_LIBS) $(RE_LIBS)
+	cluster/libcluster.a dispatcher/libdispatcher.a db/libdb.a \
+	sip/libsip.a base/libbase.a $(CURL_LIBS) $(CONFIG_LIBS) $(SODIUM_LIBS) \
+	$(SSL_LIBS) $(JANSSON_LIBS) $(ZDB_LIBS) $(RE_LIBS)

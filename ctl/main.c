@@ -1,6 +1,7 @@
 /* main.c - Shell. `edgewise`: the command line tool. */
 #include <config.h>
 #include "ctl/ctl.h"
+#include "db/db.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
 	if (!strcmp(name, "version") || !strcmp(name, "--version") ||
 	    !strcmp(name, "-V")) {
 		puts("edgewise " PACKAGE_VERSION);
+		db_print_licence();
 		return CTL_OK;
 	}
 	if (!strcmp(name, "help") || !strcmp(name, "--help") ||

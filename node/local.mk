@@ -50,6 +50,6 @@ node_edgewise_node_SOURCES = \
 	node/node.h \
 	node/node_i.h
 node_edgewise_node_LDADD = node/libnode.a web/libweb.a \
-	cluster/libcluster.a sip/libsip.a \
+	cluster/libcluster.a db/libdb.a sip/libsip.a \
 	base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \
-	$(JANSSON_LIBS) $(RE_LIBS)
+	$(JANSSON_LIBS) $(ZDB_LIBS) $(RE_LIBS)

@@ -6,6 +6,7 @@
 #include "base/net.h"
 #include "base/secret.h"
 #include "cluster/cert.h"
+#include "db/db.h"
 #include "node/config.h"
 #include "node/files.h"
 #include "node/node.h"
@@ -107,6 +108,7 @@ int main(int argc, char *argv[])
 			break;
 		case 'V':
 			(void)printf("edgewise-node %s\n", PACKAGE_VERSION);
+			db_print_licence();
 			return EXIT_SUCCESS;
 		case 'h':
 			return usage(stdout, EXIT_SUCCESS);

@@ -7,6 +7,7 @@ include tests/dispatcher/local.mk
 include tests/cluster/local_sim.mk
 include tests/cluster/local.mk
 include tests/web/local.mk
+include tests/db/local.mk
 include tests/sbc/local.mk
 include tests/sim/local.mk
 include tests/node/local.mk

@@ -5,7 +5,7 @@ set -u
 export LC_ALL=C
 cd "${1:-${srcdir:-.}}" || exit 1
 set --
-for d in base sip dispatcher cluster web sbc node drill ctl; do
+for d in base sip dispatcher cluster web db sbc node drill ctl; do
 	for f in "$d"/*.c "$d"/*.h; do
 		[ ! -f "$f" ] || set -- "$@" "$f"
 	done

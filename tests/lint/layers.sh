@@ -1,6 +1,6 @@
 #!/bin/sh
 # usage: layers.sh SRCDIR BUILDDIR
-# The layers base <- sip, dispatcher, cluster, web <- sbc, node, drill <- ctl and the
+# The layers base <- sip, dispatcher, cluster, web, db <- sbc, node, drill <- ctl and the
 # purity of sources that declare themselves "Pure" in their first lines:
 #  1 every source says Pure or Shell; those of pure.txt say Pure
 #  2 no #include and no symbol from a folder that is not below
@@ -20,12 +20,12 @@ bad() { echo "$*" >>"$tmp/bad"; }
 below() {
 	case $1 in
 	base) echo base ;;
-	sip | dispatcher | cluster | web) echo base "$1" ;;
+	sip | dispatcher | cluster | web | db) echo base "$1" ;;
 	sbc) echo base sip dispatcher web sbc ;;
-	node) echo base sip cluster web node ;;
+	node) echo base sip cluster web db node ;;
 	drill) echo base sip drill ;;
 	# the tool checks files by the programs' own tables and eyes
-	ctl) echo base sip web drill ctl sbc/config node/config node/files cluster/cert ;;
+	ctl) echo base sip web db drill ctl sbc/config node/config node/files cluster/cert ;;
 	esac
 }
 
@@ -51,7 +51,7 @@ must_be_pure() {
 cd "$src" || exit 1
 : >"$tmp/pure"
 files=0
-for d in base sip dispatcher cluster web sbc node drill ctl; do
+for d in base sip dispatcher cluster web db sbc node drill ctl; do
 	for f in "$d"/*.c "$d"/*.h; do
 		[ -f "$f" ] || continue
 		files=$((files + 1))
@@ -82,7 +82,7 @@ cd "$bld" || exit 1
 grep -vE '^(#|$)' "$lint/libc.txt" >"$tmp/allow"
 : >"$tmp/defs"
 : >"$tmp/uses"
-for d in base sip dispatcher cluster web sbc node drill ctl; do
+for d in base sip dispatcher cluster web db sbc node drill ctl; do
 	set --
 	for o in "$d"/*.o; do	# not what a source that is gone left behind
 		[ ! -f "$o" ] || [ ! -f "$src/${o%.o}.c" ] || set -- "$@" "$o"
@@ -94,7 +94,7 @@ done
 while read -r f; do
 	[ -f "${f%.c}.o" ] || bad "$f: ${f%.c}.o is not built in $bld"
 done <"$tmp/pure"
-for d in base sip dispatcher cluster web sbc node drill ctl; do
+for d in base sip dispatcher cluster web db sbc node drill ctl; do
 	echo "$d" $(below "$d")
 done >"$tmp/below"
 awk -v below="$tmp/below" -v pure="$tmp/pure" -v allow="$tmp/allow" \
