@@ -4,9 +4,10 @@
 # What the programs need, and what only the tests need.
 PKG_BUILD="gcc make autoconf automake pkg-config libc6-dev libre-dev
 libconfig-dev libcurl4-openssl-dev libssl-dev libsodium-dev libjansson-dev
-python3"
+libzdb-dev python3"
 PKG_TEST="chromium libcriterion-dev sip-tester baresip-core iproute2 nftables mandoc clang
-libclang-rt-dev xz-utils git kamailio prometheus"
+libclang-rt-dev xz-utils git kamailio kamailio-sqlite-modules prometheus
+postgresql mariadb-server sqlite3"
 
 now_s() { date +%s; }
 say() { printf '%s\n' "$*"; }
@@ -58,7 +59,7 @@ pkg_here() {
 	*) echo "$1" ;;
 	esac
 }
-# Daemons among them (kamailio, prometheus) are installed and not started: tests start
+# Daemons among them (kamailio, prometheus, databases) are installed and not started: tests start
 # their own.
 POLICY=/usr/sbin/policy-rc.d
 apt_install() {
