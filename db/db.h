@@ -94,7 +94,7 @@ static inline struct db_val db_b(const void *p, size_t n)
  *
  * @param sql      with `?` for parameters; a literal, or text that lives as long as
  *                 the connection and does not change: known by its address
- * @param changed  rows changed; NULL = not asked
+ * @param changed  rows changed; NULL = not asked. -1 with MySQL: libzdb loses it
  */
 enum db_err db_exec(struct db *db, const char *sql, const struct db_val *v,
 		    unsigned n, int64_t *changed);

@@ -78,6 +78,8 @@ static const struct sign mysql[] = {
 	{ "shutdown in progress", DB_DOWN },
 	{ "ommunication packet", DB_DOWN },
 	{ "handshake", DB_DOWN },
+	/* its library connected again and went on */
+	{ "Unknown prepared statement", DB_DOWN },
 };
 
 static enum db_err look(const struct sign *s, size_t n, const char *text)

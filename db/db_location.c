@@ -435,9 +435,37 @@ enum db_err db_location_count(struct db *db, struct db_location_count *c)
 
 /* --- sweeping ------------------------------------------------------------------------ */
 
+#define PAST "hold_until<? AND id>? AND id<=?"
+
 static void slice_end(struct db *db, const uint8_t *id, void *arg)
 {
 	memcpy(arg, id, DB_LOCATION_ID);
+}
+
+/** MySQL doesn't tell how many were deleted: they are counted before */
+static enum db_err sweep_slice(struct db *db, const struct db_val *v,
+			       int64_t *deleted)
+{
+	enum db_err e = DB_OK;
+	int64_t n = 0;
+	bool more;
+
+	if (db_kind(db) == DB_MYSQL) {
+		e = db_query(db, "SELECT COUNT(*) FROM edgewise_location WHERE "
+			     PAST, v, 3);
+		if (!e)
+			e = db_row(db, &more);
+		if (!e && more)
+			n = db_int(db, 1);
+		db_end(db);
+		if (e || !n)
+			return e;
+	}
+	e = db_exec(db, "DELETE FROM edgewise_location WHERE " PAST, v, 3,
+		    deleted);
+	if (db_kind(db) == DB_MYSQL)
+		*deleted = n;
+	return e;
 }
 
 enum db_err db_location_sweep(struct db *db, uint8_t at[DB_LOCATION_ID],
@@ -461,8 +489,7 @@ enum db_err db_location_sweep(struct db *db, uint8_t at[DB_LOCATION_ID],
 		memset(at, 0, DB_LOCATION_ID);
 		return e;
 	}
-	e = db_exec(db, "DELETE FROM edgewise_location WHERE hold_until<? AND "
-		    "id>? AND id<=?", v, 3, deleted);
+	e = sweep_slice(db, v, deleted);
 	if (n < limit)
 		memset(last, 0, sizeof(last));
 	if (!e)

@@ -22,3 +22,12 @@ else
 db_libdb_a_SOURCES += db/db_none.c
 endif
 EXTRA_DIST += db/db.c db/db_sock.c db/db_none.c
+
+# cost of the location table: `make bench/sql`, see its head
+if SQL
+EXTRA_PROGRAMS += bench/sql
+bench_sql_SOURCES = bench/sql.c
+bench_sql_LDADD = db/libdb.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) \
+	$(ZDB_LIBS) $(RE_LIBS)
+CLEANFILES += bench/sql
+endif

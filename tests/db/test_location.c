@@ -181,7 +181,8 @@ Test(location, a_sweep_takes_what_is_past_its_hold_and_nothing_else)
 			calls++;
 		} while (memcmp(at, zero, sizeof(at)) != 0 && calls < 10);
 		cr_assert_eq(calls, 4);
-		cr_assert_eq(all, 50);
+		cr_assert_eq(all, 50, "%lld of kind %d", (long long)all,
+			     db_kind(db));
 		OK(db_location_count(db, &c));
 		cr_assert_eq(c.rows, 50);
 	}

@@ -17,6 +17,9 @@ Test(sql, values_come_back_as_they_went_in)
 		(void)db_script(db, "DROP TABLE IF EXISTS ew_t");
 		OK(db_script(db, db_kind(db) == DB_POSTGRESQL ?
 			     "CREATE TABLE ew_t (t TEXT, i BIGINT, b BYTEA, n TEXT)" :
+			     db_kind(db) == DB_MYSQL ?
+			     "CREATE TABLE ew_t (t TEXT, i BIGINT, b BLOB, n TEXT) "
+			     "CHARSET=utf8mb4" :
 			     "CREATE TABLE ew_t (t TEXT, i BIGINT, b BLOB, n TEXT)"));
 		OK(db_exec(db, "INSERT INTO ew_t VALUES (?,?,?,?)", v, 4, NULL));
 		OK(db_query(db, "SELECT t,i,b,n FROM ew_t", NULL, 0));
