@@ -24,5 +24,6 @@ int ctl_drill(int argc, char **argv);
 /** nodes, drain, maint, ready, weight */
 int ctl_nodes(int argc, char **argv);
 int ctl_node(int argc, char **argv);
+int ctl_db(int argc, char **argv);
 
 #endif

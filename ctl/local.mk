@@ -3,6 +3,9 @@ ctl_libctl_a_SOURCES = \
 	ctl/ca.c \
 	ctl/check.c \
 	ctl/ctl.h \
+	ctl/db.c \
+	ctl/dbopen.c \
+	ctl/dbopen.h \
 	ctl/drill.c \
 	ctl/drill_list.c \
 	ctl/drill_list.h \

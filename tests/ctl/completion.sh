@@ -54,12 +54,13 @@ for w in nodes\|drain\|maint\|ready\|weight $words; do
 		case $x in
 		user | location) set -- list ;;
 		node) set -- leave ;;
+		db) set -- status ;;
 		drill) set -- report ;;
 		ca) set -- show ;;
 		*) set -- ;;
 		esac
 		case $x in
-		user | ca | check) ;;
+		user | ca | check | db) ;;
 		*) set -- "$@" -u http://127.0.0.1:1 ;;
 		esac
 		for o in $(tab "$x" -- | grep -vx -e --help -e --watch); do

@@ -9,6 +9,9 @@ tests_ctl_test_ctl_SOURCES = \
 	tests/ctl/test_post.c \
 	tests/ctl/test_view.c
 tests_ctl_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+if SQL
+tests_ctl_test_ctl_SOURCES += tests/ctl/test_db.c
+endif
 tests_ctl_test_ctl_LDADD = $(ctl_edgewise_LDADD) $(CRITERION_LIBS) -lpthread
 endif
 
@@ -16,4 +19,4 @@ check_PROGRAMS += tests/ctl/keys
 tests_ctl_keys_SOURCES = tests/ctl/keys.c
 tests_ctl_keys_LDADD = $(ctl_edgewise_LDADD)
 TESTS += tests/ctl/shipped.sh tests/ctl/completion.sh
-EXTRA_DIST += tests/ctl/shipped.sh tests/ctl/completion.sh
+EXTRA_DIST += tests/ctl/test_db.c tests/ctl/shipped.sh tests/ctl/completion.sh
