@@ -1,3 +1,10 @@
+if SQL
+check_PROGRAMS += tests/db/race
+TESTS += tests/db/race
+tests_db_race_SOURCES = tests/db/race.c
+tests_db_race_LDADD = db/libdb.a base/libbase.a $(ZDB_LIBS) $(CONFIG_LIBS) \
+	$(SODIUM_LIBS) $(RE_LIBS)
+endif
 if CRITERION
 if SQL
 check_PROGRAMS += tests/db/test_db
