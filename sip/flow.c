@@ -115,6 +115,17 @@ void outq_close(struct outq *q, const struct flow *f)
 	o->blob = NULL;
 }
 
+void outq_keep(struct outq *q, const struct flow *f)
+{
+	struct sip_out *o = outq_add(q);
+
+	if (!o)
+		return;
+	o->kind = SIP_OUT_KEEP;
+	o->flow = *f;
+	o->blob = NULL;
+}
+
 void outq_alias(struct outq *q, const struct flow *f, const struct addr *a)
 {
 	struct sip_out *o = outq_add(q);

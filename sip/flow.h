@@ -36,6 +36,7 @@ struct listener {
 enum sip_out_kind {
 	SIP_OUT_SEND,         /**< send blob on flow                              */
 	SIP_OUT_CLOSE,        /**< close stream after what is queued              */
+	SIP_OUT_KEEP,         /**< the client of this stream is known: closed last */
 	SIP_OUT_ALIAS,        /**< requests to `alias` may use this connection (RFC 5923) */
 };
 struct sip_out {
@@ -56,6 +57,7 @@ void outq_free(struct outq *q);
 /** Takes one reference of blob (also when it must drop) */
 void outq_send(struct outq *q, const struct flow *f, struct blob *blob);
 void outq_close(struct outq *q, const struct flow *f);
+void outq_keep(struct outq *q, const struct flow *f);
 void outq_alias(struct outq *q, const struct flow *f, const struct addr *a);
 bool outq_poll(struct outq *q, struct sip_out *out);
 

@@ -36,6 +36,7 @@ static void stats_init(struct transport *t, struct stats *st)
 		[DROP_UDP_SEND]  = "reason=\"udp_send\"",
 		[DROP_TXQ]       = "reason=\"txq\"",
 		[DROP_CONNS]     = "reason=\"max_connections\"",
+		[DROP_GUEST]     = "reason=\"displaced\"",
 		[DROP_CONNS_IP]  = "reason=\"max_connections_ip\"",
 		[DROP_SOURCE]    = "reason=\"source\"",
 		[DROP_ACCEPT]    = "reason=\"accept\"",
@@ -335,6 +336,11 @@ void transport_do(struct transport *t, struct sip_out *out)
 		c = conn_by_id(t, f->conn);
 		if (c)
 			tcp_end(c);
+		break;
+	case SIP_OUT_KEEP:
+		c = conn_by_id(t, f->conn);
+		if (c)
+			conn_keep(c);
 		break;
 	case SIP_OUT_ALIAS:
 		c = conn_by_id(t, f->conn);

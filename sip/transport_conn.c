@@ -140,6 +140,36 @@ struct flow conn_flow(const struct conn *c)
 	return f;
 }
 
+static void guest_add(struct conn *c)
+{
+	struct transport *t = c->t;
+
+	c->guest = true;
+	c->gnext = t->guests;
+	*(t->guests ? &t->guests->gprev : &t->guests_end) = c;
+	t->guests = c;
+}
+
+static void guest_del(struct conn *c)
+{
+	struct transport *t = c->t;
+
+	if (!c->guest)
+		return;
+	c->guest = false;
+	*(c->gprev ? &c->gprev->gnext : &t->guests) = c->gnext;
+	*(c->gnext ? &c->gnext->gprev : &t->guests_end) = c->gprev;
+	c->gprev = c->gnext = NULL;
+}
+
+void conn_keep(struct conn *c)
+{
+	guest_del(c);
+	if (c->counted)
+		ip_del(c->t, &c->peer);
+	c->counted = false;
+}
+
 /* --- life --- */
 
 static uint32_t new_id(struct transport *t)
@@ -187,6 +217,8 @@ struct conn *conn_new(struct lst *l, int fd, const struct addr *peer, bool out)
 	if (c->next)
 		c->next->pprev = &c->next;
 	t->all = c;
+	if (c->counted)
+		guest_add(c);
 
 	t->c.conns++;
 	if (out)
@@ -250,6 +282,7 @@ void conn_kill(struct conn *c, int err)
 	c->fd = -1;
 	unlink_all(c);
 	unlink_dirty(c);
+	guest_del(c);
 	if (c->counted)
 		ip_del(t, &c->peer);
 

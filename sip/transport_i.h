@@ -35,6 +35,7 @@ enum tr_drop {
 	DROP_UDP_SEND,     /**< datagram: the system refused it                */
 	DROP_TXQ,          /**< stream: more than txq_max unsent               */
 	DROP_CONNS,        /**< stream refused: max_conns                      */
+	DROP_GUEST,        /**< a stranger's stream closed for a newer one     */
 	DROP_CONNS_IP,     /**< stream refused: max_conns_ip                   */
 	DROP_SOURCE,       /**< stream refused: not admitted                   */
 	DROP_ACCEPT,       /**< accept failed (descriptors, memory)            */
@@ -98,6 +99,8 @@ struct conn {
 	bool bad;                       /**< cannot be framed: input ignored   */
 	bool spoke;                     /**< a whole message came              */
 	bool aliased, counted;
+	bool guest;                     /**< of a client nobody knows          */
+	struct conn *gprev, *gnext;     /**< guests: newest first              */
 	struct addr peer, alias;
 	struct frame frame;
 	struct blob **q;                /**< ring of unsent blobs              */
@@ -136,6 +139,7 @@ struct transport {
 	struct ntimer *tmr;
 	struct conn *all;
 	struct conn *dirty;
+	struct conn *guests, *guests_end;
 	struct conn *lost, **lost_tail; /**< ended, to be told                 */
 	struct tr_err *err;
 	uint32_t errh, errn;
@@ -177,6 +181,8 @@ void conn_kill(struct conn *c, int err);
 void conn_free(struct conn *c);
 struct conn *conn_by_id(const struct transport *t, uint32_t id);
 struct conn *conn_to(const struct lst *l, const struct addr *peer);
+/** Its client is known: not closed for a newer one, nor counted for his address */
+void conn_keep(struct conn *c);
 void conn_alias(struct conn *c, const struct addr *a);
 void conn_dirty(struct conn *c);
 struct flow conn_flow(const struct conn *c);

@@ -486,14 +486,20 @@ static bool admitted(struct lst *l, const struct addr *peer)
 		t->c.drop[DROP_SOURCE]++;
 		return false;
 	}
-	if (t->cf.max_conns && t->c.conns >= t->cf.max_conns) {
-		t->c.drop[DROP_CONNS]++;
-		return false;
-	}
 	if (!l->core && conn_ip_full(t, peer)) {
 		t->c.drop[DROP_CONNS_IP]++;
 		return false;
 	}
+	if (!t->cf.max_conns || t->c.conns < t->cf.max_conns)
+		return true;
+	/* who only holds connections must not keep the others out: the oldest
+	 * one whose client has not shown who he is makes room */
+	if (!t->guests_end) {
+		t->c.drop[DROP_CONNS]++;
+		return false;
+	}
+	t->c.drop[DROP_GUEST]++;
+	conn_kill(t->guests_end, ECONNABORTED);
 	return true;
 }
 

@@ -97,6 +97,7 @@ static void edge_out(struct world *w)
 			if (conn)
 				sim_close(w->net, conn);
 			break;
+		case SIP_OUT_KEEP:
 		case SIP_OUT_ALIAS:
 			break;
 		}

@@ -486,6 +486,9 @@ Test(transport_tcp, cap_of_connections_holds_for_both_directions)
 	y.cf.max_conns = 1;
 	tfx_start();
 	a = peer_connect(&y.tcp_at);
+	peer_send(a, MSG, strlen(MSG), NULL);
+	cr_assert(tfx_until(one));
+	tfx_do(SIP_OUT_KEEP, &y.from, NULL);
 	b = peer_connect(&y.tcp_at);
 	cr_assert_eq(peer_read(b, &ch, 1), 0);
 	lfd = peer_listen(&at, 1);
@@ -499,6 +502,53 @@ Test(transport_tcp, cap_of_connections_holds_for_both_directions)
 	close(a);
 	close(b);
 	close(lfd);
+}
+
+Test(transport_tcp, a_newcomer_takes_the_place_of_the_oldest_stranger)
+{
+	int known, a, b, c;
+	char ch;
+
+	y.cf.max_conns = 3;
+	tfx_start();
+	known = peer_connect(&y.tcp_at);
+	peer_send(known, MSG, strlen(MSG), NULL);
+	cr_assert(tfx_until(one));
+	tfx_do(SIP_OUT_KEEP, &y.from, NULL);
+	a = peer_connect(&y.tcp_at);
+	b = peer_connect(&y.tcp_at);
+	c = peer_connect(&y.tcp_at);
+	cr_assert_eq(peer_read(a, &ch, 1), 0, "the oldest stranger went");
+	y.recvs = 0;
+	peer_send(b, MSG, strlen(MSG), NULL);
+	cr_assert(tfx_until(one), "the younger one did not");
+	cr_assert_eq(tfx_drop(DROP_GUEST), 1);
+	cr_assert_eq(transport_conns(y.t), 3);
+	close(b);
+	close(c);
+	close(a);
+	close(known);
+}
+
+Test(transport_tcp, who_is_known_does_not_count_for_his_address)
+{
+	int fd[4];
+
+	y.cf.max_conns_ip = 2;
+	tfx_start();
+	for (int i = 0; i < 4; i++) {
+		y.recvs = 0;
+		fd[i] = peer_connect(&y.tcp_at);
+		peer_send(fd[i], MSG, strlen(MSG), NULL);
+		cr_assert(tfx_until(one), "%d", i);
+		tfx_do(SIP_OUT_KEEP, &y.from, NULL);
+		tfx_do(SIP_OUT_KEEP, &y.from, NULL);
+	}
+	cr_assert_eq(tfx_drop(DROP_CONNS_IP), 0);
+	for (int i = 0; i < 4; i++)
+		close(fd[i]);
+	tfx_for(50);
+	cr_assert_eq(transport_conns(y.t), 0);
 }
 
 Test(transport_tcp, out_of_descriptors_the_listener_waits)
