@@ -23,6 +23,8 @@ int ctl_verify(int argc, char **argv);
 int ctl_drill(int argc, char **argv);
 /** nodes, drain, maint, ready, weight */
 int ctl_nodes(int argc, char **argv);
+/** bans, ban, unban */
+int ctl_bans(int argc, char **argv);
 int ctl_node(int argc, char **argv);
 int ctl_db(int argc, char **argv);
 

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_SOURCES = \
+	ctl/bans.c \
 	ctl/ca.c \
 	ctl/check.c \
 	ctl/ctl.h \

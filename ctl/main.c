@@ -17,6 +17,8 @@ static const char usage[] =
 	"drain\n"
 	"  drain|maint|ready NODE --why TEXT  take a node out, or back in\n"
 	"  weight NODE N|default              its share of the requests\n"
+	"  bans|ban|unban [SOURCE]            addresses that the edge does not "
+	"hear\n"
 	"  check [--type sbc|node] FILE       read a settings file, start "
 	"nothing\n"
 	"  user add|passwd|del|list -f FILE [USER@DOMAIN]\n"
@@ -47,6 +49,9 @@ static const struct command {
 	{ "maint", ctl_nodes },
 	{ "ready", ctl_nodes },
 	{ "weight", ctl_nodes },
+	{ "bans", ctl_bans },
+	{ "ban", ctl_bans },
+	{ "unban", ctl_bans },
 	{ "check", ctl_check },
 	{ "user", ctl_user },
 	{ "key", ctl_key },

@@ -32,28 +32,6 @@ struct job {
 	bool wait, stay, force;
 };
 
-/** "90", "90s", "30m", "2h", "1d" */
-static int get_time(uint32_t *secs, const char *text)
-{
-	static const struct { char unit; uint32_t secs; } units[] = {
-		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
-	};
-	struct sl s = sl_cstr(text);
-	uint32_t mult = 1, n;
-
-	for (size_t i = 0; s.n && i < 4; i++) {
-		if (s.p[s.n - 1] == units[i].unit) {
-			mult = units[i].secs;
-			s.n--;
-			break;
-		}
-	}
-	if (sl_u32(s, 30 * 86400 / mult, &n) || !n)
-		return EINVAL;
-	*secs = n * mult;
-	return 0;
-}
-
 static bool get_opts(struct job *j, int argc, char **argv)
 {
 	static const struct option opts[] = {
@@ -71,7 +49,7 @@ static bool get_opts(struct job *j, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "u:c:", opts, NULL)) != -1) {
 		switch (c) {
 		case 'y': j->why = optarg; break;
-		case 'f': ok &= !get_time(&j->secs, optarg); break;
+		case 'f': ok &= !post_time(&j->secs, optarg, 30 * 86400); break;
 		case 'w': j->wait = true; break;
 		case 's': j->stay = true; break;
 		case 'F': j->force = true; break;

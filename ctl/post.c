@@ -299,3 +299,24 @@ int post_send(const struct post *p, const char *path, json_t *body,
 	free(text);
 	return rc;
 }
+
+int post_time(uint32_t *secs, const char *text, uint32_t max)
+{
+	static const struct { char unit; uint32_t secs; } units[] = {
+		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+	};
+	struct sl s = sl_cstr(text);
+	uint32_t mult = 1, n;
+
+	for (size_t i = 0; s.n && i < 4; i++) {
+		if (s.p[s.n - 1] == units[i].unit) {
+			mult = units[i].secs;
+			s.n--;
+			break;
+		}
+	}
+	if (sl_u32(s, max / mult, &n) || !n)
+		return EINVAL;
+	*secs = n * mult;
+	return 0;
+}

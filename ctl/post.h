@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /** Where to and with which token; all may be NULL */
 struct post {
@@ -50,5 +51,8 @@ bool post_opt(struct post *p, int c, char *arg);
  */
 int  post_send(const struct post *p, const char *path, json_t *body,
 	       json_t **answer);
+
+/** "90", "90s", "30m", "2h", "1d" as seconds, 1 to max. @return 0 or EINVAL */
+int  post_time(uint32_t *secs, const char *text, uint32_t max);
 
 #endif

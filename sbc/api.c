@@ -127,6 +127,7 @@ static json_t *status(void *arg)
 	jsn_put(o, "pool", api_pool_json(s));
 	jsn_put(o, "peers", api_peers_json(s, clk_now()));
 	jsn_put(o, "calls", calls_json(s));
+	api_admit_put(s, o, clk_now());
 	api_fault_put(s, o);
 	return o;
 }
@@ -159,6 +160,8 @@ int api_start(struct sbc *s)
 		err = dash_start(s);
 	if (!err)
 		err = api_fault(s);
+	if (!err)
+		err = api_admit(s);
 	return err ? err : admin_routes(s->http, &s->admin);
 }
 

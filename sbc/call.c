@@ -213,7 +213,9 @@ void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
 	c->begin = c->since = now;
 	e->pending++;
 	call_caller_add(c);
-	if (m->meth == SIP_INVITE)
+	/* unproved, he gets no more than the answer: he repeats what he sent
+	 * until it comes */
+	if (m->meth == SIP_INVITE && !edge_source_quiet(e, f, now))
 		stxn_trying(c->stxn, now);
 	call_try(c, m, now);
 	if (c->cur)
@@ -276,6 +278,7 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	attempt_end(a);
 	cdr_end(&c->trail, a->node, CDR_ANSWERED);
 	c->trail.by = a->egress ? CDR_BY_CALLEE : CDR_BY_NODE;
+	edge_source_answer(c, m, now);
 	if (m->meth == SIP_REGISTER && m->status == 200)
 		edge_registered(e, call_request(c), stxn_flow(c->stxn));
 	blob_unref(a->answer);
@@ -461,9 +464,14 @@ bool call_gate(const struct attempt *a)
 
 void call_add_relay(struct attempt *a, struct relay *r)
 {
+	struct call *c = a->call;
+
 	r->attempt = a;
 	r->next = a->relays;
 	a->relays = r;
+	/* the node has let him call */
+	if (!a->egress && c->stxn)
+		edge_source_proved(c->e, stxn_flow(c->stxn), 0, c->e->now);
 	if (a->egress == UINT16_MAX)
 		return;
 	a->egress++;

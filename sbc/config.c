@@ -118,6 +118,9 @@ static const struct cfg_key peer_keys[] = {
 	.min = lo, .max = hi, .def = d, .unit = "ms", .help = h, .reload = true }
 #define NUM(n, f, lo, hi, d, re, h) { .name = n, .type = CFG_U32, \
 	.off = O(f), .min = lo, .max = hi, .def = d, .help = h, .reload = re }
+#define WORDS(n, f, hi, d, h) { .name = n, .type = CFG_LIST, .off = O(f), \
+	.max = hi, .def = d, .sub = text_keys, .reload = true, \
+	.elem_size = sizeof(struct sbc_text), .help = h }
 
 const struct cfg_key sbc_keys[] = {
 	{ .name = "listen", .type = CFG_LIST, .min = 1, .max = SBC_LISTENS,
@@ -237,6 +240,37 @@ const struct cfg_key sbc_keys[] = {
 	  .max = 3600, .def = "10", .unit = "s",
 	  .off = O(limits.whole_message),
 	  .help = "A message begun must be whole in this time." },
+	{ .name = "admit.enabled", .type = CFG_BOOL, .def = "true",
+	  .off = O(admit.enabled),
+	  .help = "Limits for each address that sends to us." },
+	WORDS("admit.trusted", admit.trusted, SOURCE_NETS,
+	      ("( \"127.0.0.0/8\", \"::1\" )"),
+	      "Addresses and networks without limits: load generators, other "
+	      "proxies."),
+	NUM("admit.sources", admit.sources, 1024, 4194304, "65536", false,
+	    "Addresses known at once."),
+	NUM("admit.rate", admit.rate, 0, 1000000, "100", true,
+	    "New requests a second of one address (IPv6: /64); 0 = any."),
+	NUM("admit.burst", admit.burst, 1, 1000000, "500", true,
+	    "So many of them at once."),
+	NUM("admit.phone_rate", admit.phone_rate, 0, 1000, "2", true,
+	    "And so many more a second for each phone registered there."),
+	NUM("admit.aor_rate", admit.aor_rate, 0, 1000000, "20", true,
+	    "New requests a second for one address of record from where "
+	    "nobody is registered; 0 = any."),
+	{ .name = "admit.ban", .type = CFG_U32, .max = 86400, .def = "300",
+	  .unit = "s", .off = O(admit.ban), .reload = true,
+	  .help = "First ban of a TCP source that means ill, doubled each "
+		  "time; 0 = none." },
+	WORDS("admit.scanners", admit.scanners, ADMIT_WORDS,
+	      ("( \"friendly-scanner\", \"friendly-request\", "
+	       "\"sipvicious\", \"sipcli\", \"sip-scan\", "
+	       "\"sundayddr\", \"pplsip\", \"iWar\", "
+	       "\"VaxSIPUserAgent\" )"),
+	      "Parts of User-Agent that get no answer."),
+	WORDS("admit.domains", admit.domains, ADMIT_WORDS, "",
+	      "Requests for other domains get no answer; empty = all go to "
+	      "the nodes."),
 	{ .name = "http.address", .type = CFG_IP, .def = "127.0.0.1",
 	  .off = O(http.address), .help = "Address of the management pages." },
 	{ .name = "http.port", .type = CFG_U32, .max = 65535, .def = "8060",
@@ -417,6 +451,23 @@ static void check_peer(const struct sbc_config *c, uint32_t i,
 				"address is the same as of pool[%u]", k);
 }
 
+static void check_admit(const struct sbc_config *c, const char *file,
+			struct cfg_errs *errs)
+{
+	const struct sbc_text *t = c->admit.trusted.v;
+	struct addr_net net;
+
+	for (uint32_t i = 0; i < c->admit.trusted.n; i++)
+		if (addr_net_parse(&net, sl_cstr(t[i].s)))
+			cfg_err(errs, file, 0, "admit.trusted", "\"%s\" is "
+				"not an address or network", t[i].s);
+	t = c->admit.scanners.v;
+	for (uint32_t i = 0; i < c->admit.scanners.n; i++)
+		if (strlen(t[i].s) < 3 || strlen(t[i].s) > 63)
+			cfg_err(errs, file, 0, "admit.scanners", "\"%s\": "
+				"allowed: 3 to 63 characters", t[i].s);
+}
+
 static int check(struct sbc_config *c, const char *file, struct cfg_errs *errs)
 {
 	uint32_t before = errs->n;
@@ -426,6 +477,7 @@ static int check(struct sbc_config *c, const char *file, struct cfg_errs *errs)
 	check_hooks(c, file, errs);
 	for (uint32_t i = 0; i < c->peers.n; i++)
 		check_peer(c, i, file, errs);
+	check_admit(c, file, errs);
 	if (addr_is_any(&c->core.address))
 		cfg_err(errs, file, 0, "core.address", "is a wildcard; nodes "
 			"have to be told one address");
@@ -463,81 +515,4 @@ int sbc_config_mem(struct sbc_config *c, const char *name, const char *text,
 void sbc_config_clear(struct sbc_config *c)
 {
 	cfg_clear(c, sbc_keys);
-}
-
-uint8_t sbc_config_tp(uint32_t transport)
-{
-	return transport ? TP_TCP : TP_UDP;
-}
-
-void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
-{
-	*t = (struct edge_tune){
-		.no100 = c->timers.no100, .no18x = c->timers.no18x,
-		.noreply = c->timers.noreply, .ring = c->timers.ring,
-		.deadline = c->timers.deadline,
-		.caller_gone = c->timers.caller_gone,
-		.max_attempts = c->max_attempts,
-		.max_message = c->limits.max_message,
-		.hide = c->hide == 0, .dialog_token = c->dialog_token,
-		.learn = c->pool_learn,
-		.probe = {
-			.inter = c->probe.inter,
-			.fastinter = c->probe.fastinter,
-			.downinter = c->probe.downinter,
-			.timeout = c->probe.timeout,
-			.fall = c->probe.fall, .rise = c->probe.rise,
-			.jitter = c->probe.jitter,
-			.alg = (enum disp_alg)c->algorithm,
-			.max_nodes = DISP_MAX,
-			.slowstart = c->slowstart, .eject = c->eject.time,
-			.eject_margin = c->eject.margin,
-			.eject_min = c->eject.requests,
-			.retry_percent = c->retry.percent,
-			.retry_burst = c->retry.burst,
-			.no100_min = c->timers.no100_min,
-			.no100_max = c->timers.no100_max,
-		},
-	};
-}
-
-uint16_t sbc_config_pool(const struct sbc_config *c, struct disp_node_conf *v)
-{
-	for (uint32_t i = 0; i < c->pool.n; i++) {
-		const struct sbc_node *n = sbc_config_node(c, i);
-
-		memset(&v[i], 0, sizeof(v[i]));
-		memcpy(v[i].name, n->name, sizeof(v[i].name));
-		v[i].addr = n->address;
-		v[i].addr.port = (uint16_t)n->port;
-		v[i].tp = sbc_config_tp(c->core.transport);
-		v[i].weight = n->weight;
-	}
-	return (uint16_t)c->pool.n;
-}
-
-uint32_t sbc_config_peers(const struct sbc_config *c, struct peer_conf *v)
-{
-	for (uint32_t i = 0; i < c->peers.n; i++) {
-		const struct sbc_peer *p = sbc_config_peer(c, i);
-		const struct sbc_text *t = p->from.v;
-
-		memset(&v[i], 0, sizeof(v[i]));
-		memcpy(v[i].name, p->name, sizeof(v[i].name));
-		v[i].addr = p->address;
-		v[i].addr.port = (uint16_t)p->port;
-		v[i].tp = sbc_config_tp(p->transport);
-		for (uint32_t k = 0; k < p->from.n; k++)
-			(void)addr_net_parse(&v[i].net[v[i].netc++],
-					     sl_cstr(t[k].s));
-		t = p->domains.v;
-		for (uint32_t k = 0; k < p->domains.n; k++)
-			memcpy(v[i].domain[v[i].domainc++], t[k].s,
-			       sizeof(t[k].s));
-		v[i].max_cps = p->max_cps;
-		v[i].timeout = p->timeout;
-		v[i].rest = p->rest;
-		v[i].keep_host = p->keep_host;
-	}
-	return c->peers.n;
 }

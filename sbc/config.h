@@ -89,6 +89,12 @@ struct sbc_config {
 		struct addr address;
 		uint32_t port;
 	} http;
+	struct {
+		bool enabled;
+		struct cfg_list trusted, scanners, domains; /**< sbc_text     */
+		uint32_t sources, rate, burst, phone_rate, aor_rate;
+		uint32_t ban;                                    /**< [s]     */
+	} admit;
 	char state_dir[256];
 	char cdr_file[256];
 	struct cfg_list webhooks;    /**< struct sbc_hook                     */
@@ -137,6 +143,8 @@ uint8_t sbc_config_tp(uint32_t transport);
 void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t);
 /** Peers for the edge, v[PEERS_MAX]. @return number */
 uint32_t sbc_config_peers(const struct sbc_config *c, struct peer_conf *v);
+/** @return is there admission at all? */
+bool sbc_config_admit(const struct sbc_config *c, struct edge_admit_conf *a);
 /** Pool for the edge, v[SBC_NODES]. @return number */
 uint16_t sbc_config_pool(const struct sbc_config *c,
 			 struct disp_node_conf *v);

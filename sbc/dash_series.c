@@ -7,6 +7,8 @@
 #define L(f) { .off = offsetof(struct ledger, f) }
 #define STAT(n, l) { .off = SIZE_MAX, .stat = n, .labels = l }
 
+#define ADMIT(why) STAT("sbc_admission_dropped_total", "why=\"" why "\"")
+
 /** Where a reason of refusal is counted */
 struct place {
 	size_t off;                  /**< in the ledger, SIZE_MAX = not there */
@@ -32,6 +34,12 @@ static const struct {
 	{ "505 SIP version", L(refused[12].n) },
 	{ "513 message too large", L(refused[13].n) },
 	{ "other codes", L(refused[15].n) },
+	{ "too many from one address", ADMIT("rate") },
+	{ "too many for one user", ADMIT("aor") },
+	{ "more than was sent over UDP", ADMIT("credit") },
+	{ "from banned addresses", ADMIT("banned") },
+	{ "scanners", ADMIT("scanner") },
+	{ "foreign domains", ADMIT("domain") },
 	{ "unreadable message", L(malformed) },
 	{ "dropped without an answer", L(dropped) },
 	{ "core side: from no node", L(stranger) },

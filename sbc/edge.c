@@ -163,6 +163,7 @@ void edge_free(struct edge *e)
 		return;
 	stat_del_owner(e->st, e);
 	peers_close(&e->peers);
+	sources_free(e->sources);
 	txnl_free(e->txnl);
 	while (e->objs)
 		eobj_free(e->objs);
@@ -356,6 +357,8 @@ void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
 			outq_close(&e->out, f);
 		return;
 	}
+	if (!edge_source_in(e, f, msg.n, v, now))
+		return;
 	if (v == FRAME_BAD || v == FRAME_BIG)
 		recv_unframed(e, f, msg, v, why);
 	else
@@ -497,6 +500,7 @@ void edge_tick(struct edge *e, uint64_t now)
 	txnl_tick(e->txnl, now);
 	disp_tick(e->disp, now);
 	edge_learn_tick(e, now);
+	edge_source_tick(e, now);
 	call_caller_tick(e, now);
 	edge_pump(e, now);
 }
@@ -513,7 +517,12 @@ uint64_t edge_next(const struct edge *e)
 
 bool edge_poll(struct edge *e, struct sip_out *out)
 {
-	return outq_poll(&e->out, out);
+	while (outq_poll(&e->out, out)) {
+		if (edge_source_out(e, out))
+			return true;
+		blob_unref(out->blob);
+	}
+	return false;
 }
 
 /* --- around it --- */

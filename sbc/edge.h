@@ -9,6 +9,7 @@
 #include "dispatcher/dispatcher.h"
 #include "sip/flow.h"
 #include "sip/frame.h"
+#include "sbc/source.h"
 
 struct edge;
 struct ledger;
@@ -72,6 +73,28 @@ bool edge_poll(struct edge *e, struct sip_out *out);
 int  edge_reconf(struct edge *e, const struct edge_tune *t,
 		 const struct disp_node_conf *node, uint16_t nodec,
 		 uint64_t now);
+
+enum { ADMIT_WORDS = 32 };
+/** Admission */
+struct edge_admit_conf {
+	struct source_conf source;
+	char scanner[ADMIT_WORDS][64];   /**< parts of User-Agent, not answered */
+	uint32_t scannerc;
+	char domain[ADMIT_WORDS][128];   /**< others are not answered; 0 = any */
+	uint32_t domainc;
+};
+/** Off before the first call; the cap of the table is that of the first.
+ *  @return 0, ENOMEM */
+int  edge_admit(struct edge *e, const struct edge_admit_conf *c);
+/** NULL: off */
+struct sources *edge_sources(struct edge *e);
+/** May a stream come from there? */
+bool edge_admits(const struct edge *e, const struct addr *a, uint64_t now);
+/** ms 0: as long as can be. @return false: off, or no memory */
+bool edge_ban(struct edge *e, const struct addr *a, uint64_t ms,
+	      struct sl why, uint64_t now);
+/** @return false: it was not banned */
+bool edge_unban(struct edge *e, const struct addr *a);
 
 /** Trusted peers, none at first. @return as peers_set() */
 int  edge_peers(struct edge *e, const struct peer_conf *v, uint32_t n,

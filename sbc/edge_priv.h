@@ -86,6 +86,9 @@ struct edge {
 	struct hide_conf hc;
 	struct ledger led;
 	struct peers peers;
+	struct sources *sources;   /**< NULL: no admission                   */
+	struct edge_admit_conf admit;
+	uint64_t sweep_at;         /**< [ms]                                 */
 	struct cdrq cdrs;
 	uint64_t pending;          /**< requests without a final answer      */
 	uint64_t probe_seq;
@@ -181,6 +184,25 @@ void edge_hops_cancel(struct relay *y, struct sl reason, uint64_t now);
 /** Does the sender of y wait for its answer past a failed node? */
 bool edge_hops_adopted(const struct relay *y);
 
+/* edge_source.c; all without effect while there is no admission */
+/** n bytes came on f. @return false: dropped */
+bool edge_source_in(struct edge *e, const struct flow *f, size_t n,
+		    enum frame_verdict v, uint64_t now);
+/** May it go out? */
+bool edge_source_out(struct edge *e, const struct sip_out *out);
+/** A client's new request without a token. @return false: dropped, or answered */
+bool edge_source_new(struct edge *e, const struct sip_msg *m,
+		     const struct flow *f, const struct route *r,
+		     uint64_t now);
+/** Answer nothing that is not needed */
+bool edge_source_quiet(struct edge *e, const struct flow *f, uint64_t now);
+/** Credentials from there were right. phone: of a REGISTER, else 0 */
+void edge_source_proved(struct edge *e, const struct flow *f, uint64_t phone,
+			uint64_t now);
+/** The final answer m of a node */
+void edge_source_answer(struct call *c, const struct sip_msg *m,
+			uint64_t now);
+void edge_source_tick(struct edge *e, uint64_t now);
 /* edge_peer.c */
 /** Who sends on this flow, NULL = no peer */
 struct peer *edge_peer_of(const struct edge *e, const struct flow *f);

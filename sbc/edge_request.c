@@ -309,6 +309,8 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 		pass_ack(e, m, f, &r);
 		return;
 	}
+	if (!core && r.to != ROUTE_FLOW && !edge_source_new(e, m, f, &r, now))
+		return;
 	switch (r.to) {
 	case ROUTE_LOCAL:
 		edge_refuse(e, m, f, 200, SL_NONE, SL_NONE);

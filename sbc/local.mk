@@ -12,6 +12,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/cdrfile.c \
 	sbc/cdrfile.h \
 	sbc/config.c \
+	sbc/config_edge.c \
 	sbc/config.h \
 	sbc/edge.c \
 	sbc/edge.h \
@@ -26,6 +27,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_probe.c \
 	sbc/edge_request.c \
 	sbc/edge_response.c \
+	sbc/edge_source.c \
 	sbc/events.c \
 	sbc/events.h \
 	sbc/fault.c \
@@ -46,6 +48,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/ledger.h \
 	sbc/edge_peer.c \
 	sbc/page.c \
+	sbc/page_bans.c \
 	sbc/page.h \
 	sbc/page_nodes.c \
 	sbc/page_peers.c \
@@ -56,6 +59,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/rates.h \
 	sbc/route.c \
 	sbc/route.h \
+	sbc/source.c \
+	sbc/source.h \
 	sbc/token.c \
 	sbc/token.h \
 	sbc/told.c \
@@ -66,6 +71,7 @@ sbc_libsbc_a_SOURCES = \
 sbin_PROGRAMS += sbc/edgewise-sbc
 sbc_edgewise_sbc_SOURCES = \
 	sbc/api.c \
+	sbc/api_admit.c \
 	sbc/api_events.c \
 	sbc/api_fault.c \
 	sbc/api_node.c \

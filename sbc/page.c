@@ -345,13 +345,13 @@ static const struct {
 	{ "peers", page_peers },
 	{ "location", page_location }, { "sip", put_sip },
 	{ "flows", put_flows }, { "certs", page_certs },
-	{ "refused", put_refused }, { "events", put_events },
+	{ "refused", put_refused }, { "bans", page_bans }, { "events", put_events },
 	{ "about", put_about },
 };
 
 const char *const page_sections[] = {
 	"verdict", "calls", "topology", "nodes", "peers", "location", "sip", "flows",
-	"certs", "refused", "events", "about", NULL,
+	"certs", "refused", "bans", "events", "about", NULL,
 };
 
 bool page_section(struct buf *b, struct sl name, const json_t *view)

@@ -35,6 +35,8 @@ void page_nodes(struct buf *b, const json_t *view);
 void page_location(struct buf *b, const json_t *view);
 void page_certs(struct buf *b, const json_t *view);
 
+/* page_bans.c */
+void page_bans(struct buf *b, const json_t *view);
 /* page_peers.c */
 void page_peers(struct buf *b, const json_t *view);
 

@@ -106,6 +106,13 @@ static void lost_h(const struct flow *f, int err, void *arg)
 	edge_lost(s->edge, f, err, clk_now());
 }
 
+static bool admit_h(const struct addr *peer, void *arg)
+{
+	const struct sbc *s = arg;
+
+	return !s->edge || edge_admits(s->edge, peer, clk_now());
+}
+
 static void timer_h(void *arg)
 {
 	struct sbc *s = arg;
@@ -187,6 +194,17 @@ static int start_listeners(struct sbc *s)
 	return err ? err : listen_one(s, &s->cf.core, true);
 }
 
+static int set_admit(struct sbc *s, const struct sbc_config *c)
+{
+	struct edge_admit_conf *a = calloc(1, sizeof(*a));
+	int err = a ? 0 : ENOMEM;
+
+	if (a && sbc_config_admit(c, a))
+		err = edge_admit(s->edge, a);
+	free(a);
+	return err;
+}
+
 static int set_peers(struct sbc *s, const struct sbc_config *c)
 {
 	struct peer_conf *v = calloc(PEERS_MAX, sizeof(*v));
@@ -263,6 +281,8 @@ static int start_edge(struct sbc *s)
 	err = edge_alloc(&s->edge, &ec, s->st, clk_now());
 	if (!err)
 		err = set_peers(s, &s->cf);
+	if (!err)
+		err = set_admit(s, &s->cf);
 	if (err)
 		log_error("event=start problem=\"%s\"", strerror(err));
 	else {
@@ -285,6 +305,7 @@ int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path,
 	};
 	struct transport_h h = {
 		.recv = recv_h, .lost = lost_h, .turn = turn,
+		.admit = admit_h,
 	};
 	struct sbc *s = calloc(1, sizeof(*s));
 	int err = ENOMEM;
@@ -388,6 +409,8 @@ static void reload(struct sbc *s)
 		goto bad;
 	}
 	err = set_peers(s, &c);
+	if (!err)
+		err = set_admit(s, &c);
 	if (err) {
 		cfg_err(&errs, s->path, 0, "peers", "%s", strerror(err));
 		goto bad;

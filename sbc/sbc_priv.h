@@ -65,6 +65,11 @@ int  api_start(struct sbc *s);
 void api_stop(struct sbc *s);
 /** The pool as in the status */
 json_t *api_pool_json(struct sbc *s);
+/* api_admit.c */
+int  api_admit(struct sbc *s);
+/** "admission": what it does, and the bans */
+void api_admit_put(struct sbc *s, json_t *out, uint64_t now);
+
 /** Trusted peers */
 json_t *api_peers_json(const struct sbc *s, uint64_t now);
 

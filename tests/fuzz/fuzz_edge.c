@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "sbc/edge.h"
+#include "sbc/peers.h"
 #include "sip/scan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -77,6 +78,27 @@ static void drain(struct run *r)
 	}
 }
 
+/** Limits for strangers (3, 5), a peer (4), none for the phones */
+static void limits(struct run *r)
+{
+	struct edge_admit_conf a = {
+		.source = { .max = 64, .rate = 10, .burst = 20,
+			    .phone_rate = 2, .aor_rate = 5, .ban = 10000 },
+		.scanner = { "friendly" }, .scannerc = 1,
+	};
+	struct peer_conf p = { .name = "gw1", .tp = TP_UDP, .max_cps = 5,
+			       .timeout = 1000, .rest = 1000 };
+
+	if (addr_net_parse(&a.source.trusted[0], SL("198.51.100.1")))
+		abort();
+	a.source.trustedc = 1;
+	p.addr = addr_of("198.51.100.9:5060");
+	memcpy(p.domain[0], "example.com", 11);
+	p.domainc = 1;
+	if (edge_peers(r->e, &p, 1, r->now) || edge_admit(r->e, &a))
+		abort();
+}
+
 static void start(struct run *r)
 {
 	static const uint8_t tp[3] = { TP_UDP, TP_TCP, TP_TCP };
@@ -111,6 +133,7 @@ static void start(struct run *r)
 	r->now = 1000;
 	if (stats_alloc(&r->st) || edge_alloc(&r->e, &c, r->st, r->now))
 		abort();
+	limits(r);
 	buf_init(&r->vias, 65536);
 	buf_init(&r->route, 65536);
 	buf_init(&r->before, 65536);
@@ -147,10 +170,12 @@ static void piece(struct run *r, const uint8_t *p, size_t n)
 		drain(r);
 		return;
 	}
-	f.lst = p[0] == '2' ? 2 : p[0] == '1' ? 1 : 0;
+	f.lst = p[0] == '2' ? 2 : p[0] == '1' || p[0] == '5' ? 1 : 0;
 	f.tp = f.lst ? TP_TCP : TP_UDP;
 	f.conn = f.lst == 1 ? r->conn : f.lst;
-	f.peer = addr_of(f.lst == 2 ? "10.0.0.11" : "198.51.100.1:6000");
+	f.peer = addr_of(f.lst == 2 ? "10.0.0.11" : p[0] == '4' ?
+			 "198.51.100.9:5060" : p[0] == '3' || p[0] == '5' ?
+			 "203.0.113.5:5060" : "198.51.100.1:6000");
 	buf_init(&b, 200000);
 	for (size_t i = 1; i < n; i++) {
 		if (p[i] == 1)

@@ -20,6 +20,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_rates.c \
 	tests/sbc/test_rules.c \
 	tests/sbc/test_sim.c \
+	tests/sbc/test_source.c \
 	tests/sbc/test_state.c \
 	sbc/state.c sbc/state.h \
 	tests/sbc/test_token.c \
