@@ -71,7 +71,9 @@ class NetLab:
             self._end_namespaces()
             raise
         self.lab = Lab(nodes=nodes, plan=self.plan, dir=dir, users=users,
-                       edge_conf=edge_conf, node_conf=self._node_conf)
+                       # all load comes from one address
+                       edge_conf=merge({'admit': {'trusted': [HUB + '/24']}},
+                                       edge_conf), node_conf=self._node_conf)
         for p in self.lab.nodes:
             p.http_ip = self.ip[p.name]
             p.argv = self.inside(p.name) + p.argv
