@@ -454,6 +454,11 @@ int cluster_lookup(const struct cluster *c, const char *who, bool in,
 	return roster_lookup(mesh_roster(c->mesh), sl_cstr(who), in, node);
 }
 
+const struct slots *cluster_slots(const struct cluster *c)
+{
+	return mesh_slots(c->mesh);
+}
+
 bool cluster_majority(const struct cluster *c)
 {
 	return mesh_majority(c->mesh);

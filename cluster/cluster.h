@@ -16,6 +16,7 @@
 struct cert;
 struct cluster;
 struct roster;
+struct slots;
 
 /** Our own state, told to the others */
 enum cluster_state {
@@ -90,6 +91,12 @@ bool cluster_synced(const struct cluster *c);
 /** We hear more than half of the members (ourselves included) */
 bool cluster_majority(const struct cluster *c);
 
+/** What is to be done once in the cluster is done by the owner of the AoR's
+ *  slot (cluster/slots.h); two may hold themselves for it for some seconds,
+ *  nobody for as long as a dead one is not known to be dead.
+ *  version: rises when owners change (also called by changedh) */
+const struct slots *cluster_slots(const struct cluster *c);
+
 /** We were taken out of the cluster */
 bool cluster_removed(const struct cluster *c);
 /** A living other node, not about to leave, has our changes up to `seq` */
@@ -134,6 +141,8 @@ struct cluster_member_view {
 	bool whole;                   /**< we have compared with it since it came */
 	const char *verdict;          /**< of the last verification: "equal" …  */
 	uint32_t n_hears;             /**< members it hears                     */
+	bool counts;                  /**< slots are shared out to it           */
+	uint32_t slots;               /**< that it owns                         */
 };
 
 struct cluster_view {
@@ -148,6 +157,9 @@ struct cluster_view {
 	uint32_t alive, members;      /**< ourselves included                   */
 	uint64_t seq, acked;
 	uint64_t links_now, links_made, links_lost, auth_failed, bad_frames;
+	uint32_t slots_shared;        /**< members the slots are shared among   */
+	uint32_t slots_moved;         /**< by the last change of that           */
+	uint64_t slots_ago;           /**< [ms] since then                      */
 	uint32_t n;
 	struct cluster_member_view m[CLUSTER_VIEW];    /**< m[0] = ourselves   */
 };

@@ -23,6 +23,8 @@ cluster_libcluster_a_SOURCES = \
 	cluster/repl.h \
 	cluster/roster.c \
 	cluster/roster.h \
+	cluster/slots.c \
+	cluster/slots.h \
 	cluster/squeeze.c \
 	cluster/squeeze.h \
 	cluster/stamp.c \

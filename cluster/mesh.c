@@ -38,6 +38,7 @@ int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 		return ENOMEM;
 	}
 	memset(m->link_of, MESH_NONE, sizeof(m->link_of));
+	slots_init(&m->slots, cf->node);
 	mesh_roster_start(m, now, wall);
 	*mp = m;
 	return 0;
@@ -348,6 +349,28 @@ void mesh_look_synced(struct mesh *m, uint64_t now)
 	}
 }
 
+/* Who is SUSPECT keeps its slots: it is back, or dead, in a moment */
+static void look_slots(struct mesh *m, uint64_t now)
+{
+	struct slots_seen v[CLUSTER_MAX];
+	uint32_t n = 1;
+
+	v[0].node = m->cf.node;
+	v[0].ready = m->state == CLUSTER_READY && !m->removed;
+	for (uint8_t i = 1; i < CLUSTER_MAX; i++) {
+		const struct member *b = &m->ms.m[i];
+
+		if (!b->node)
+			continue;
+		v[n].node = b->node;
+		v[n++].ready = b->state == CLUSTER_READY &&
+			(b->health == CLUSTER_ALIVE ||
+			 b->health == CLUSTER_SUSPECT);
+	}
+	if (slots_look(&m->slots, v, n, now))
+		m->changed = true;
+}
+
 void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
 {
 	member_tick(&m->ms, now);
@@ -355,6 +378,7 @@ void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
 	tick_targets(m, now);
 	spread(m, now);
 	mesh_sync_tick(m, now);
+	look_slots(m, now);
 	if (now >= m->sample_at) {
 		repl_sample(&m->repl, now);
 		m->sample_at = now + mesh_window(m) / 16;

@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "cluster/repl.h"
+#include "cluster/slots.h"
 #include "cluster/sync.h"
 
 #define MESH_LINKS 64             /**< at once                               */
@@ -135,6 +136,8 @@ uint32_t mesh_alive(const struct mesh *m);       /**< ourselves left out     */
 uint32_t mesh_count(const struct mesh *m);       /**< members, ourselves included */
 bool mesh_majority(const struct mesh *m);
 bool mesh_synced(const struct mesh *m);
+/** Who owns which slot, as we see it */
+const struct slots *mesh_slots(const struct mesh *m);
 const struct mesh_stats *mesh_stats(const struct mesh *m);
 /** Link of a member, MESH_NONE = none */
 uint8_t mesh_link(const struct mesh *m, uint64_t node);

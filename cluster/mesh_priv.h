@@ -52,6 +52,7 @@ struct mesh {
 	struct members ms;
 	struct repl repl;
 	struct sync *sync;
+	struct slots slots;
 	uint64_t check_at;               /* [ms] next comparison          */
 	uint64_t verified_at;            /* [ms] last asked for           */
 	struct rng rng;

@@ -34,6 +34,11 @@ bool mesh_synced(const struct mesh *m)
 	return m->synced;
 }
 
+const struct slots *mesh_slots(const struct mesh *m)
+{
+	return &m->slots;
+}
+
 const struct mesh_stats *mesh_stats(const struct mesh *m)
 {
 	return &m->st;
@@ -44,6 +49,14 @@ uint8_t mesh_link(const struct mesh *m, uint64_t node)
 	uint8_t i = member_find(&m->ms, node);
 
 	return i == MEMBER_NONE ? MESH_NONE : m->link_of[i];
+}
+
+static void view_slots(const struct mesh *m, struct cluster_member_view *v)
+{
+	const struct slots_row *r = slots_find(&m->slots, v->node);
+
+	v->slots = r ? r->share : 0;
+	v->counts = r && r->counts;
 }
 
 /* What the roster knows of a member; healths and figures stay */
@@ -91,6 +104,7 @@ static void view_member(const struct mesh *m, uint8_t i, uint64_t now,
 	v->whole = p->whole;
 	v->verdict = sync_verdict_name(sync_verdict(m->sync, i));
 	v->n_hears = (uint32_t)__builtin_popcount(b->row);
+	view_slots(m, v);
 }
 
 static enum cluster_state state_of(const struct mesh *m)
@@ -203,6 +217,9 @@ void mesh_view(const struct mesh *m, uint64_t now, struct cluster_view *v)
 	v->links_made = m->st.links_made;
 	v->links_lost = m->st.links_lost;
 	v->bad_frames = m->st.bad_frames;
+	v->slots_shared = m->slots.whos;
+	v->slots_moved = m->slots.moved;
+	v->slots_ago = m->slots.version ? now - m->slots.changed : 0;
 	view_self(m, now, &v->m[v->n++]);
 	for (uint8_t i = 1; i < CLUSTER_MAX; i++)
 		if (m->ms.m[i].node)

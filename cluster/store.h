@@ -189,6 +189,7 @@ struct store_scan {
 	uint32_t chain;
 	uint16_t bucket;
 };
+uint16_t store_bucket(const struct store *s, struct sl aor);
 void store_scan(struct store *s, uint16_t bucket, struct store_scan *it);
 bool store_scan_next(struct store_scan *it, struct record *r);
 /** The last one whole, as record_encode() made it; borrowed as that of a change */

@@ -75,6 +75,11 @@ uint64_t store_root(const struct store *s)
 
 /* --- records of one bucket ------------------------------------------------------ */
 
+uint16_t store_bucket(const struct store *s, struct sl aor)
+{
+	return (uint16_t)(store_hash(s, aor) % STORE_BUCKETS);
+}
+
 void store_scan(struct store *s, uint16_t bucket, struct store_scan *it)
 {
 	it->s = s;

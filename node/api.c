@@ -3,6 +3,7 @@
  */
 #include "node/api.h"
 #include "base/clk.h"
+#include "cluster/slots.h"
 #include "node/api_location.h"
 #include "node/api_verify.h"
 #include "node/node_i.h"
@@ -78,6 +79,8 @@ static json_t *member_json(const struct cluster_member_view *m)
 	jsn_u64(o, "lag_ms", m->lag_ms);
 	jsn_bool(o, "whole", m->whole);
 	jsn_str(o, "verdict", m->verdict);
+	jsn_bool(o, "counts", m->counts);
+	jsn_u64(o, "slots", m->slots);
 	jsn_bool(o, "settings_differ", m->settings_differ);
 	jsn_bool(o, "users_differ", m->users_differ);
 	return o;
@@ -95,6 +98,17 @@ static json_t *certificate_json(const struct certs *c)
 	jsn_str(o, "issuer", c->info.issuer);
 	jsn_str(o, "not_after", c->info.until);
 	jsn_put(o, "days_left", json_integer(certs_days(c, clk_wall())));
+	return o;
+}
+
+static json_t *slots_json(const struct cluster_view *v)
+{
+	json_t *o = json_object();
+
+	jsn_u64(o, "total", SLOTS);
+	jsn_u64(o, "members", v->slots_shared);
+	jsn_u64(o, "moved", v->slots_moved);
+	jsn_u64(o, "moved_ago_ms", v->slots_ago);
 	return o;
 }
 
@@ -117,6 +131,7 @@ static json_t *cluster_json(const struct node *n)
 		jsn_u64(o, "acked", v->acked);
 		jsn_u64(o, "links", v->links_now);
 		jsn_u64(o, "auth_failed", v->auth_failed);
+		jsn_put(o, "slots", slots_json(v));
 		for (uint32_t i = 0; i < v->n; i++)
 			(void)json_array_append_new(list,
 						    member_json(&v->m[i]));

@@ -16,6 +16,7 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/test_repl.c \
 	tests/cluster/test_roster.c \
 	tests/cluster/test_sim.c \
+	tests/cluster/test_slots.c \
 	tests/cluster/test_squeeze.c \
 	tests/cluster/test_store.c \
 	tests/cluster/test_store_digest.c \

@@ -512,6 +512,26 @@ static void check_held(struct world *w, int i, const struct seen *r)
 				 o, w->n);
 }
 
+/* I9: one owner of each slot, who lives */
+static void check_slots(struct world *w, int first, int i)
+{
+	const struct slots *a = mesh_slots(w->s.node[first].mesh);
+	const struct slots *b = mesh_slots(w->s.node[i].mesh);
+	uint32_t n = 0;
+
+	for (int k = 0; k < w->s.n; k++)
+		n += w->s.node[k].mesh != NULL;
+	if (b->whos != n)
+		sim_fail(&w->s, "I9: node %d shares slots among %u of %u", i,
+			 b->whos, n);
+	for (uint32_t k = 0; k < SLOTS; k++)
+		if (slots_owner(a, k) != slots_owner(b, k)) {
+			sim_fail(&w->s, "I9: nodes %d and %d differ in the "
+				 "owner of slot %u", first, i, k);
+			return;
+		}
+}
+
 void world_check_quiet(struct world *w)
 {
 	static struct seen r[SIM_NODES][WORLD_BINDINGS];
@@ -526,6 +546,7 @@ void world_check_quiet(struct world *w)
 		if (first < 0)
 			first = i;
 		check_links(w, i);
+		check_slots(w, first, i);
 		check_held(w, i, r[i]);
 		for (int b = 0; b < WORLD_BINDINGS; b++) {
 			check_explained(w, i, b, &r[i][b]);
