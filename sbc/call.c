@@ -254,7 +254,7 @@ static void unwell(struct attempt *a, const struct sip_msg *m, uint64_t now)
 		return;
 	while (n < v.n && v.p[n] >= '0' && v.p[n] <= '9')
 		n++;
-	if (m->status == 503 && !sl_u32(sl_sub(v, 0, n), 86400, &s))
+	if (m->status == 503 && n && !sl_u32(sl_sub(v, 0, n), 86400, &s))
 		disp_retry_after(d, a->node, s, now);
 	else if (m->status == 500 || m->status == 504)
 		disp_report(d, a->node, DISP_FAILED, 0, now);

@@ -189,7 +189,7 @@ void edge_peer_heard(struct relay *y, const struct sip_msg *m, uint64_t now)
 	v = sip_first(m, SIP_RETRY_AFTER);
 	while (n < v.n && v.p[n] >= '0' && v.p[n] <= '9')
 		n++;
-	if (!sl_u32(sl_sub(v, 0, n), 86400, &s) && s)
+	if (n && !sl_u32(sl_sub(v, 0, n), 86400, &s) && s)
 		peer_failed(p, "503", 1000 * (s < 60 ? s : 60), now);
 }
 

@@ -351,6 +351,30 @@ def t_loop(ctx):
           'it went round')
 
 
+@test(name='edge-restarted')
+def t_edge_restarted(ctx):
+    """the edge is killed during calls from and to a PBX on TCP: it dials the PBX anew, both can be ended"""
+    lab = ctx.lab(users=USERS, edge_conf=edge_conf(), node_conf=ROUTES)
+    a, b = phone(ctx, 'alice', lab), phone(ctx, 'bob', lab)
+    pbx = gateway(ctx, 'pbx', lab=lab, transport='tcp')
+    out = a.invite('sip:desk@pbx.example')
+    equal(out.wait_final().status, 200, 'INVITE to the PBX')
+    got = pbx.wait_call()
+    got.wait_ack()
+    back = pbx.invite(b.aor)
+    equal(back.wait_final().status, 200, 'INVITE of the PBX')
+    mine = b.wait_call()
+    mine.wait_ack()
+    lab.edge.kill()
+    lab.edge.start().wait_ready()
+    lab.wait_pool(3)
+    equal(out.request('INFO').status, 200, 'INFO to the PBX')
+    equal(mine.bye().status, 200, 'BYE of the phone called by the PBX')
+    back.wait_bye()
+    equal(out.bye().status, 200, 'BYE to the PBX')
+    got.wait_bye()
+
+
 @test(name='node-killed')
 def t_node_killed(ctx):
     """the node dies while the gateway rings: the call is answered and ended as if nothing was"""
