@@ -40,6 +40,7 @@ void api_admit_put(struct sbc *s, json_t *out, uint64_t now)
 		[SOURCE_RATE] = "rate", [SOURCE_AOR] = "aor",
 		[SOURCE_CREDIT] = "credit", [SOURCE_BANNED] = "banned",
 		[SOURCE_SCANNER] = "scanner", [SOURCE_DOMAIN] = "domain",
+		[SOURCE_STRANGERS] = "strangers",
 	};
 	struct sources *ss = edge_sources(s->edge);
 	const struct source_stats *st;

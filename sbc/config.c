@@ -258,6 +258,9 @@ const struct cfg_key sbc_keys[] = {
 	NUM("admit.aor_rate", admit.aor_rate, 0, 1000000, "20", true,
 	    "New requests a second for one address of record from where "
 	    "nobody is registered; 0 = any."),
+	NUM("admit.stranger_rate", admit.stranger_rate, 0, 1000000, "2000",
+	    true, "New requests a second of all addresses together from where "
+	    "nobody is registered; 0 = any."),
 	{ .name = "admit.ban", .type = CFG_U32, .max = 86400, .def = "300",
 	  .unit = "s", .off = O(admit.ban), .reload = true,
 	  .help = "First ban of a TCP source that means ill, doubled each "

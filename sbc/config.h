@@ -92,7 +92,7 @@ struct sbc_config {
 	struct {
 		bool enabled;
 		struct cfg_list trusted, scanners, domains; /**< sbc_text     */
-		uint32_t sources, rate, burst, phone_rate, aor_rate;
+		uint32_t sources, rate, burst, phone_rate, aor_rate, stranger_rate;
 		uint32_t ban;                                    /**< [s]     */
 	} admit;
 	char state_dir[256];

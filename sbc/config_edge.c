@@ -89,7 +89,8 @@ bool sbc_config_admit(const struct sbc_config *c, struct edge_admit_conf *a)
 	*a = (struct edge_admit_conf){ .source = {
 		.max = c->admit.sources, .rate = c->admit.rate,
 		.burst = c->admit.burst, .phone_rate = c->admit.phone_rate,
-		.aor_rate = c->admit.aor_rate, .ban = c->admit.ban * 1000,
+		.aor_rate = c->admit.aor_rate,
+		.stranger_rate = c->admit.stranger_rate, .ban = c->admit.ban * 1000,
 	} };
 	for (uint32_t i = 0; i < c->admit.trusted.n; i++)
 		(void)addr_net_parse(&a->source.trusted[

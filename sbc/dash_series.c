@@ -38,6 +38,7 @@ static const struct {
 	{ "too many for one user", ADMIT("aor") },
 	{ "more than was sent over UDP", ADMIT("credit") },
 	{ "from banned addresses", ADMIT("banned") },
+	{ "too many strangers", ADMIT("strangers") },
 	{ "scanners", ADMIT("scanner") },
 	{ "foreign domains", ADMIT("domain") },
 	{ "unreadable message", L(malformed) },

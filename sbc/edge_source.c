@@ -203,6 +203,12 @@ bool edge_source_new(struct edge *e, const struct sip_msg *m,
 		offends(e, f, x, BAD_FLOOD, "flood", now);
 		return false;
 	}
+	/* a flood from everywhere must not keep those out whom we know */
+	if (!source_is_proved(x, now) && !sources_stranger(e->sources, now)) {
+		count(e, SOURCE_STRANGERS);
+		busy(e, m, f, x, now);
+		return false;
+	}
 	if (r->to == ROUTE_POOL && !source_is_proved(x, now) &&
 	    !sources_aor(e->sources, r->key, now)) {
 		count(e, SOURCE_AOR);

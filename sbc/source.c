@@ -28,6 +28,7 @@ struct sources {
 	uint32_t slots;              /**< power of two                        */
 	struct list fresh, good;
 	struct aor_bucket (*aor)[AOR_WAYS];
+	uint64_t tokens, filled;     /**< of all strangers                    */
 	uint32_t counting;           /**< sources with phones                 */
 	struct source_stats st;
 	struct stats *reg;           /**< borrowed                            */
@@ -143,6 +144,10 @@ int sources_stats(struct sources *s, struct stats *st)
 		{ STAT_COUNTER, "sbc_admission_dropped_total", "why=\"domain\"",
 		  "Messages not let in, or answers not let out, by reason",
 		  &s->st.drop[SOURCE_DOMAIN] },
+		{ STAT_COUNTER, "sbc_admission_dropped_total",
+		  "why=\"strangers\"",
+		  "Messages not let in, or answers not let out, by reason",
+		  &s->st.drop[SOURCE_STRANGERS] },
 		{ STAT_COUNTER, "sbc_sources_forgotten_total", NULL,
 		  "Addresses forgotten because of admit.sources",
 		  &s->st.forgotten },
@@ -301,6 +306,23 @@ bool source_takes(struct sources *s, struct source *x, uint64_t now)
 	if (x->tokens < 1000)
 		return false;
 	x->tokens -= 1000;
+	return true;
+}
+
+bool sources_stranger(struct sources *s, uint64_t now)
+{
+	const uint64_t full = 2000ull * s->cf.stranger_rate;
+	uint64_t dt = now - s->filled;
+
+	if (!s->cf.stranger_rate)
+		return true;
+	dt = dt < 2000 ? dt : 2000;
+	s->tokens += dt * s->cf.stranger_rate;
+	s->tokens = s->tokens < full ? s->tokens : full;
+	s->filled = now;
+	if (s->tokens < 1000)
+		return false;
+	s->tokens -= 1000;
 	return true;
 }
 

@@ -38,6 +38,8 @@ struct source_conf {
 	uint32_t aor_rate;           /**< new requests for one address of
 					  record from unproved sources [1/s],
 					  0 = any                             */
+	uint32_t stranger_rate;      /**< new requests of all unproved sources
+					  together [1/s], 0 = any             */
 	uint32_t ban;                /**< the first one [ms], 0 = never       */
 };
 
@@ -66,7 +68,7 @@ struct source {
 
 enum source_drop {
 	SOURCE_RATE, SOURCE_AOR, SOURCE_CREDIT, SOURCE_BANNED, SOURCE_SCANNER,
-	SOURCE_DOMAIN, SOURCE_DROPS
+	SOURCE_DOMAIN, SOURCE_STRANGERS, SOURCE_DROPS
 };
 
 struct sources;
@@ -102,6 +104,8 @@ bool source_pays(struct source *x, size_t n, uint64_t now);
 bool source_takes(struct sources *s, struct source *x, uint64_t now);
 /** The same of an address of record, for unproved sources */
 bool sources_aor(struct sources *s, uint64_t aor, uint64_t now);
+/** The same of all unproved sources together */
+bool sources_stranger(struct sources *s, uint64_t now);
 static inline bool source_is_proved(const struct source *x, uint64_t now)
 {
 	return now < x->proved;

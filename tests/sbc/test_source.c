@@ -153,6 +153,24 @@ Test(source, an_address_of_record_has_a_bucket_for_strangers)
 	cr_expect_eq(n, 10);
 }
 
+Test(source, all_strangers_together_have_one)
+{
+	unsigned n = 0;
+
+	cf.stranger_rate = 100;
+	sources_conf(s, &cf);
+	for (uint64_t t = 1000; t < 11000; t++)
+		for (int i = 0; i < 3; i++)
+			n += sources_stranger(s, t);
+	cr_expect(n >= 1098 && n <= 1202, "200 + 10 s x 100: %u", n);
+	for (n = 0; n < 1000 && sources_stranger(s, 9000000); n++)
+		;
+	cr_expect_eq(n, 200);
+	cf.stranger_rate = 0;
+	sources_conf(s, &cf);
+	cr_expect(sources_stranger(s, 9000000));
+}
+
 Test(source, is_banned_for_what_phones_do_not_and_longer_each_time)
 {
 	struct source *x = get("192.0.2.1", 1000);
