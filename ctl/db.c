@@ -1,5 +1,6 @@
 /* db.c - Shell. `edgewise db`: the database of a node. */
 #include "ctl/ctl.h"
+#include "ctl/dbimport.h"
 #include "ctl/dbopen.h"
 #include "db/db_location.h"
 #include "db/db_schema.h"
@@ -14,6 +15,7 @@
 
 static const char usage[] =
 	"usage: edgewise db init|upgrade|status [OPTIONS]\n"
+	"       edgewise db import [OPTIONS] FILE|URL      (see: import --help)\n"
 	DBOPEN_USAGE
 	"  --json             status as JSON\n"
 	"init makes the tables that are missing, upgrade brings older ones up "
@@ -144,6 +146,8 @@ int ctl_db(int argc, char **argv)
 	const char *what;
 	int c;
 
+	if (argc > 1 && !strcmp(argv[1], "import"))
+		return dbimport_run(argc - 1, argv + 1);
 	while ((c = getopt_long(argc, argv, DBOPEN_OPTS "h", opts, NULL)) != -1) {
 		if (c == 'j') {
 			r.json = true;

@@ -5,8 +5,12 @@ ctl_libctl_a_SOURCES = \
 	ctl/check.c \
 	ctl/ctl.h \
 	ctl/db.c \
+	ctl/dbimport.c \
+	ctl/dbimport.h \
 	ctl/dbopen.c \
 	ctl/dbopen.h \
+	ctl/dbrow.c \
+	ctl/dbrow.h \
 	ctl/drill.c \
 	ctl/drill_list.c \
 	ctl/drill_list.h \

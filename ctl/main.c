@@ -29,7 +29,7 @@ static const char usage[] =
 	"  node leave|remove|admit [...] [NAME|ID]\n"
 	"                                     members of the cluster come and "
 	"go\n"
-	"  db init|status|upgrade ...         tables of a node's database\n"
+	"  db import|init|status|upgrade ...  tables of a node's database\n"
 	"  drill list|run|report ...          rehearse failures\n"
 	"  key FILE                           make a cluster key\n"
 	"  ca init|issue|show DIR|FILE ...    certificates for the links "

@@ -199,15 +199,23 @@ static const char *const sqlite_start[] = {
 	NULL
 };
 
-static enum db_err settle(struct db *db)
+/** Of another program: WAL would stay in its file */
+static const char *const sqlite_foreign[] = {
+	"PRAGMA busy_timeout=200",
+	"PRAGMA query_only=ON",
+	NULL
+};
+
+static enum db_err settle(struct db *db, bool foreign)
 {
+	const char *const *start = foreign ? sqlite_foreign : sqlite_start;
 	char sql[3][96] = { "", "", "" };
 	enum db_err e = DB_OK;
 
 	switch (db->kind) {
 	case DB_SQLITE:
-		for (int i = 0; !e && sqlite_start[i]; i++)
-			e = db_script(db, sqlite_start[i]);
+		for (int i = 0; !e && start[i]; i++)
+			e = db_script(db, start[i]);
 		return e;
 	case DB_POSTGRESQL:
 		snprintf(sql[0], sizeof(sql[0]), "SET statement_timeout=%u",
@@ -253,7 +261,7 @@ static enum db_err open_it(struct db *db, const struct db_conf *cf)
 		e = sqlite_file(db, &u, cf->create);
 	if (!e)
 		e = start(db, &u, cf->connect_ms ? cf->connect_ms : 3000);
-	return e ? e : settle(db);
+	return e ? e : settle(db, cf->foreign);
 }
 
 enum db_err db_open(struct db **dbp, const struct db_conf *cf, char *why)

@@ -44,6 +44,7 @@ struct db_conf {
 	uint32_t connect_ms;       /**< 0 = 3000; whole seconds for servers      */
 	uint32_t query_ms;         /**< of one statement; 0 = 5000               */
 	bool create;               /**< make the SQLite file when it is missing  */
+	bool foreign;              /**< somebody else's: read it, change nothing */
 };
 
 /** Name of an error for figures and status: "down", "locked", ... */

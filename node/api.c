@@ -4,6 +4,7 @@
 #include "node/api.h"
 #include "base/clk.h"
 #include "cluster/slots.h"
+#include "node/api_import.h"
 #include "node/api_location.h"
 #include "node/api_verify.h"
 #include "node/node_i.h"
@@ -248,6 +249,8 @@ int api_alloc(struct api **ap, struct node *n)
 		err = api_verify_alloc(&a->verify, a->srv, a->act, n);
 	if (!err)
 		err = leave_routes(a->act, n);
+	if (!err)
+		err = api_import_routes(a->act, n);
 	if (err)
 		api_free(a);
 	else

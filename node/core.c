@@ -410,3 +410,13 @@ bool core_poll(struct core *c, struct sip_out *out)
 {
 	return outq_poll(&c->out, out);
 }
+
+bool core_serves(const struct core *c, struct sl host)
+{
+	return access_domain(&c->access, host) != NULL;
+}
+
+const struct location *core_location(const struct core *c)
+{
+	return &c->loc;
+}

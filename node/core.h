@@ -84,4 +84,9 @@ struct core_view {
 };
 void core_view(const struct core *c, struct core_view *v);
 
+/** Is it a domain of ours? host: as in a URI */
+bool core_serves(const struct core *c, struct sl host);
+/** The location service, borrowed */
+const struct location *core_location(const struct core *c);
+
 #endif

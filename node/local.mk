@@ -39,6 +39,8 @@ sbin_PROGRAMS += node/edgewise-node
 node_edgewise_node_SOURCES = \
 	node/api.c \
 	node/api.h \
+	node/api_import.c \
+	node/api_import.h \
 	node/api_location.c \
 	node/api_location.h \
 	node/api_verify.c \

@@ -162,6 +162,8 @@ int api_start(struct sbc *s)
 		err = api_fault(s);
 	if (!err)
 		err = api_admit(s);
+	if (!err)
+		err = api_paths(s);
 	return err ? err : admin_routes(s->http, &s->admin);
 }
 

@@ -132,4 +132,9 @@ uint32_t edge_pending(const struct edge *e);
 /** Stop taking new requests (503); what runs is finished */
 void edge_drain(struct edge *e);
 
+/** Path element by which nodes reach this client, who never spoke to us: of a
+ *  datagram. @return 0, EAFNOSUPPORT (no listener), ENOSPC */
+int  edge_path_to(struct edge *e, struct buf *b, uint8_t tp,
+		  const struct addr *peer);
+
 #endif

@@ -1,6 +1,7 @@
 /* edge_build.c - Pure. Whole messages: what the edge adds and takes on the way
  * in and out. The only place where it puts a Via on a forwarded message. */
 #include "sbc/edge_priv.h"
+#include <errno.h>
 
 /** Methods whose first request makes a dialog: RFC 3261, 3515, 6665. Unknown
  *  ones may; a Record-Route too many harms nobody. */
@@ -67,6 +68,25 @@ static void put_path(struct edge *e, const struct sip_msg *m,
 	/* a registrar stores a Path only of who says he knows it, RFC 3327 */
 	if (!sip_has_token(m, SIP_SUPPORTED, SL("path")))
 		buf_lit(&e->top, "Supported: path\r\n");
+}
+
+int edge_path_to(struct edge *e, struct buf *b, uint8_t tp,
+		 const struct addr *peer)
+{
+	struct token t = { .kind = TOKEN_PATH,
+			   .flow = { .tp = tp, .peer = *peer } };
+	uint16_t i = 0;
+
+	while (i < e->lstc && (e->lst[i].core || e->lst[i].tp != tp ||
+			       (e->lst[i].bound.af &&
+				e->lst[i].bound.af != peer->af)))
+		i++;
+	if (i == e->lstc)
+		return EAFNOSUPPORT;
+	t.flow.lst = i;
+	put_token_uri(e, b, e->core, &t, SL_NONE);
+	buf_lit(b, ";ob>");
+	return b->err;
 }
 
 /** A datagram may lack Content-Length; on a stream it would swallow what

@@ -74,6 +74,7 @@ sbc_edgewise_sbc_SOURCES = \
 	sbc/api_admit.c \
 	sbc/api_events.c \
 	sbc/api_fault.c \
+	sbc/api_paths.c \
 	sbc/api_node.c \
 	sbc/dash.c \
 	sbc/dash.h \

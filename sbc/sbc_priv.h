@@ -52,6 +52,9 @@ json_t *api_node_json(struct sbc *s, uint16_t idx);
 /** POST /api/v1/nodes/NAME */
 unsigned api_node(struct action *a, void *arg);
 
+/* api_paths.c */
+int  api_paths(struct sbc *s);
+
 /* api_fault.c */
 int  api_fault(struct sbc *s);
 /** "fault": what there is, or null */

@@ -4,6 +4,7 @@ TESTS += tests/ctl/test_ctl
 tests_ctl_test_ctl_SOURCES = \
 	tests/ctl/test_ca.c \
 	tests/ctl/test_commands.c \
+	tests/ctl/test_dbrow.c \
 	tests/ctl/test_evline.c \
 	tests/ctl/test_passwd.c \
 	tests/ctl/test_post.c \

@@ -26,7 +26,7 @@ LIMIT = 40                      # [s] one test, unless it says otherwise
 GROUPS = ['drill', 'cluster', 'stress', 'admin', 'badpeer', 'browser', 'page',
           'certs', 'failover', 'torture', 'ua', 'forked', 'members',
           'kamailio', 'hostile', 'cli', 'calls', 'node', 'restart', 'policy',
-          'hide', 'hooks', 'peers', 'admit', 'baresip', 'start']
+          'hide', 'hooks', 'import', 'peers', 'admit', 'baresip', 'start']
 GROUPS = [g for g in GROUPS if os.path.exists(
     os.path.join(HERE, 'group_%s.py' % g))]
 
