@@ -194,6 +194,12 @@ void store_scan(struct store *s, uint16_t bucket, struct store_scan *it);
 bool store_scan_next(struct store_scan *it, struct record *r);
 /** The last one whole, as record_encode() made it; borrowed as that of a change */
 struct sl store_scan_packed(const struct store_scan *it);
+/** Sequence of its last change */
+uint64_t store_scan_seq(const struct store_scan *it);
+/** The record of a binding without its values, borrowed, and the sequence of
+ *  its last change. @return 0; ENOENT: none, or past its hold */
+int  store_look(struct store *s, struct sl aor, struct sl key, uint64_t wall,
+		struct record *r, uint64_t *seq);
 /** Rises when records may have left their place in a scan: the first k of a
  *  bucket that was left are then no longer those that were seen */
 uint64_t store_moves(const struct store *s);

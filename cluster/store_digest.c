@@ -88,10 +88,20 @@ void store_scan(struct store *s, uint16_t bucket, struct store_scan *it)
 	it->at = store_chain(s, bucket);
 }
 
+static void without_values(const struct store *s, uint32_t h,
+			   struct record *r)
+{
+	struct store_view v;
+
+	store_unpack(s, srec_at(s, h), &v);
+	for (uint8_t i = 0; i < v.rec.n; i++)
+		v.rec.e[i].value = SL_NONE;     /* as stored: of no use */
+	*r = v.rec;
+}
+
 bool store_scan_next(struct store_scan *it, struct record *r)
 {
 	const struct store *s = it->s;
-	struct store_view v;
 	uint32_t h = it->at;
 
 	for (;;) {
@@ -108,11 +118,25 @@ bool store_scan_next(struct store_scan *it, struct record *r)
 	}
 	it->at = srec_at(s, h)->hnext;
 	it->last = h;
-	store_unpack(s, srec_at(s, h), &v);
-	for (uint8_t i = 0; i < v.rec.n; i++)
-		v.rec.e[i].value = SL_NONE;     /* as stored: of no use */
-	*r = v.rec;
+	without_values(s, h, r);
 	return true;
+}
+
+uint64_t store_scan_seq(const struct store_scan *it)
+{
+	return srec_seq(srec_at(it->s, it->last));
+}
+
+int store_look(struct store *s, struct sl aor, struct sl key, uint64_t wall,
+	       struct record *r, uint64_t *seq)
+{
+	uint32_t h = store_lookup(s, store_hash(s, aor), aor, key);
+
+	if (!h)
+		return ENOENT;
+	without_values(s, h, r);
+	*seq = srec_seq(srec_at(s, h));
+	return record_is_past(r, wall) ? ENOENT : 0;
 }
 
 struct sl store_scan_packed(const struct store_scan *it)

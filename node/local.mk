@@ -23,6 +23,13 @@ node_libnode_a_SOURCES = \
 	node/location.h \
 	node/nonces.c \
 	node/nonces.h \
+	node/persist.c \
+	node/persist.h \
+	node/persist_check.c \
+	node/persist_i.h \
+	node/persist_row.c \
+	node/persist_slots.c \
+	node/persist_view.c \
 	node/proxy.c \
 	node/proxy.h \
 	node/proxy_i.h \

@@ -1,5 +1,6 @@
 /* test_store_digest.c - digests say whether two stores hold the same, and a scan
  * by buckets meets every record once. */
+#include <errno.h>
 #include <stdio.h>
 #include <criterion/criterion.h>
 #include "base/rng.h"
@@ -192,4 +193,37 @@ Test(store_digest, what_each_node_forgets_alone_does_not_count)
 	cr_assert_eq(store_root(a), store_root(b));
 	store_free(a);
 	store_free(b);
+}
+
+Test(store_digest, a_look_at_one_binding_gives_what_a_scan_gives)
+{
+	struct store *s = mk(1);
+	struct store_scan it;
+	struct record r, one;
+	uint64_t seq;
+
+	for (int i = 0; i < 100; i++)
+		put(s, i, 1, T0 + (uint64_t)i);
+	put(s, 7, 2, T0 + 1000);
+	cr_assert_eq(store_look(s, SL("sip:u7@x"), SL("k"), T0, &one, &seq),
+		     0);
+	cr_assert_eq(seq, 101);
+	cr_assert_eq(store_look(s, SL("sip:u8@x"), SL("k"), T0, &one, &seq),
+		     0);
+	cr_assert_eq(seq, 9);
+	cr_assert_eq(store_look(s, SL("sip:u8@x"), SL("z"), T0, &one, &seq),
+		     ENOENT);
+	cr_assert_eq(store_look(s, SL("sip:u8@x"), SL("k"), T0 + 999000000,
+				&one, &seq), ENOENT, "past its hold");
+	for (int b = 0; b < STORE_BUCKETS; b++) {
+		store_scan(s, (uint16_t)b, &it);
+		while (store_scan_next(&it, &r)) {
+			cr_assert_eq(store_look(s, r.aor, r.key, T0, &one,
+						&seq), 0);
+			cr_assert_eq(seq, store_scan_seq(&it));
+			cr_assert_eq(store_digest_of(s, &one),
+				     store_digest_of(s, &r));
+		}
+	}
+	store_free(s);
 }

@@ -4,6 +4,8 @@ TESTS += tests/node/test_node
 tests_node_test_node_SOURCES = \
 	tests/cluster/pki.c \
 	tests/cluster/pki.h \
+	tests/node/persistdb.c \
+	tests/node/persistdb.h \
 	tests/node/rig.c \
 	tests/node/rig.h \
 	tests/node/test_access.c \
@@ -16,6 +18,7 @@ tests_node_test_node_SOURCES = \
 	tests/node/test_guess.c \
 	tests/node/test_health.c \
 	tests/node/test_nonces.c \
+	tests/node/test_persist.c \
 	tests/node/test_proxy.c \
 	tests/node/test_registrar.c \
 	tests/node/test_routes.c \
@@ -37,3 +40,16 @@ tests_node_test_oom_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc \
 	-Wl,--wrap=calloc -Wl,--wrap=realloc
 tests_node_test_oom_LDADD = $(tests_node_test_node_LDADD)
 endif
+
+# The write-back over a model of a database, with power cuts: scripts/check
+# runs it over many seeds
+check_PROGRAMS += tests/node/simpersist
+tests_node_simpersist_SOURCES = \
+	tests/node/persistdb.c \
+	tests/node/persistdb.h \
+	tests/node/persistsim.c \
+	tests/node/persistsim.h \
+	tests/node/simpersist.c
+tests_node_simpersist_LDADD = node/libnode.a cluster/libcluster.a \
+	sip/libsip.a base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) \
+	$(SSL_LIBS) $(RE_LIBS)
