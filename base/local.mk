@@ -16,6 +16,8 @@ base_libbase_a_SOURCES = \
 	base/cfg_value.c \
 	base/cfg_value.h \
 	base/cfg.h \
+	base/child.c \
+	base/child.h \
 	base/clk.c \
 	base/clk.h \
 	base/cur.c \

@@ -4,6 +4,7 @@ TESTS += tests/base/test_base
 tests_base_test_base_SOURCES = \
 	tests/base/test_buf.c \
 	tests/base/test_cfg.c \
+	tests/base/test_child.c \
 	tests/base/test_figures.c \
 	tests/base/test_file.c \
 	tests/base/test_net.c \
