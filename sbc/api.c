@@ -159,6 +159,8 @@ int api_start(struct sbc *s)
 	if (!err)
 		err = dash_start(s);
 	if (!err)
+		err = api_drills(s);
+	if (!err)
 		err = api_fault(s);
 	if (!err)
 		err = api_admit(s);
@@ -169,6 +171,7 @@ int api_start(struct sbc *s)
 
 void api_stop(struct sbc *s)
 {
+	api_drills_stop(s);
 	dash_stop(s);
 	http_srv_free(s->http);
 	s->http = NULL;

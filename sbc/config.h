@@ -63,6 +63,10 @@ struct sbc_config {
 	} probe;
 	bool pool_learn;
 	bool faults;
+	struct {
+		char tool[256], plans[256], phones[256], domain[128];
+		uint32_t max_time;                               /**< [s]     */
+	} drills;
 	uint32_t slowstart;                                      /**< [ms]    */
 	struct {
 		uint32_t time;                                   /**< [ms]    */

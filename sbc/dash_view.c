@@ -306,6 +306,7 @@ json_t *dash_view(struct dash *d, uint64_t now)
 	jsn_put(o, "flows", flows_json(d, v));
 	jsn_put(o, "refused", refused_json(d, v, now));
 	api_admit_put(d->s, o, now);
+	jsn_put(o, "drills", api_drills_json(d->s));
 	jsn_put(o, "events", events_json(d));
 	return o;
 }

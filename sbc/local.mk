@@ -14,6 +14,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/config.c \
 	sbc/config_edge.c \
 	sbc/config.h \
+	sbc/drills.c \
+	sbc/drills.h \
 	sbc/edge.c \
 	sbc/edge.h \
 	sbc/edge_build.c \
@@ -50,6 +52,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/page.c \
 	sbc/page_bans.c \
 	sbc/page.h \
+	sbc/page_drills.c \
 	sbc/page_nodes.c \
 	sbc/page_peers.c \
 	sbc/page_put.c \
@@ -72,6 +75,7 @@ sbin_PROGRAMS += sbc/edgewise-sbc
 sbc_edgewise_sbc_SOURCES = \
 	sbc/api.c \
 	sbc/api_admit.c \
+	sbc/api_drills.c \
 	sbc/api_events.c \
 	sbc/api_fault.c \
 	sbc/api_paths.c \

@@ -14,7 +14,32 @@ static const char *verdict_class(const char *state)
 		"warn" : !strcmp(state, "AT RISK") ? "risk" : "bad";
 }
 
-/** A drill that goes on, and how to end it */
+/** A drill of the page goes on: what, whose, how far */
+static void put_drill_run(struct buf *b, const json_t *view)
+{
+	const json_t *r = get(get(view, "drills"), "running");
+
+	if (!json_is_object(r))
+		return;
+	buf_lit(b, "<p class=\"drill\"><b>Drill</b> ");
+	page_text(b, page_str(r, "name"));
+	buf_str(b, page_is(r, "where", "lab") ? " in a lab of its own (this "
+		"pool is not touched)" : " at this edge");
+	if (*page_str(r, "who")) {
+		buf_lit(b, " by ");
+		page_text(b, page_str(r, "who"));
+	}
+	buf_lit(b, ": ");
+	page_text(b, page_str(r, "step"));
+	buf_lit(b, ", ");
+	page_num(b, page_u64(r, "placed"));
+	buf_lit(b, " test calls, ");
+	page_num(b, page_u64(r, "lost"));
+	buf_lit(b, " lost. <a href=\"#drills\">All of it, and its end</a>"
+		"</p>");
+}
+
+/** A fault that goes on, and how to end it */
 static void put_drill(struct buf *b, const json_t *view)
 {
 	const json_t *f = get(view, "fault");
@@ -79,6 +104,7 @@ static void put_verdict(struct buf *b, const json_t *view)
 		buf_lit(b, "</small>");
 	}
 	buf_lit(b, "</p></div>");
+	put_drill_run(b, view);
 	put_drill(b, view);
 }
 
@@ -345,13 +371,14 @@ static const struct {
 	{ "peers", page_peers },
 	{ "location", page_location }, { "sip", put_sip },
 	{ "flows", put_flows }, { "certs", page_certs },
-	{ "refused", put_refused }, { "bans", page_bans }, { "events", put_events },
+	{ "refused", put_refused }, { "bans", page_bans },
+	{ "drills", page_drills }, { "events", put_events },
 	{ "about", put_about },
 };
 
 const char *const page_sections[] = {
-	"verdict", "calls", "topology", "nodes", "peers", "location", "sip", "flows",
-	"certs", "refused", "bans", "events", "about", NULL,
+	"verdict", "calls", "topology", "nodes", "peers", "location", "sip",
+	"flows", "certs", "refused", "bans", "drills", "events", "about", NULL,
 };
 
 bool page_section(struct buf *b, struct sl name, const json_t *view)

@@ -40,6 +40,9 @@ void page_bans(struct buf *b, const json_t *view);
 /* page_peers.c */
 void page_peers(struct buf *b, const json_t *view);
 
+/* page_drills.c */
+void page_drills(struct buf *b, const json_t *view);
+
 /* readers: what is missing is 0, "", NULL */
 uint64_t page_u64(const json_t *o, const char *key);
 const char *page_str(const json_t *o, const char *key);

@@ -425,6 +425,7 @@ static void reload(struct sbc *s)
 	sbc_config_clear(&s->cf);
 	s->cf = c;
 	s->reloads++;
+	api_drills_look(s);
 	log_info("event=reload result=done nodes=%u", c.pool.n);
 	return;
 bad:
@@ -451,6 +452,7 @@ static void sig_h(int sig, void *arg)
 		log_info("event=stop pending=%u", edge_pending(s->edge));
 		daemon_notify("STOPPING=1");
 		edge_drain(s->edge);
+		api_drills_stopping(s);
 		s->stop_at = clk_now() + STOP_MS;
 		break;
 	default:

@@ -38,6 +38,7 @@ struct sbc {
 	uint64_t save_at;            /**< [ms], 0 = nothing to be saved       */
 	struct hooks *hooks;         /**< NULL: no webhooks                   */
 	struct fault fault;          /**< of a drill                          */
+	struct desk *desk;           /**< drills from the page                */
 };
 
 /* sbc.c */
@@ -61,6 +62,17 @@ int  api_fault(struct sbc *s);
 void api_fault_put(const struct sbc *s, json_t *out);
 /** Over now, if there is one; told as an event */
 void api_fault_end(struct sbc *s, const char *who, uint64_t now);
+
+/* api_drills.c */
+int  api_drills(struct sbc *s);
+/** Look for the tool and its list again: the settings may have changed */
+void api_drills_look(struct sbc *s);
+/** The edge will stop: what goes on is ended */
+void api_drills_stopping(struct sbc *s);
+/** What still runs is killed */
+void api_drills_stop(struct sbc *s);
+/** As in GET /api/v1/drills */
+json_t *api_drills_json(struct sbc *s);
 
 /* api.c */
 /** Pages and state. @return 0 or errno, logged */

@@ -57,6 +57,16 @@ void http_srv_reply(struct http_call *c, unsigned status, const char *type,
 			sl_eq(c->method, SL("HEAD")));
 }
 
+void http_srv_attach(struct http_call *c, const char *type, struct sl name,
+		     struct sl body)
+{
+	if (c->answered)
+		return;
+	c->answered = true;
+	http_conn_attach(c->conn, type, name, body,
+			 sl_eq(c->method, SL("HEAD")));
+}
+
 void http_srv_stream(struct http_call *c, const char *type, unsigned channel,
 		     struct sl first)
 {

@@ -61,6 +61,10 @@ int  http_srv_route(struct http_srv *s, const char *method, const char *path,
 /** Answer; once per call, inside the handler */
 void http_srv_reply(struct http_call *c, unsigned status, const char *type,
 		    struct sl body);
+/** Answer 200 with a file to be kept, not shown: a browser that shows it all the
+ *  same runs nothing of it. name: letters, digits, ".", "_", "-" */
+void http_srv_attach(struct http_call *c, const char *type, struct sl name,
+		     struct sl body);
 /**
  * Answer with a stream that does not end: `first`, then every
  * http_srv_send() of that channel. Bounded in number (503) and patience.

@@ -74,13 +74,13 @@ static void pool_arm(struct http_pool *p)
 	ntimer_at(p->timer, at);
 }
 
+#define GUARD_ALL "Referrer-Policy: no-referrer\r\n" \
+	"Cross-Origin-Resource-Policy: same-origin\r\n"
 /* Nothing but what we serve may run in, be asked by or frame a page of ours */
 #define GUARD "X-Content-Type-Options: nosniff\r\n" \
 	"Content-Security-Policy: default-src 'none'; script-src 'self'; " \
 	"style-src 'self'; img-src 'self'; connect-src 'self'; " \
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" \
-	"Referrer-Policy: no-referrer\r\n" \
-	"Cross-Origin-Resource-Policy: same-origin\r\n"
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" GUARD_ALL
 
 void http_conn_reply(struct http_conn *c, unsigned status, const char *reason,
 		     const char *type, struct sl body, bool head_only)
@@ -89,6 +89,21 @@ void http_conn_reply(struct http_conn *c, unsigned status, const char *reason,
 		   "Content-Length: %zu\r\nCache-Control: no-store\r\n"
 		   GUARD "%s%s\r\n", status, reason, type, body.n,
 		   status == 401 ? "WWW-Authenticate: Bearer\r\n" : "",
+		   c->closing ? "Connection: close\r\n" : "");
+	if (!head_only)
+		buf_sl(&c->out, body);
+}
+
+void http_conn_attach(struct http_conn *c, const char *type, struct sl name,
+		      struct sl body, bool head_only)
+{
+	buf_printf(&c->out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+		   "Content-Length: %zu\r\nCache-Control: no-store\r\n"
+		   "Content-Disposition: attachment; filename=\"%.*s\"\r\n"
+		   "X-Content-Type-Options: nosniff\r\n"
+		   "Content-Security-Policy: sandbox; default-src 'none'; "
+		   "style-src 'unsafe-inline'\r\n" GUARD_ALL "%s\r\n", type,
+		   body.n, (int)name.n, (const char *)name.p,
 		   c->closing ? "Connection: close\r\n" : "");
 	if (!head_only)
 		buf_sl(&c->out, body);

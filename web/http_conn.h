@@ -34,6 +34,9 @@ int  http_pool_addr(const struct http_pool *p, struct addr *a);
 /** head_only: as for HEAD, the body is counted but not sent */
 void http_conn_reply(struct http_conn *c, unsigned status, const char *reason,
 		     const char *type, struct sl body, bool head_only);
+/** 200, a file `name` to be kept, in a box where nothing runs */
+void http_conn_attach(struct http_conn *c, const char *type, struct sl name,
+		      struct sl body, bool head_only);
 /**
  * Answer 200 with a body that has no end: `first`, then what
  * http_pool_send() gives to this channel. The client says nothing more.

@@ -32,7 +32,7 @@ function same(a, b) { return a.nodeType === b.nodeType && a.nodeName === b.nodeN
 function morph(to, from) {
   if (to.nodeType === 3) { if (to.data !== from.data) to.data = from.data; return; }
   if (to.isEqualNode(from)) return;
-  for (const a of Array.from(to.attributes)) if (!from.hasAttribute(a.name)) to.removeAttribute(a.name);
+  for (const a of Array.from(to.attributes)) if (!from.hasAttribute(a.name) && !(a.name === 'open' && to.nodeName === 'DETAILS')) to.removeAttribute(a.name);
   for (const a of Array.from(from.attributes)) if (to.getAttribute(a.name) !== a.value) to.setAttribute(a.name, a.value);
   children(to, from);
 }
@@ -225,33 +225,39 @@ const WHAT = {
   maint: 'is out at once; calls in set-up there move to other nodes.',
   ready: 'gets requests again.',
   clear: 'is disturbed by a drill, which ends now.',
+  abort: 'ends now; its fault is taken back first.',
+  lab: 'An edge and three nodes of its own start on this machine, with test calls; this pool is not touched.',
+  here: 'Test calls go through this pool, and the fault meets calls of others that use the node, too. The edge ends the fault by itself.',
 };
-const name = (j) => (j.act === 'clear' ? 'End the drill towards' : j.act[0].toUpperCase() + j.act.slice(1)) + ' ' + j.node;
+const name = (j) => j.act === 'lab' ? 'Run ' + j.node + ' in a lab' : j.act === 'here' ? 'Run ' + j.node + ' HERE, in this pool' :
+  (j.act === 'clear' ? 'End the drill towards' : j.act[0].toUpperCase() + j.act.slice(1)) + ' ' + j.node;
+const what = (j) => j.text ? j.node + ': ' + j.text + '. ' + WHAT[j.act] : (j.act === 'abort' ? 'It ' : j.node + ' ') + WHAT[j.act];
 let job = null, opener = null;
 function lock() {
   const open = kept(sessionStorage, TOKEN) !== '';
   $('lock').textContent = open ? 'Lock actions' : 'Unlock actions';
   $('lock').setAttribute('aria-pressed', String(open));
 }
-function ask(what) {
-  job = what;
+function ask(j) {
+  job = j;
   opener = document.activeElement;
   const token = kept(sessionStorage, TOKEN);
-  $('ask-title').textContent = what.act ? name(what) + '?' : 'Unlock actions';
-  $('ask-text').textContent = what.act ? what.node + ' ' + WHAT[what.act] : 'Without the token this page only shows.';
+  $('ask-title').textContent = j.act ? name(j) + '?' : 'Unlock actions';
+  $('ask-text').textContent = j.act ? what(j) : 'Without the token this page only shows.';
   $('ask-token-l').hidden = token !== '';
   $('ask-token').value = '';
-  $('ask-who-l').hidden = $('ask-why-l').hidden = !what.act;
+  $('ask-who-l').hidden = $('ask-why-l').hidden = !j.act;
   $('ask-who').value = kept(sessionStorage, WHO);
   $('ask-why').value = '';
-  $('ask-yes').textContent = what.act ? 'Yes: ' + name(what) : 'Unlock';
+  $('ask-yes').textContent = j.act ? 'Yes: ' + name(j) : 'Unlock';
   $('ask-error').textContent = '';
   $('ask-yes').disabled = false;
   $('ask').showModal();
   (token === '' ? $('ask-token') : $('ask-why')).focus();
 }
 async function act(node, body) {
-  const path = body.admin ? 'api/v1/nodes/' + encodeURIComponent(node) : 'api/v1/faults/clear';
+  const path = body.admin ? 'api/v1/nodes/' + encodeURIComponent(node) : body.confirm ? 'api/v1/drills/run' :
+    job.act === 'abort' ? 'api/v1/drills/abort' : 'api/v1/faults/clear';
   const r = await fetch(path, {
     method: 'POST', cache: 'no-store', credentials: 'omit',
     headers: { 'Content-Type': 'application/json', Authorization: 'Bearer ' + kept(sessionStorage, TOKEN) },
@@ -261,7 +267,7 @@ async function act(node, body) {
   try { o = await r.json(); } catch (e) { /* no JSON: the status says it */ }
   if (r.ok) return '';
   // It would leave no node that is up: the edge wants to be told twice.
-  if (r.status === 409 && !body.force) { job.force = true; $('ask-yes').textContent = 'Do it all the same'; }
+  if (r.status === 409 && body.admin && !body.force) { job.force = true; $('ask-yes').textContent = 'Do it all the same'; }
   if (r.status === 401 || r.status === 403) keep(sessionStorage, TOKEN, '');
   return o.error || 'refused: HTTP status ' + r.status;
 }
@@ -276,7 +282,8 @@ async function yes() {
   if (!job.act) { $('ask').close(); return; }
   keep(sessionStorage, WHO, $('ask-who').value.trim());
   const body = { who: $('ask-who').value.trim(), why: $('ask-why').value.trim() };
-  if (job.act !== 'clear') body.admin = job.act;
+  if (job.act === 'lab' || job.act === 'here') Object.assign(body, { name: job.node, confirm: job.node, where: job.act === 'lab' ? 'lab' : 'edge' });
+  else if (job.act !== 'clear' && job.act !== 'abort') body.admin = job.act;
   if (job.force) body.force = true;
   $('ask-yes').disabled = true;
   let error;
@@ -295,7 +302,7 @@ $('ask').onclose = () => { if ($('ask').open) return; $('ask-token').value = '';
 $('lock').onclick = () => { if (kept(sessionStorage, TOKEN) !== '') { keep(sessionStorage, TOKEN, ''); lock(); } else ask({}); };
 document.addEventListener('click', (e) => {
   const b = e.target.closest ? e.target.closest('button[data-act]') : null;
-  if (b) ask({ act: b.dataset.act, node: b.dataset.node });
+  if (b) ask({ act: b.dataset.act, node: b.dataset.node, text: b.dataset.text });
 });
 document.addEventListener('visibilitychange', () => { follow(); draw(); });
 
