@@ -20,7 +20,6 @@ tests_db_test_db_SOURCES = \
 tests_db_test_db_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_db_test_db_LDADD = db/libdb.a base/libbase.a $(ZDB_LIBS) \
 	$(CONFIG_LIBS) $(SODIUM_LIBS) $(RE_LIBS) $(CRITERION_LIBS)
-TESTS += tests/db/servers.sh
 endif
 endif
 EXTRA_DIST += tests/db/servers.sh

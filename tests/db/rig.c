@@ -36,6 +36,7 @@ void rig_conf(unsigned i, struct db_conf *cf)
 {
 	memset(cf, 0, sizeof(*cf));
 	cf->create = true;
+	cf->query_ms = 2000;
 	if (!*dir) {
 		snprintf(dir, sizeof(dir), "/tmp/edgewise-db.XXXXXX");
 		cr_assert(mkdtemp(dir));

@@ -13,6 +13,7 @@
 unsigned rig_open(struct db **dbs);
 /** A connection more to the same one */
 struct db *rig_again(unsigned i);
+/** i: enum db_kind */
 void rig_conf(unsigned i, struct db_conf *cf);
 void rig_close(struct db **dbs, unsigned n);
 

@@ -205,3 +205,63 @@ Test(location, a_batch_that_fails_leaves_nothing)
 	}
 	DBS_DONE();
 }
+
+Test(location, somebody_elses_transaction_is_waited_for_and_then_told)
+{
+	struct db *db;
+
+	FOR_EACH_DB(db) {
+		struct db_location r = row(1, 1, 0, "x");
+		struct db *other = NULL;
+		struct db_conf cf;
+		char why[DB_WHY];
+		enum db_err e;
+
+		OK(db_location_put(db, &r, 1, NULL, NULL));
+		rig_conf(db_kind(db), &cf);
+		cr_assert(!db_open(&other, &cf, why), "%s", why);
+		OK(db_begin(other));
+		OK(db_exec(other, "UPDATE edgewise_location SET cseq=9", NULL, 0,
+			   NULL));
+		r.ver1 = 2;
+		e = db_location_put(db, &r, 1, NULL, NULL);
+		cr_assert_eq(e, DB_LOCKED, "%s: %s", db_err_name(e), db_why(db));
+		OK(db_commit(other));
+		/* the same connection goes on */
+		OK(db_location_put(db, &r, 1, NULL, NULL));
+		db_close(other);
+	}
+	DBS_DONE();
+}
+
+Test(location, a_full_disk_is_told_and_costs_only_the_batch)
+{
+	struct db *db = rig_again(0);
+	struct db_location r[200];
+	char why[DB_WHY], big[2000], sql[64];
+	struct db_location_count c;
+	bool more;
+	enum db_err e;
+
+	cr_assert(!db_schema_make(db, why), "%s", why);
+	memset(big, 'x', sizeof(big));
+	for (unsigned i = 0; i < 200; i++) {
+		r[i] = row(i, 1, 0, "");
+		r[i].rec = sl_mk(big, sizeof(big));
+	}
+	OK(db_location_put(db, r, 20, NULL, NULL));
+	/* SQLite says the same of a number of pages as of a disk */
+	OK(db_query(db, "PRAGMA page_count", NULL, 0));
+	OK(db_row(db, &more));
+	snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%d",
+		 (int)db_int(db, 1) + 5);
+	db_end(db);
+	OK(db_script(db, sql));
+	e = db_location_put(db, r, 200, NULL, NULL);
+	cr_assert_eq(e, DB_FULL, "%s: %s", db_err_name(e), db_why(db));
+	OK(db_location_count(db, &c));
+	cr_assert_eq(c.rows, 20);
+	OK(db_script(db, "PRAGMA max_page_count=1000000"));
+	OK(db_location_put(db, r, 200, NULL, NULL));
+	db_close(db);
+}
