@@ -63,6 +63,12 @@ int access_stats(struct access *a, struct stats *st)
 		{ STAT_COUNTER, "node_auth_delayed_total",
 		  "Credentials not looked at: too many were wrong before",
 		  &a->delayed },
+		{ STAT_COUNTER, "node_auth_by_old_total",
+		  "Requests passed by what was known before the database went",
+		  &a->by_old },
+		{ STAT_COUNTER, "node_auth_unsure_total",
+		  "Requests answered 500 because the database was away",
+		  &a->unsure },
 		{ STAT_COUNTER, "node_guess_evicted_total",
 		  "Counts of wrong passwords that gave way to others",
 		  &guess_stats(a->guess)->evicted },
@@ -126,6 +132,7 @@ struct exam {
 	uint32_t algs;
 	struct auth_cred cred;
 	const struct addr *client;
+	enum access_users users;
 	uint64_t now, wall;
 	char bind_mem[NODE_DOMAIN_MAX + 1 + 8];
 	struct sl bind;        /* what a nonce holds for: realm, source */
@@ -399,27 +406,55 @@ static void judge_owner(struct exam *x, struct sl aor,
 		refuse(x, v, "From Is Not Yours");
 }
 
-static void judge(struct exam *x, struct buf *extra,
-		  struct access_verdict *v)
+static void look_up(const struct exam *x, struct sl name,
+		    struct subs_view *u)
 {
-	char name[512], canon[SIP_AOR_MAX];
-	struct buf b, c;
-	struct sl aor;
-	enum auth_nonce nonce;
-	const struct user *us;
+	const struct access *a = x->a;
 
-	buf_fixed(&b, name, sizeof(name));
-	buf_lit(&b, "sip:");
-	buf_fixed(&c, canon, sizeof(canon));
-	if (!find_cred(x) || !user_aor(x, &b)
-	    || aor_canon(&c, buf_as_sl(&b))) {
-		challenge(x, false, extra, v);
+	if (!a->subs) {
+		*u = (struct subs_view){ users_find(a->users, name), true,
+					 true };
 		return;
 	}
-	aor = buf_as_sl(&c);
-	us = users_find(x->a->users, sl_sub(buf_as_sl(&b), 4, b.n));
-	nonce = auth_nonce_check(x->cred.nonce, x->a->nonce_key, x->bind,
-				 x->wall, x->a->cf->nonce_age);
+	subs_view(a->subs, name, x->now, u);
+	if (x->users == ACCESS_TOLD)
+		u->yes = u->no = true;
+}
+
+/* A no of what may be old is none. No challenge either: the phone would think
+ * that its password is wrong. 500 and not 503: the node is well, and another
+ * one may know this user. @return there is nothing to judge by now */
+static bool is_unsure(struct exam *x, const struct subs_view *u, bool right,
+		      struct buf *extra, struct access_verdict *v)
+{
+	if (right ? u->yes : u->no)
+		return false;
+	if (x->users == ACCESS_ASK) {
+		v->need = sl_sub(sl_cstr(x->a->name), 4, SIZE_MAX);
+		return true;
+	}
+	if (right) {
+		x->a->by_old++;
+		return false;
+	}
+	x->a->unsure++;
+	v->code = 500;
+	v->why = "User Database Away";
+	buf_lit(extra, "Retry-After: 5\r\n");
+	return true;
+}
+
+static void judge_password(struct exam *x, struct sl aor, struct buf *extra,
+			   struct access_verdict *v)
+{
+	enum auth_nonce nonce = auth_nonce_check(x->cred.nonce,
+						 x->a->nonce_key, x->bind,
+						 x->wall,
+						 x->a->cf->nonce_age);
+	const struct sl name = sl_sub(sl_cstr(x->a->name), 4, SIZE_MAX);
+	struct subs_view u;
+	bool right;
+
 	/* not looked at, so that nobody guesses without our hearing of it.
 	 * "stale" makes a phone that moved try again by itself */
 	if (nonce == NONCE_FORGED) {
@@ -432,7 +467,13 @@ static void judge(struct exam *x, struct buf *extra,
 		challenge(x, false, extra, v);
 		return;
 	}
-	if (!check(x, us, aor)) {
+	look_up(x, name, &u);
+	right = check(x, u.user, aor);
+	if (is_unsure(x, &u, right, extra, v))
+		return;
+	if (!right) {
+		if (x->users == ACCESS_TOLD)
+			subs_no(x->a->subs, name, x->now);
 		note_wrong(x, aor);
 		challenge(x, false, extra, v);
 		return;
@@ -449,12 +490,31 @@ static void judge(struct exam *x, struct buf *extra,
 		judge_owner(x, aor, v);
 }
 
+static void judge(struct exam *x, struct buf *extra,
+		  struct access_verdict *v)
+{
+	char canon[SIP_AOR_MAX];
+	struct buf b, c;
+
+	buf_fixed(&b, x->a->name, sizeof(x->a->name) - 1);
+	buf_lit(&b, "sip:");
+	buf_fixed(&c, canon, sizeof(canon));
+	if (!find_cred(x) || !user_aor(x, &b)
+	    || sl_chr(buf_as_sl(&b), 0) < b.n
+	    || aor_canon(&c, buf_as_sl(&b))) {
+		challenge(x, false, extra, v);
+		return;
+	}
+	x->a->name[b.n] = 0;
+	judge_password(x, buf_as_sl(&c), extra, v);
+}
+
 void access_check(struct access *a, const struct access_ask *q,
 		  struct buf *extra, struct access_verdict *v)
 {
 	const struct sip_msg *m = q->m;
 	struct exam x = { .a = a, .m = m, .now = q->now, .wall = q->wall,
-			  .client = q->client,
+			  .client = q->client, .users = q->users,
 			  .reg = m->meth == SIP_REGISTER };
 
 	*v = (struct access_verdict){ 0 };

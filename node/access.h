@@ -12,12 +12,15 @@
 #include "node/guess.h"
 #include "node/location.h"
 #include "node/nonces.h"
+#include "node/subs.h"
 #include "node/users.h"
 #include "sip/scan.h"
 
 struct access {
 	const struct node_config *cf;     /**< borrowed                       */
 	const struct users *users;        /**< borrowed; NULL = nobody        */
+	struct subs *subs;                /**< borrowed; NULL = users above   */
+	char name[SUBS_NAME_MAX + 8];     /**< who is asking now              */
 	uint8_t nonce_key[32];            /**< the same on all nodes          */
 	uint8_t fake_key[32];             /**< makes HA1s of unknown users    */
 	uint64_t salt;                    /**< counts nonces made             */
@@ -26,7 +29,7 @@ struct access {
 	struct location *loc;             /**< borrowed; NULL = nothing known */
 	struct log_limit lim_guess;
 	uint64_t challenged, passed, wrong, stale, refused;
-	uint64_t foreign, replayed, repeated, delayed;
+	uint64_t foreign, replayed, repeated, delayed, by_old, unsure;
 };
 
 /** @param cluster_key  shared by all nodes, so that each can check the nonces
@@ -53,10 +56,20 @@ struct access_verdict {
 	const char *why;              /**< literal: reason phrase            */
 	struct sl realm;              /**< of the credentials that were right;
 					   in the message; unset = none      */
+	struct sl need;               /**< set: decide once this user has been
+					   looked up; until the next call    */
+};
+
+/** How sure is what is known of users */
+enum access_users {
+	ACCESS_ASK,      /**< it may be old, and can be looked up            */
+	ACCESS_TOLD,     /**< just looked up                                 */
+	ACCESS_AWAY,     /**< it may be old, and must do                     */
 };
 
 /** A request of a client */
 struct access_ask {
+	enum access_users users;
 	const struct sip_msg *m;
 	const struct addr *client;    /**< its address, NULL = not known      */
 	uint64_t now, wall;           /**< [ms]                               */

@@ -11,6 +11,7 @@
 #define OFF(field) offsetof(struct node_config, field)
 
 static const char *const auth_names[] = { "off", "on", NULL };
+static const char *const users_names[] = { "file", "sql", NULL };
 static const char *const fork_names[] = { "parallel", "serial", NULL };
 static const char *const level_names[] = {
 	"error", "warn", "info", "debug", NULL
@@ -97,8 +98,29 @@ const struct cfg_key node_config_keys[] = {
 	  .reload = true },
 	ENUM("auth", auth, auth_names, "on", true,
 	     "digest authentication of clients"),
+	ENUM("users", users, users_names, "file", false,
+	     "where users are: users_file, or a table `subscriber` in an SQL "
+	     "database"),
 	STR("users_file", users_file, "/etc/edgewise/users",
 	    "credentials, made with `edgewise user`"),
+	STR("users_db_url", users_db_url, "",
+	    "database of users = \"sql\": sqlite:///PATH, "
+	    "postgresql://USER@HOST/DB or mysql://USER@HOST/DB"),
+	STR("users_db_password_file", users_db_password_file, "",
+	    "its first line is the password for users_db_url"),
+	U32R("users_cache.max", users_cache.max, 100, 10000000, "100000", NULL,
+	     "users of the database remembered"),
+	U32R("users_cache.ttl", users_cache.ttl, 1, 86400, "60", "s",
+	     "a user who was right is not looked up again for so long: "
+	     "changes are seen after that"),
+	U32R("users_cache.ttl_no", users_cache.ttl_no, 0, 3600, "5", "s",
+	     "the same of a refusal"),
+	U32R("users_cache.keep", users_cache.keep, 0, 31536000, "604800", "s",
+	     "while the database is away users are served who were looked up "
+	     "within this time"),
+	U32R("users_cache.wait", users_cache.wait, 10, 5000, "250", "ms",
+	     "longest time a request waits for the database; well below the "
+	     "edge's timers.noreply"),
 	U32R("nonce_age", nonce_age, 10, 86400, "300", "s",
 	     "how long a nonce is accepted"),
 	U32R("auth_delay", auth_delay, 0, 3600, "64", "s",
@@ -373,7 +395,8 @@ static void cross(struct check *k, struct node_config *c)
 		cfg_err(k->errs, k->file, 0, "cluster.dead",
 			"must be at least twice the heartbeat");
 	certificates(k, c);
-	if (c->auth == NODE_AUTH_ON && !c->users_file[0])
+	if (c->auth == NODE_AUTH_ON && c->users == NODE_USERS_FILE
+	    && !c->users_file[0])
 		cfg_err(k->errs, k->file, 0, "users_file",
 			"must be given when auth is \"on\"");
 }

@@ -29,6 +29,7 @@ struct node_text {
 	char s[NODE_TEXT_MAX + 1];
 };
 
+enum node_users { NODE_USERS_FILE, NODE_USERS_SQL };
 enum node_auth { NODE_AUTH_OFF, NODE_AUTH_ON };
 
 struct node_config {
@@ -40,7 +41,15 @@ struct node_config {
 	struct cfg_list edges;             /**< struct node_text              */
 	struct cfg_list domains;           /**< struct node_domain            */
 	uint32_t auth;                     /**< enum node_auth                */
+	uint32_t users;                    /**< enum node_users               */
 	char users_file[256];
+	char users_db_url[512];
+	char users_db_password_file[256];
+	struct {
+		uint32_t max;
+		uint32_t ttl, ttl_no, keep;           /**< [s]            */
+		uint32_t wait;                        /**< [ms]           */
+	} users_cache;
 	uint32_t nonce_age;                /**< [s]                           */
 	uint32_t auth_delay;               /**< [s]                           */
 	struct cfg_list peers;             /**< struct node_text              */

@@ -72,6 +72,7 @@ static int core_stats(struct core *c, struct stats *st)
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		err |= stat_add(st, row[i].type, row[i].name, NULL,
 				row[i].help, row[i].v, c);
+	err |= core_wait_stats(c, st);
 	err |= access_stats(&c->access, st);
 	err |= registrar_stats(&c->reg, st);
 	err |= proxy_stats(&c->proxy, st);
@@ -121,6 +122,9 @@ int core_alloc(struct core **cp, const struct core_conf *cc,
 	err = access_init(&c->access, cc->cf, cc->users, cc->cluster_key,
 			  cc->secret);
 	if (!err)
+		err = core_wait_init(c, cc->secret);
+	c->access.subs = c->subs;
+	if (!err)
 		err = outq_init(&c->out, OUTQ_MAX);
 	if (!err)
 		err = txnl_alloc(&c->txnl, &tc, &c->out, now);
@@ -148,6 +152,7 @@ void core_free(struct core *c)
 	txnl_free(c->txnl);
 	outq_free(&c->out);
 	access_close(&c->access);
+	core_wait_close(c);
 	free(c);
 }
 
@@ -159,6 +164,7 @@ void core_reconf(struct core *c, const struct node_config *cf,
 	c->access.users = users;
 	c->reg.cf = cf;
 	c->proxy.cf = cf;
+	core_wait_reconf(c);
 }
 
 void core_set_health(struct core *c, bool ready, const char *reason,
@@ -213,7 +219,7 @@ static void dispatch(struct core *c, const struct flow *f, uint64_t now,
 		proxy_ack(&c->proxy, &c->msg, f, core_own_routes(c));
 		break;
 	case TXN_CANCEL:
-		if (ev.stxn && ev.user)
+		if (ev.stxn && ev.user && !core_wait_cancel(c, ev.user, now))
 			proxy_cancel(&c->proxy, ev.user, &c->msg, now);
 		break;
 	case TXN_RESPONSE:
@@ -231,7 +237,7 @@ static void dispatch(struct core *c, const struct flow *f, uint64_t now,
 	}
 }
 
-static void drain(struct core *c, uint64_t now, uint64_t wall)
+void core_drain(struct core *c, uint64_t now, uint64_t wall)
 {
 	struct txn_event ev;
 
@@ -353,7 +359,7 @@ void core_recv(struct core *c, const struct flow *f, struct sl msg,
 		c->responses++;
 	}
 	dispatch(c, f, now, wall);
-	drain(c, now, wall);
+	core_drain(c, now, wall);
 }
 
 void core_lost(struct core *c, const struct flow *f, int err, uint64_t now,
@@ -384,26 +390,29 @@ void core_lost(struct core *c, const struct flow *f, int err, uint64_t now,
 		*al = (struct alias){ 0 };
 		proxy_lost(&c->proxy, &to, until, now, wall);
 	}
-	drain(c, now, wall);
+	core_drain(c, now, wall);
 }
 
 void core_tick(struct core *c, uint64_t now, uint64_t wall)
 {
+	core_wait_tick(c, now, wall);
 	core_hold_tick(c, now);
 	txnl_tick(c->txnl, now);
-	drain(c, now, wall);
+	core_drain(c, now, wall);
 }
 
 uint64_t core_next(const struct core *c)
 {
 	uint64_t hold = core_hold_next(c), txn = txnl_next(c->txnl);
+	uint64_t wait = core_wait_next(c);
 
+	hold = wait < hold ? wait : hold;
 	return hold < txn ? hold : txn;
 }
 
 uint64_t core_open(const struct core *c)
 {
-	return c->proxy.forks_open + c->held_now;
+	return c->proxy.forks_open + c->held_now + core_waiting(c);
 }
 
 bool core_poll(struct core *c, struct sip_out *out)

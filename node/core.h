@@ -10,6 +10,7 @@
 #include "base/stat.h"
 #include "cluster/store.h"
 #include "node/config.h"
+#include "node/subs.h"
 #include "node/users.h"
 #include "sip/flow.h"
 #include "sip/frame.h"
@@ -72,6 +73,15 @@ uint64_t core_open(const struct core *c);
  *  another node. Its pings still get 200: a node that answers 503 counts as down, and
  *  calls that ring through it would be given up. */
 void core_stop(struct core *c);
+
+/** With users = "sql": one to look up now, user@domain; borrowed until the next
+ *  call. core_user() has to follow for each, sooner or later */
+bool core_ask_user(struct core *c, struct sl *name);
+/** The result. name: must not be the borrowed one */
+void core_user(struct core *c, struct sl name, const struct subs_answer *a,
+	       uint64_t now, uint64_t wall);
+/** He has changed: look him up again before he is served; unset: all */
+void core_drop_user(struct core *c, struct sl name);
 
 /** For the status page */
 struct core_view {

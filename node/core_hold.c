@@ -6,8 +6,9 @@
  * After a while the 200 goes out all the same: a phone that is refused is
  * worse off. Each of those is counted and logged.
  *
- * The queue is in the order of the store's sequence and, as all wait equally
- * long, of the deadlines.
+ * The queue is in the order of the store's sequence. Deadlines count from when
+ * the request came, and some had to wait for a database before: so they are
+ * nearly in order only, and the earliest is kept.
  */
 #include "node/core_priv.h"
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static void answer(struct core *c, struct hold **at, uint64_t now)
 }
 
 bool core_hold(struct core *c, struct stxn *s, struct sl aor,
-	       struct buf *extra, uint64_t now)
+	       struct buf *extra, uint64_t came, uint64_t now)
 {
 	struct sl id = sl_sub(c->msg.callid, 0, LOG_MAX);
 	uint64_t wait = patience(c);
@@ -81,11 +82,15 @@ bool core_hold(struct core *c, struct stxn *s, struct sl aor,
 	h->s = s;
 	h->seq = store_seq(c->loc.store);
 	h->since = now;
-	h->until = now + wait;
+	h->until = came + wait;
 	h->extra = *extra;
 	buf_init(extra, 0);
-	if (!c->holds)
+	if (!c->holds) {
 		c->holds_end = &c->holds;
+		c->holds_due = UINT64_MAX;
+	}
+	if (h->until < c->holds_due)
+		c->holds_due = h->until;
 	*c->holds_end = h;
 	c->holds_end = &h->next;
 	c->held_now++;
@@ -95,19 +100,31 @@ bool core_hold(struct core *c, struct stxn *s, struct sl aor,
 
 void core_hold_tick(struct core *c, uint64_t now)
 {
-	while (c->holds && c->holds->until <= now) {
-		const struct hold *h = c->holds;
+	struct hold **at = &c->holds;
+	uint64_t due = UINT64_MAX;
 
+	if (!c->holds || now < c->holds_due)
+		return;
+	while (*at) {
+		const struct hold *h = *at;
+
+		if (h->until > now) {
+			if (h->until < due)
+				due = h->until;
+			at = &(*at)->next;
+			continue;
+		}
 		unacked(c, sl_mk(h->txt, h->aor_n),
 			sl_mk(h->txt + h->aor_n, h->callid_n), h->cseq,
 			now - h->since);
-		answer(c, &c->holds, now);
+		answer(c, at, now);
 	}
+	c->holds_due = due;
 }
 
 uint64_t core_hold_next(const struct core *c)
 {
-	return c->holds ? c->holds->until : UINT64_MAX;
+	return c->holds ? c->holds_due : UINT64_MAX;
 }
 
 void core_hold_close(struct core *c)

@@ -50,9 +50,17 @@ struct core {
 	uint64_t over_cap, refused, pings, stale;
 	uint64_t awake_at, stale_until;   /* [ms], core_awake()               */
 	uint32_t others;                  /* other nodes alive                */
-	struct hold *holds, **holds_end;   /* end: valid while there are any */
+	struct hold *holds, **holds_end;   /* end, due: valid while there are */
+	uint64_t holds_due;                /* [ms] the earliest              */
+	struct subs *subs;                 /* NULL = users file              */
+	struct waits *waits;
 	uint64_t held_now, held_total, unacked;
 };
+
+/* core.c */
+
+/** Take what the transactions have to say */
+void core_drain(struct core *c, uint64_t now, uint64_t wall);
 
 /* core_request.c */
 
@@ -66,12 +74,32 @@ unsigned core_own_routes(const struct core *c);
 void core_reply(struct core *c, const struct flow *f, uint16_t code,
 		const char *why, struct sl extra);
 
+/** The request of this transaction, kept until now, once more. came: [ms] */
+void core_again(struct core *c, struct stxn *s, enum access_users users,
+		uint64_t came, uint64_t now, uint64_t wall);
+
+/* core_wait.c */
+
+int  core_wait_init(struct core *c, const uint8_t secret[32]);
+void core_wait_close(struct core *c);
+void core_wait_reconf(struct core *c);
+int  core_wait_stats(struct core *c, struct stats *st);
+/** Keep the request until this user has been looked up. @return false: decide
+ *  now */
+bool core_wait(struct core *c, struct stxn *s, const struct access_verdict *v,
+	       uint64_t now);
+/** Is it one that waits? Then it is answered 487 and waits no more */
+bool core_wait_cancel(struct core *c, void *user, uint64_t now);
+void core_wait_tick(struct core *c, uint64_t now, uint64_t wall);
+uint64_t core_wait_next(const struct core *c);
+uint64_t core_waiting(const struct core *c);
+
 /* core_hold.c */
 
 /** Send this 200 to the REGISTER in hand when another node has the change.
  *  extra is taken over. @return false: nothing to wait for, answer now */
 bool core_hold(struct core *c, struct stxn *s, struct sl aor,
-	       struct buf *extra, uint64_t now);
+	       struct buf *extra, uint64_t came, uint64_t now);
 void core_hold_tick(struct core *c, uint64_t now);
 uint64_t core_hold_next(const struct core *c);
 void core_hold_close(struct core *c);

@@ -39,7 +39,8 @@ struct ask {
 	const struct sip_msg *m;
 	const struct flow *f;
 	struct stxn *s;
-	uint64_t now, wall;
+	uint64_t came, now, wall;
+	enum access_users users;
 	struct uri ruri;
 	unsigned own_routes;       /* leading Route elements that name us */
 	bool hop_known;            /* further Route leads to an edge      */
@@ -275,8 +276,8 @@ static void handle_register(struct ask *a)
 	log_debug("event=register aor=%s code=%u changed=%d",
 		  log_esc(buf_as_sl(&aor)), ans.code, ans.changed);
 	if (ans.code == 200 && ans.changed
-	    && core_hold(c, a->s, buf_as_sl(&aor), &ans.extra,
-				a->now))
+	    && core_hold(c, a->s, buf_as_sl(&aor), &ans.extra, a->came,
+			 a->now))
 		return;
 	if (ans.code == 200)
 		stxn_reply(a->s, 200, SL_NONE, buf_as_sl(&ans.extra), a->now);
@@ -329,8 +330,9 @@ static void relay(struct ask *a)
 
 static bool may(struct ask *a, struct sl *realm)
 {
-	const struct access_ask q = {
-		.m = a->m, .client = a->client_known ? &a->client : NULL,
+	struct access_ask q = {
+		.users = a->users, .m = a->m,
+		.client = a->client_known ? &a->client : NULL,
 		.now = a->now, .wall = a->wall,
 	};
 	struct access_verdict v;
@@ -342,6 +344,12 @@ static bool may(struct ask *a, struct sl *realm)
 		return true;
 	buf_init(&extra, 4096);
 	access_check(&a->c->access, &q, &extra, &v);
+	if (sl_isset(v.need)) {
+		if (core_wait(a->c, a->s, &v, a->now))
+			return false;
+		q.users = ACCESS_AWAY;
+		access_check(&a->c->access, &q, &extra, &v);
+	}
 	if (v.code)
 		refuse(a, v.code, v.why, extra.err ? SL_NONE
 		       : buf_as_sl(&extra));
@@ -390,8 +398,8 @@ static void handle_request(struct ask *a)
 void core_request(struct core *c, const struct flow *f, uint64_t now,
 		  uint64_t wall)
 {
-	struct ask a = { .c = c, .m = &c->msg, .f = f, .now = now,
-			 .wall = wall };
+	struct ask a = { .c = c, .m = &c->msg, .f = f, .came = now,
+			 .now = now, .wall = wall };
 
 	if (a.m->raw.n > c->cf->limits.max_message) {
 		core_reply(c, f, 513, "Message Too Large", SL_NONE);
@@ -406,5 +414,22 @@ void core_request(struct core *c, const struct flow *f, uint64_t now,
 	/* what the edge watches for: before any work */
 	if (a.m->meth == SIP_INVITE)
 		stxn_trying(a.s, now);
+	handle_request(&a);
+}
+
+void core_again(struct core *c, struct stxn *s, enum access_users users,
+		uint64_t came, uint64_t now, uint64_t wall)
+{
+	const struct blob *b = stxn_request(s);
+	const struct flow f = *stxn_flow(s);
+	struct ask a = { .c = c, .m = &c->msg, .f = &f, .s = s, .came = came,
+			 .now = now, .wall = wall, .users = users };
+	struct sip_fault fault;
+
+	/* it was scanned before: fails only if that was wrong */
+	if (sip_scan(&c->msg, b->p, b->n, true, &fault)) {
+		stxn_reply(s, 500, SL_NONE, SL_NONE, now);
+		return;
+	}
 	handle_request(&a);
 }

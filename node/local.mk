@@ -13,6 +13,7 @@ node_libnode_a_SOURCES = \
 	node/core_hold.c \
 	node/core_priv.h \
 	node/core_request.c \
+	node/core_wait.c \
 	node/files.c \
 	node/files.h \
 	node/guess.c \
@@ -39,6 +40,8 @@ node_libnode_a_SOURCES = \
 	node/routes.c \
 	node/routes.h \
 	node/registrar.h \
+	node/subs.c \
+	node/subs.h \
 	node/users.c \
 	node/users.h
 
@@ -57,7 +60,9 @@ node_edgewise_node_SOURCES = \
 	node/main.c \
 	node/node.c \
 	node/node.h \
-	node/node_i.h
+	node/node_i.h \
+	node/users_sql.c \
+	node/users_sql.h
 node_edgewise_node_LDADD = node/libnode.a web/libweb.a \
 	cluster/libcluster.a db/libdb.a sip/libsip.a \
 	base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) \

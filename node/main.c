@@ -11,6 +11,7 @@
 #include "node/files.h"
 #include "node/node.h"
 #include "node/users.h"
+#include "node/users_sql.h"
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -48,8 +49,10 @@ static void warn_open(const struct node_config *cf)
 	files_warn_open(cf->cluster.key_file);
 	if (cf->cluster.cert_key_file[0])
 		files_warn_open(cf->cluster.cert_key_file);
-	if (cf->auth == NODE_AUTH_ON)
+	if (cf->auth == NODE_AUTH_ON && cf->users == NODE_USERS_FILE)
 		files_warn_open(cf->users_file);
+	if (cf->users_db_password_file[0])
+		files_warn_open(cf->users_db_password_file);
 }
 
 static int check(const char *path, const struct cfg_over *over)
@@ -65,7 +68,9 @@ static int check(const char *path, const struct cfg_over *over)
 	if (!err)
 		err = files_key(key, cf.cluster.key_file, &errs);
 	explicit_bzero(key, sizeof(key));
-	if (!err && cf.auth == NODE_AUTH_ON)
+	if (!err)
+		err = users_sql_check(&cf, path, &errs);
+	if (!err && cf.auth == NODE_AUTH_ON && cf.users == NODE_USERS_FILE)
 		err = files_users(&u, cf.users_file, &errs);
 	if (!err)
 		err = files_cert(&cert, &cf, &errs);

@@ -34,6 +34,7 @@ static void turn(void *arg)
 	struct sip_out out;
 
 	n->in_turn = true;
+	users_sql_pump(n->users_sql);
 	while (core_poll(n->core, &out))
 		transport_do(n->tr, &out);
 	transport_flush(n->tr);
@@ -46,8 +47,7 @@ static void turn(void *arg)
 		net_stop();
 }
 
-/* What the core wants sent goes now, or with the turn that is running */
-static void soon(struct node *n)
+void node_turn(struct node *n)
 {
 	if (!n->in_turn)
 		turn(n);
@@ -180,7 +180,7 @@ static void on_cluster(void *arg)
 		return;
 	set_health(n);
 	core_set_others(n->core, cluster_alive(n->cluster), clk_now());
-	soon(n);
+	node_turn(n);
 }
 
 static void on_acked(uint64_t from, uint64_t to, void *arg)
@@ -188,7 +188,7 @@ static void on_acked(uint64_t from, uint64_t to, void *arg)
 	struct node *n = arg;
 
 	core_acked(n->core, from, to, clk_now());
-	soon(n);
+	node_turn(n);
 }
 
 /* --- start -------------------------------------------------------------------- */
@@ -207,7 +207,9 @@ static int read_settings(struct node_config *cf, struct users **up,
 	err = node_config_read(cf, path, over, errs);
 	if (err == ENOENT && !errs->n)
 		cfg_err(errs, path, 0, NULL, "%s", strerror(err));
-	if (!err && cf->auth == NODE_AUTH_ON)
+	if (!err)
+		err = users_sql_check(cf, path, errs);
+	if (!err && cf->auth == NODE_AUTH_ON && cf->users == NODE_USERS_FILE)
 		err = files_users(up, cf->users_file, errs);
 	if (!err)
 		err = files_cert(cp, cf, errs);
@@ -232,8 +234,10 @@ static void warn_open(const struct node_config *cf)
 	files_warn_open(cf->cluster.key_file);
 	if (cf->cluster.cert_key_file[0])
 		files_warn_open(cf->cluster.cert_key_file);
-	if (cf->auth == NODE_AUTH_ON)
+	if (cf->auth == NODE_AUTH_ON && cf->users == NODE_USERS_FILE)
 		files_warn_open(cf->users_file);
+	if (cf->users_db_password_file[0])
+		files_warn_open(cf->users_db_password_file);
 }
 
 static void store_settings(const struct node *n, struct store_conf *sc)
@@ -415,6 +419,8 @@ int node_alloc(struct node **np, const char *path,
 	if (!err)
 		err = open_cluster(n);
 	if (!err)
+		err = users_sql_alloc(&n->users_sql, n);
+	if (!err)
 		err = api_alloc(&n->api, n);
  out:
 	if (err) {
@@ -439,6 +445,7 @@ void node_free(struct node *n)
 	cluster_free(n->cluster);        /* says good-bye */
 	leave_save(n);
 	buf_free(&n->members);
+	users_sql_free(n->users_sql);
 	transport_free(n->tr);
 	core_free(n->core);
 	store_free(n->store);

@@ -14,6 +14,7 @@
 #include "node/leave.h"
 #include "node/node.h"
 #include "node/users.h"
+#include "node/users_sql.h"
 #include "sip/transport.h"
 
 struct node {
@@ -25,6 +26,7 @@ struct node {
 	struct store *store;
 	struct cluster *cluster;
 	struct core *core;
+	struct users_sql *users_sql; /**< NULL: users are in a file           */
 	struct transport *tr;
 	struct ntimer *core_timer;   /**< at core_next()                      */
 	struct ntimer *second;       /**< store, health text                  */
@@ -48,6 +50,8 @@ struct node {
 	uint64_t leave_seq;          /**< others must have this first         */
 };
 
+/** What the core wants done is done now, or with the turn that is running */
+void node_turn(struct node *n);
 /** No new requests from now on; those under way go on */
 void node_drain(struct node *n);
 

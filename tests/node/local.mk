@@ -22,6 +22,7 @@ tests_node_test_node_SOURCES = \
 	tests/node/test_proxy.c \
 	tests/node/test_registrar.c \
 	tests/node/test_routes.c \
+	tests/node/test_subs.c \
 	tests/node/test_users.c
 tests_node_test_node_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
 	-DTORTURE='"$(abs_top_srcdir)/tests/torture"' \
