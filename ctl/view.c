@@ -35,6 +35,20 @@ static const struct col pool_cols[] = {
 	{ NULL, C_TEXT, NULL }
 };
 
+static const struct col peer_cols[] = {
+	{ "PEER", C_TEXT, "name" },
+	{ "ADDRESS", C_TEXT, "address" },
+	{ "BY", C_TEXT, "transport" },
+	{ "STATE", C_TEXT, "state" },
+	{ "RESTS", C_AGE, "rest_ms" },
+	{ "CALLS IN", C_NUM, "calls_in" },
+	{ "REFUSED", C_NUM, "refused" },
+	{ "CALLS OUT", C_NUM, "calls_out" },
+	{ "ANSWERED", C_NUM, "answered" },
+	{ "FAILED", C_NUM, "failed" },
+	{ NULL, C_TEXT, NULL }
+};
+
 static const struct col member_cols[] = {
 	{ "MEMBER", C_TEXT, "name" },
 	{ "ADDRESS", C_TEXT, "address" },
@@ -383,6 +397,21 @@ int view_nodes(struct buf *b, const json_t *o)
 	return all_up(pool) ? CTL_OK : CTL_BAD;
 }
 
+/** A trunk at rest is told, but is no fault of the edge */
+static void put_outside(struct buf *b, const json_t *o)
+{
+	const json_t *peers = json_object_get(o, "peers");
+	const json_t *adm = json_object_get(o, "admission");
+
+	if (json_array_size(peers)) {
+		buf_chr(b, '\n');
+		put_table(b, peer_cols, peers);
+	}
+	if (num(adm, "banned"))
+		buf_printf(b, "\n%llu banned: edgewise bans\n",
+			   (unsigned long long)num(adm, "banned"));
+}
+
 int view_status(struct buf *b, const json_t *o)
 {
 	const json_t *pool = json_object_get(o, "pool");
@@ -400,6 +429,7 @@ int view_status(struct buf *b, const json_t *o)
 	if (pool) {
 		buf_chr(b, '\n');
 		good &= view_nodes(b, o) == CTL_OK;
+		put_outside(b, o);
 	}
 	json_array_foreach(warn, i, w) {
 		buf_lit(b, "warning: ");

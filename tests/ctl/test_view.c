@@ -40,6 +40,31 @@ Test(view, edge_with_all_nodes_up_is_well)
 	buf_free(&b);
 }
 
+Test(view, peers_and_bans_stand_below_the_pool)
+{
+	struct buf b;
+
+	cr_assert_eq(view(&b, "{" EDGE ",\"pool\":[" UP "],\"peers\":[{"
+			  "\"name\":\"gw\\u001b1\",\"address\":"
+			  "\"192.0.2.1:5060\",\"transport\":\"udp\","
+			  "\"state\":\"resting\",\"rest_ms\":4200,"
+			  "\"calls_in\":1,\"refused\":2,\"calls_out\":3,"
+			  "\"answered\":4,\"failed\":5}],\"admission\":{"
+			  "\"banned\":2}}"), CTL_OK);
+	cr_assert(strstr((char *)b.p, "\n\nPEER  ADDRESS         BY   STATE    "
+			 "RESTS  CALLS IN  REFUSED  CALLS OUT  ANSWERED  "
+			 "FAILED\n"
+			 "gw?1  192.0.2.1:5060  udp  resting   4.2s         1  "
+			 "      2          3         4       5\n"
+			 "\n2 banned: edgewise bans\n"), "%s", (char *)b.p);
+	buf_free(&b);
+	cr_assert_eq(view(&b, "{" EDGE ",\"pool\":[" UP "],\"peers\":[],"
+			  "\"admission\":{\"banned\":0}}"), CTL_OK);
+	cr_expect_not(strstr((char *)b.p, "PEER"));
+	cr_expect_not(strstr((char *)b.p, "banned"));
+	buf_free(&b);
+}
+
 Test(view, drains_ejections_and_learned_nodes_are_told)
 {
 	json_t *o = json_loads("{\"frozen\":true,\"pool\":["
