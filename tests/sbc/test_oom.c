@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "sbc/peers.h"
 #include "world.h"
 
 static unsigned long asked, fail_at;   /* 0 = never fails                   */
@@ -86,9 +87,11 @@ static void one(unsigned long at, bool on)
 	struct world *w = world_new(1, tune);
 	struct vphone *a = world_phone(w, "alice", SIM_DATAGRAM);
 	struct vphone *b = world_phone(w, "bob", SIM_STREAM);
+	const struct edge_admit_conf c = { .source = { .max = 1024 } };
 	struct vreq *r;
 
 	world_in_edge--;
+	cr_assert_eq(edge_admit(w->edge, &c), 0);
 	asked = 0;
 	fail_at = at;
 	fail_on = on;
@@ -128,6 +131,34 @@ Test(oom, from_each_place_on)
 	n = used;
 	for (unsigned long i = 1; i <= n; i += 3)
 		one(i, true);
+}
+
+/** Peers and admission: all of them or none, and nothing is left behind */
+Test(oom, peers_and_admission)
+{
+	const struct edge_admit_conf c = { .source = { .max = 1024 } };
+	struct peer_conf v[2] = { { .name = "a" }, { .name = "b" } };
+	int peers = ENOMEM, admit = ENOMEM;
+
+	log_init("oom", LOG_TO_NONE, LOG_LV_ERROR);
+	for (unsigned long i = 1; (peers || admit) && i < 200; i++) {
+		struct world *w = world_new(1, NULL);
+
+		asked = 0;
+		fail_at = i;
+		world_in_edge++;
+		peers = edge_peers(w->edge, v, 2, w->net->now);
+		admit = edge_admit(w->edge, &c);
+		world_in_edge--;
+		fail_at = 0;
+		cr_expect_eq(edge_peers_get(w->edge)->n, peers ? 0 : 2);
+		cr_expect_eq(edge_sources(w->edge) != NULL, !admit);
+		cr_expect_eq(edge_peers(w->edge, v, 2, w->net->now), 0);
+		cr_expect_eq(edge_admit(w->edge, &c), 0);
+		world_free(w);
+	}
+	cr_expect_eq(peers, 0);
+	cr_expect_eq(admit, 0);
 }
 
 /** An edge that cannot be made says so and leaves nothing behind */
