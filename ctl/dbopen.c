@@ -47,6 +47,11 @@ static bool copy(char *to, const char *from)
 	return true;
 }
 
+static bool named(const config_t *cf, const char *key, const char **url)
+{
+	return config_lookup_string(cf, key, url) && **url;
+}
+
 /** db_url and db_password_file of a node's file; that it has no other mistakes is for
  *  `edgewise check` */
 static int from_file(struct dbopen *o, const char *path)
@@ -61,12 +66,15 @@ static int from_file(struct dbopen *o, const char *path)
 			config_error_text(&cf));
 		err = EBADMSG;
 	}
-	else if (!config_lookup_string(&cf, "db_url", &url) || !*url) {
+	else if (!(o->users && named(&cf, "users_db_url", &url))
+		 && !named(&cf, "db_url", &url)) {
 		fprintf(stderr, "edgewise: %s: no db_url is set; name the "
 			"database with -d\n", path);
 	}
 	else {
-		(void)config_lookup_string(&cf, "db_password_file", &pw);
+		(void)config_lookup_string(&cf, o->users
+			&& named(&cf, "users_db_url", &url)
+			? "users_db_password_file" : "db_password_file", &pw);
 		err = copy(o->conf.url, url) &&
 			copy(o->conf.password_file, pw ? pw : "") ? 0 : E2BIG;
 	}

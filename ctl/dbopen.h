@@ -11,6 +11,7 @@ struct dbopen {
 	const char *url;            /**< -d, EDGEWISE_DB; NULL = of the file   */
 	const char *password_file;  /**< -p; NULL = of the file                */
 	const char *config;         /**< -c; NULL = the installed node.conf    */
+	bool users;                 /**< of the file users_db_url goes first   */
 	bool create;                /**< make SQLite's file                    */
 	struct db_conf conf;        /**< what came of it                       */
 };

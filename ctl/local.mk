@@ -35,6 +35,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/post.h \
 	ctl/status.c \
 	ctl/user.c \
+	ctl/usersql.c \
+	ctl/usersql.h \
 	ctl/verify.c \
 	ctl/view.c \
 	ctl/view.h

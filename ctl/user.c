@@ -1,6 +1,7 @@
 /* user.c - Shell. `edgewise user`: the users file, replaced as a whole. */
 #include "ctl/ctl.h"
 #include "ctl/passwd.h"
+#include "ctl/usersql.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -16,9 +17,18 @@
 #define PASSWORD 256             /**< longest password [bytes]      */
 
 static const char usage[] =
-	"usage: edgewise user add|passwd -f FILE [--stdin] USER@DOMAIN\n"
-	"       edgewise user del -f FILE USER@DOMAIN\n"
-	"       edgewise user list -f FILE\n";
+	"usage: edgewise user add|passwd WHERE [--stdin] USER@DOMAIN\n"
+	"       edgewise user del WHERE USER@DOMAIN\n"
+	"       edgewise user list WHERE\n"
+	"WHERE: -f FILE, a users file; or a database:\n"
+	DBOPEN_USAGE;
+
+/* Where users are, and how to get a password */
+struct where {
+	const char *file;         /**< NULL = a database                    */
+	struct dbopen db;
+	bool from_stdin;
+};
 
 struct job {
 	char path[PATH_MAX];      /**< real file, links followed            */
@@ -259,29 +269,34 @@ static int change(struct job *j, enum passwd_op op, struct sl aor,
 	return CTL_OK;
 }
 
-static int edit(struct job *j, enum passwd_op op, const char *name,
-		bool from_stdin)
+static int edit(struct job *j, struct where *w, enum passwd_op op,
+		const char *name)
 {
 	char aor[PASSWD_AOR + 1], mem[PASSWD_AOR + 200];
 	char pw[PASSWORD + 1] = "";
 	const char *why = passwd_aor(aor, sl_cstr(name));
 	struct buf line;
+	int rc;
 
 	if (why) {
 		fprintf(stderr, "edgewise: %s: %s\n", name, why);
 		return CTL_FAIL;
 	}
 	buf_fixed(&line, mem, sizeof(mem));
-	if (op != PASSWD_DEL) {
-		if (get_password(from_stdin, pw))
-			return CTL_FAIL;
-		passwd_line(&line, sl_cstr(aor), sl_cstr(pw));
-		explicit_bzero(pw, sizeof(pw));
+	if (op != PASSWD_DEL && get_password(w->from_stdin, pw))
+		return CTL_FAIL;
+	if (!w->file) {
+		rc = usersql_edit(&w->db, op, sl_cstr(aor), sl_cstr(pw));
 	}
-	return change(j, op, sl_cstr(aor), buf_as_sl(&line));
+	else {
+		passwd_line(&line, sl_cstr(aor), sl_cstr(pw));
+		rc = change(j, op, sl_cstr(aor), buf_as_sl(&line));
+	}
+	explicit_bzero(pw, sizeof(pw));
+	return rc;
 }
 
-static int run(int argc, char **argv, const char *file, bool from_stdin)
+static int run(int argc, char **argv, struct where *w)
 {
 	static const char *const ops[] = { "add", "passwd", "del" };
 	struct job j = { .fd = -1 };
@@ -294,15 +309,17 @@ static int run(int argc, char **argv, const char *file, bool from_stdin)
 		fputs(usage, stderr);
 		return CTL_FAIL;
 	}
+	if (op == 3 && !w->file)
+		return usersql_list(&w->db);
 	/* a link stays a link; a new file has no real path yet */
-	if (!realpath(file, j.path))
-		snprintf(j.path, sizeof(j.path), "%s", file);
+	if (w->file && !realpath(w->file, j.path))
+		snprintf(j.path, sizeof(j.path), "%s", w->file);
 	buf_init(&j.old, FILE_MAX);
 	buf_init(&j.new, FILE_MAX);
 	if (op == 3)
 		rc = list_users(&j);
 	else
-		rc = edit(&j, (enum passwd_op)op, argv[1], from_stdin);
+		rc = edit(&j, w, (enum passwd_op)op, argv[1]);
 	if (j.fd >= 0)
 		close(j.fd);
 	buf_free(&j.old);
@@ -314,30 +331,32 @@ int ctl_user(int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "file", required_argument, NULL, 'f' },
+		DBOPEN_LONG,
 		{ "stdin", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
-	const char *file = NULL;
-	bool from_stdin = false;
+	struct where w = { .db = { .users = true } };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "f:h", opts, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			file = optarg;
-			break;
-		case 's':
-			from_stdin = true;
-			break;
-		default:
+	while ((c = getopt_long(argc, argv, "f:" DBOPEN_OPTS "h", opts, NULL))
+	       != -1) {
+		if (c == 'f') {
+			w.file = optarg;
+		}
+		else if (c == 's') {
+			w.from_stdin = true;
+		}
+		else if (!dbopen_option(&w.db, c, optarg)) {
 			fputs(usage, c == 'h' ? stdout : stderr);
 			return c == 'h' ? CTL_OK : CTL_FAIL;
 		}
 	}
-	if (!file || optind >= argc) {
+	if (optind >= argc || (w.file && (w.db.url || w.db.config))
+	    || (!w.file && !w.db.url && !w.db.config
+		&& !getenv("EDGEWISE_DB"))) {
 		fputs(usage, stderr);
 		return CTL_FAIL;
 	}
-	return run(argc - optind, argv + optind, file, from_stdin);
+	return run(argc - optind, argv + optind, &w);
 }

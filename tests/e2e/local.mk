@@ -29,6 +29,7 @@ EXTRA_DIST += \
 	tests/e2e/group_stress.py \
 	tests/e2e/group_torture.py \
 	tests/e2e/group_ua.py \
+	tests/e2e/group_users.py \
 	tests/e2e/kill_rounds.py \
 	tests/e2e/run \
 	tests/e2e/scenarios \
