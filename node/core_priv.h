@@ -74,9 +74,10 @@ unsigned core_own_routes(const struct core *c);
 void core_reply(struct core *c, const struct flow *f, uint16_t code,
 		const char *why, struct sl extra);
 
-/** The request of this transaction, kept until now, once more. came: [ms] */
+/** The request of this transaction, kept until now, once more. users: what has been
+ *  heard of the sender, callee: of the callee. came: [ms] */
 void core_again(struct core *c, struct stxn *s, enum access_users users,
-		uint64_t came, uint64_t now, uint64_t wall);
+		enum access_users callee, uint64_t came, uint64_t now, uint64_t wall);
 
 /* core_wait.c */
 
@@ -84,9 +85,9 @@ int  core_wait_init(struct core *c, const uint8_t secret[32]);
 void core_wait_close(struct core *c);
 void core_wait_reconf(struct core *c);
 int  core_wait_stats(struct core *c, struct stats *st);
-/** Keep the request until this user has been looked up. @return false: decide
- *  now */
-bool core_wait(struct core *c, struct stxn *s, const struct access_verdict *v,
+/** Keep the request until this user has been looked up, its sender or its
+ *  callee. @return false: decide now */
+bool core_wait(struct core *c, struct stxn *s, struct sl name, bool callee,
 	       uint64_t now);
 /** Is it one that waits? Then it is answered 487 and waits no more */
 bool core_wait_cancel(struct core *c, void *user, uint64_t now);

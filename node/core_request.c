@@ -44,6 +44,7 @@ struct ask {
 	struct uri ruri;
 	unsigned own_routes;       /* leading Route elements that name us */
 	bool hop_known;            /* further Route leads to an edge      */
+	enum access_users callee;  /* what has been heard of the callee   */
 	struct sl peer;            /* trusted one of the edge it came from */
 	struct addr client;        /* as the edge saw it                  */
 	bool client_known;
@@ -303,6 +304,25 @@ static const struct node_route *find_route(const struct ask *a)
 			   a->peer);
 }
 
+/* Is the callee a user of ours? One who is not registered is not to be looked
+ * for outside. While the database is away calls go out all the same.
+ * @return false: it waits for the answer */
+static bool look_at_callee(struct ask *a, struct proxy_job *j)
+{
+	struct core *c = a->c;
+	struct subs_view u;
+
+	if (!c->subs) {
+		j->known = users_find(c->access.users, j->aor) != NULL;
+		return true;
+	}
+	subs_view(c->subs, j->aor, a->now, &u);
+	j->known = u.user != NULL;
+	return j->known || !j->route || u.no || a->callee != ACCESS_ASK
+		|| location_any(&c->loc, j->aor, a->wall)
+		|| !core_wait(c, a->s, j->aor, true, a->now);
+}
+
 static void pass_on(struct ask *a, struct sl realm)
 {
 	struct proxy_job j = { .s = a->s, .m = a->m, .realm = realm,
@@ -317,7 +337,8 @@ static void pass_on(struct ask *a, struct sl realm)
 	}
 	j.aor = buf_as_sl(&aor);
 	j.route = may_leave(a, realm) ? find_route(a) : NULL;
-	proxy_start(&a->c->proxy, &j, a->now, a->wall);
+	if (look_at_callee(a, &j))
+		proxy_start(&a->c->proxy, &j, a->now, a->wall);
 }
 
 static void relay(struct ask *a)
@@ -345,7 +366,7 @@ static bool may(struct ask *a, struct sl *realm)
 	buf_init(&extra, 4096);
 	access_check(&a->c->access, &q, &extra, &v);
 	if (sl_isset(v.need)) {
-		if (core_wait(a->c, a->s, &v, a->now))
+		if (core_wait(a->c, a->s, v.need, false, a->now))
 			return false;
 		q.users = ACCESS_AWAY;
 		access_check(&a->c->access, &q, &extra, &v);
@@ -418,12 +439,13 @@ void core_request(struct core *c, const struct flow *f, uint64_t now,
 }
 
 void core_again(struct core *c, struct stxn *s, enum access_users users,
-		uint64_t came, uint64_t now, uint64_t wall)
+		enum access_users callee, uint64_t came, uint64_t now, uint64_t wall)
 {
 	const struct blob *b = stxn_request(s);
 	const struct flow f = *stxn_flow(s);
 	struct ask a = { .c = c, .m = &c->msg, .f = &f, .s = s, .came = came,
-			 .now = now, .wall = wall, .users = users };
+			 .now = now, .wall = wall, .users = users,
+			 .callee = callee };
 	struct sip_fault fault;
 
 	/* it was scanned before: fails only if that was wrong */

@@ -19,6 +19,7 @@ struct wait {
 	uint64_t hash, came, until;  /* [ms] */
 	uint16_t n;
 	char name[SUBS_NAME_MAX];
+	bool callee;                 /* it is he who is looked up           */
 };
 
 struct waits {
@@ -151,25 +152,25 @@ static void unlink_one(struct waits *w, struct wait *e)
 	w->now--;
 }
 
-bool core_wait(struct core *c, struct stxn *s, const struct access_verdict *v,
+bool core_wait(struct core *c, struct stxn *s, struct sl name, bool callee,
 	       uint64_t now)
 {
 	struct waits *w = c->waits;
 	struct wait *e, **at;
 
-	if (!w || v->need.n > SUBS_NAME_MAX)
+	if (!w || name.n > SUBS_NAME_MAX)
 		return false;
 	if (w->now >= WAIT_MAX) {
 		w->full++;
 		return false;
 	}
-	if (!subs_want(c->subs, v->need))
+	if (!subs_want(c->subs, name))
 		return false;
 	e = get(w);
 	*e = (struct wait){ .s = s, .came = now,
 			    .until = now + c->cf->users_cache.wait,
-			    .n = (uint16_t)v->need.n };
-	memcpy(e->name, v->need.p, v->need.n);
+			    .callee = callee, .n = (uint16_t)name.n };
+	memcpy(e->name, name.p, name.n);
 	e->hash = secret_hash(w->key, e->name, e->n);
 	at = &w->slot[e->hash % WAIT_SLOTS];
 	e->hnext = *at;
@@ -203,9 +204,12 @@ static void go_on(struct core *c, struct wait *e, enum access_users users,
 {
 	struct stxn *s = e->s;
 	uint64_t came = e->came;
+	bool callee = e->callee;
 
 	unlink_one(c->waits, e);
-	core_again(c, s, users, came, now, wall);
+	/* the sender has been judged before, and is once more */
+	core_again(c, s, callee ? ACCESS_ASK : users,
+		   callee ? users : ACCESS_ASK, came, now, wall);
 }
 
 /* The answer to one request makes none of the same name wait again: those who

@@ -65,6 +65,15 @@ int location_get(struct location *l, struct sl aor, uint64_t wall,
 	return 0;
 }
 
+bool location_any(struct location *l, struct sl aor, uint64_t wall)
+{
+	struct store_iter it;
+	struct store_contact c;
+
+	store_get(l->store, aor, wall, &it);
+	return store_next(&it, &c);
+}
+
 void loc_set_free(struct loc_set *set)
 {
 	for (uint32_t i = 0; i < set->n; i++)

@@ -39,6 +39,9 @@ int  location_get(struct location *l, struct sl aor, uint64_t wall,
 		  struct loc_set *set);
 void loc_set_free(struct loc_set *set);
 
+/** Is there a visible contact? */
+bool location_any(struct location *l, struct sl aor, uint64_t wall);
+
 /** One visible contact; slices borrowed until the store changes.
  *  @return 0, ENOENT, EBADMSG (undecodable) */
 int  location_find(struct location *l, struct sl aor, struct sl key,

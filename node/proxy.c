@@ -401,7 +401,6 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 		 uint64_t wall)
 {
 	struct fork *f = fork_new(p, j);
-	bool known = false;
 	int err;
 
 	if (!f) {
@@ -410,11 +409,8 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 	}
 	p->started++;
 	err = j->relay ? relay_target(f, j) : targets(f, wall);
-	if (err == ENOENT && !j->relay) {
-		known = users_find(p->access->users, f->aor) != NULL;
-		if (!known && j->route)
-			err = proxy_way_targets(f, j);
-	}
+	if (err == ENOENT && !j->relay && !j->known && j->route)
+		err = proxy_way_targets(f, j);
 	if (!err) {
 		fork_go(f, now);
 		return;
@@ -422,7 +418,7 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 	fork_over(f);
 	p->failed++;
 	if (err == ENOENT && !j->relay) {
-		send_made(f, known ? 480 : 404, now);
+		send_made(f, j->known ? 480 : 404, now);
 	}
 	else {
 		send_made(f, err == ENOMEM ? 503 : err == ENOSPC ? 484 : 403,

@@ -46,6 +46,7 @@ struct proxy_job {
 					   no user of ours meant; NULL: none;
 					   borrowed during the call           */
 	const struct uri *ruri;       /**< for the route                      */
+	bool known;                   /**< the callee is a user of ours       */
 	bool relay;                   /**< in-dialog: follow the Route instead */
 };
 

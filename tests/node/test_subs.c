@@ -530,3 +530,65 @@ Test(wait, no_more_wait_than_there_is_room)
 		cr_assert(rig_final(r) == 500);
 	rig_free(r);
 }
+
+/* --- the callee, when a route would take his calls outside --- */
+
+#define WAY "routes = ( { prefix = \"+49\"; peers = ( \"gw1\" ); } );\n"
+#define PEER "Edgewise-From-Peer: pbx\r\n"
+
+static void dial(struct rig *r, const char *callid)
+{
+	rig_req(r, "INVITE", "sip:+49891@example.com", "<sip:x@pbx.example>",
+		"<sip:+49891@example.com>", callid, 1, PEER);
+}
+
+static bool leaves(struct rig *r)
+{
+	struct rig_leg l;
+
+	rig_leg(r, &l, "INVITE");
+	rig_leg_free(&l);
+	return !strcmp(rig_hdr(r, "Edgewise-To-Peer"), "gw1;last");
+}
+
+Test(wait, a_call_that_may_leave_waits_until_its_callee_is_looked_up)
+{
+	struct rig *r = rig_new(SQL WAY, "");
+
+	dial(r, "c1");
+	cr_expect(rig_take(r) == 100);
+	cr_expect(rig_take(r) == -1, "nothing leaves before");
+	cr_assert(asked(r));
+	db_says(r, "+49891@example.com", "pw");
+	cr_expect(rig_final(r) == 480, "a user of ours");
+	dial(r, "c2");
+	cr_expect(rig_final(r) == 480, "known by now");
+	rig_free(r);
+
+	r = rig_new(SQL WAY, "");
+	dial(r, "c1");
+	cr_expect(rig_take(r) == 100);
+	cr_assert(asked(r));
+	db_says(r, "+49891@example.com", NULL);
+	cr_expect(leaves(r), "nobody of ours");
+	rig_free(r);
+}
+
+Test(wait, calls_leave_while_the_database_is_away)
+{
+	struct rig *r = rig_new(SQL WAY, "");
+
+	dial(r, "c1");
+	cr_expect(rig_take(r) == 100);
+	cr_assert(asked(r));
+	db_fails(r, "+49891@example.com");
+	cr_expect(leaves(r));
+	/* nor does one wait for ever */
+	rig_free(r);
+	r = rig_new(SQL WAY, "");
+	dial(r, "c2");
+	cr_expect(rig_take(r) == 100);
+	rig_pass(r, 5000);
+	cr_expect(leaves(r));
+	rig_free(r);
+}
