@@ -80,7 +80,8 @@ bool core_ask_user(struct core *c, struct sl *name);
 /** The result. name: must not be the borrowed one */
 void core_user(struct core *c, struct sl name, const struct subs_answer *a,
 	       uint64_t now, uint64_t wall);
-/** He has changed: look him up again before he is served; unset: all */
+/** He has changed: look him up again before he is served, if the database
+ *  answers; unset: all */
 void core_drop_user(struct core *c, struct sl name);
 
 /** For the status page */

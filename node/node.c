@@ -517,6 +517,7 @@ static void reload(struct node *n)
 	old = n->cf;
 	n->cf = cf;
 	core_reconf(n->core, &n->cf, users);
+	core_drop_user(n->core, SL_NONE);
 	users_free(n->users);
 	n->users = users;
 	node_config_clear(&old);

@@ -20,6 +20,7 @@ struct entry {
 	enum kind kind;
 	bool asked;                      /* look-up under way                 */
 	bool dropped;                    /* changed since it was asked        */
+	bool old;                        /* changed since it was looked up    */
 	char hex[AUTH_ALG_N][AUTH_HEX_MAX];
 	uint8_t hexn[AUTH_ALG_N];
 	uint16_t n;
@@ -214,7 +215,7 @@ void subs_view(struct subs *s, struct sl name, uint64_t now,
 		s->view.ha1[a] = e->hexn[a] ? sl_mk(e->hex[a], e->hexn[a])
 			: SL_NONE;
 	v->user = &s->view;
-	v->yes = is_within(e->at, s->cf.ttl, now);
+	v->yes = !e->old && is_within(e->at, s->cf.ttl, now);
 	if (v->yes)
 		ahead(s, e, now);
 }
@@ -297,6 +298,7 @@ static void learn(struct subs *s, struct entry *e, const struct subs_answer *a,
 		  uint64_t now)
 {
 	keep(e, a);
+	e->old = false;
 	e->at = now;
 	e->no_at = 0;
 	unlist(s, e);
@@ -332,33 +334,26 @@ bool subs_told(struct subs *s, struct sl name, const struct subs_answer *a,
 	return true;
 }
 
-static void drop(struct subs *s, struct entry *e)
+/* What is known of him stays for while nobody answers */
+static void drop(struct entry *e)
 {
-	if (!e->asked) {
-		forget(s, e);
-		return;
-	}
-	e->dropped = true;
-	e->at = e->no_at = 0;
-	unlist(s, e);
-	enlist(s, e, NEW);
-	count(s);
+	e->old = true;
+	e->dropped = e->asked;
+	e->no_at = 0;
 }
 
 void subs_drop(struct subs *s, struct sl name)
 {
-	struct entry *e, *next;
+	struct entry *e;
 
 	if (sl_isset(name)) {
 		e = *place(s, name);
 		if (e)
-			drop(s, e);
+			drop(e);
 		return;
 	}
-	for (unsigned k = KNOWN; k < KINDS; k++) {
-		for (e = s->list[k].first; e; e = next) {
-			next = e->next;
-			drop(s, e);
-		}
+	for (unsigned k = 0; k < KINDS; k++) {
+		for (e = s->list[k].first; e; e = e->next)
+			drop(e);
 	}
 }

@@ -62,7 +62,7 @@ bool subs_told(struct subs *s, struct sl name, const struct subs_answer *a,
 	       uint64_t now);
 /** Somebody has waited as long as he may for an answer */
 void subs_late(struct subs *s);
-/** He has changed: forget what is known. Unset name: of all */
+/** He has changed: no more yes by what is known. Unset name: of all */
 void subs_drop(struct subs *s, struct sl name);
 
 struct subs_stats {

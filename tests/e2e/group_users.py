@@ -1,6 +1,7 @@
 """Who gets in: users in a database that may be away, passwords that change or
 are guessed, credentials used twice or at another node."""
 import os
+import signal
 import sqlite3
 import subprocess
 import time
@@ -41,10 +42,10 @@ def database(ctx):
     return path, url
 
 
-def sql_lab(ctx, url, nodes=1, **kw):
+def sql_lab(ctx, url, nodes=1, cache=None, **kw):
     return ctx.lab(users=USERS, nodes=nodes, node_conf={
         'users': 'sql', 'users_db_url': url, 'users_file': '',
-        'users_cache': CACHE, 'auth_delay': 0}, **kw)
+        'users_cache': cache or CACHE, 'auth_delay': 0}, **kw)
 
 
 def figure(lab, name):
@@ -100,6 +101,21 @@ def t_changes(ctx):
     equal(phone(lab, 'erin', password='plain').register().status, 200,
           'a plain password')
     user(url, 'del', 'erin')
+
+
+@test(name='sql-reload')
+def t_reload(ctx):
+    """at SIGHUP a node forgets that an old password was right"""
+    _, url = database(ctx)
+    lab = sql_lab(ctx, url, cache={'ttl': 600})
+    user(url, 'add', 'frank', 'one')
+    u = phone(lab, 'frank', password='one')
+    equal(u.register().status, 200, 'REGISTER')
+    user(url, 'passwd', 'frank', 'two')
+    equal(u.register().status, 200, 'for ttl')
+    lab.nodes[0].signal(signal.SIGHUP)
+    eventually(lambda: u.register().status == 401, 5, 'refusal')
+    user(url, 'del', 'frank')
 
 
 @test(name='sql-away')
