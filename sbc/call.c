@@ -124,11 +124,15 @@ static void call_give_up(struct call *c, uint64_t now)
 		call_reply(c, silent ? 408 : 503, now);
 }
 
+uint32_t call_no100(const struct edge *e, uint16_t node)
+{
+	return e->tune.no100 ? e->tune.no100 : disp_no100(e->disp, node);
+}
+
 static struct ctxn_timers attempt_timers(const struct edge *e, uint16_t node)
 {
 	return (struct ctxn_timers){
-		.no100 = e->tune.no100 ? e->tune.no100 :
-					 disp_no100(e->disp, node),
+		.no100 = call_no100(e, node),
 		.no18x = e->tune.no18x,
 		/* the branch to the phone ends first and tells the node */
 		.ring = e->tune.ring + 5000,
@@ -363,8 +367,9 @@ void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now)
 			call_fail(a, FAIL_SILENT, now);
 		return;
 	case TT_NO18X:
-		/* or it owes us an answer, or a further phone: call_answered() */
-		if (!a->open)
+		/* or it owes us an answer, or a further phone: call_answered();
+		 * or what a phone said: call_rang() */
+		if (!a->open || (a->rang && !a->told))
 			call_fail(a, FAIL_HUNG, now);
 		return;
 	case TT_FINAL:

@@ -139,6 +139,8 @@ void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 	       uint64_t now);
 void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now);
 /* call.c for call_adopt.c */
+/** How long this node may keep silent [ms] */
+uint32_t call_no100(const struct edge *e, uint16_t node);
 /** To the next node. m: the request, NULL = scan the kept one */
 void call_try(struct call *c, const struct sip_msg *m, uint64_t now);
 /** Status to pass up instead of this one, 0 = as it is */

@@ -198,6 +198,10 @@ void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 	struct attempt *a = r->attempt;
 
 	a->rang++;
+	/* the caller waits for it: a node that freezes now must not keep it to
+	 * itself until probes tell */
+	if (a->live && !a->told && !a->call->cancelled && m->status >= 180)
+		ctxn_expect(a->ctxn, call_no100(a->call->e, a->node), now);
 	if (msg) {
 		blob_unref(r->ringing);
 		r->ringing = blob_ref(msg);

@@ -253,6 +253,7 @@ Test(call, answer_that_a_node_swallows_passes_it_with_its_first_copy)
 	struct vreq *r;
 
 	n->deaf = true;
+	b->ring = UINT32_MAX;
 	b->answer = 30;
 	r = phone_invite(a, "bob");
 	world_run(w, 300);

@@ -253,6 +253,42 @@ Test(edge, ringing_that_died_with_the_node_is_heard_by_the_caller)
 	cr_expect(vreq_whole(r));
 }
 
+Test(edge, ringing_kept_by_a_frozen_node_is_heard_before_probes_tell)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r;
+
+	b->ring = UINT32_MAX;
+	r = phone_invite(a, "bob");
+	world_run(w, 100);
+	cr_assert_eq(b->invc, 1);
+	sim_freeze(w->net, &n->host);
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 400);
+	cr_assert_eq(r->provc, 2);
+	cr_expect_eq(r->prov[1], 180);
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 1);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 200);
+	cr_expect(vreq_whole(r));
+}
+
+Test(edge, node_that_passes_the_ringing_on_keeps_its_call)
+{
+	struct vreq *r;
+
+	b->ring = 10;
+	b->answer = UINT32_MAX;
+	r = phone_invite(a, "bob");
+	world_run(w, 3000);
+	cr_expect_eq(r->prov[r->provc - 1], 180);
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 0);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 200);
+}
+
 Test(edge, adopted_call_is_cancelled_by_its_caller)
 {
 	struct vnode *n = world_node_of(w, "bob");
