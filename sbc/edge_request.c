@@ -91,7 +91,11 @@ static void relay_start(struct edge *e, const struct sip_msg *m,
 	}
 	y->e = e;
 	e->pending++;
-	if (m->meth == SIP_INVITE)
+	/* a node's stream repeats nothing that a 100 would have to stop, and
+	 * most phones ring before it is due */
+	if (m->meth == SIP_INVITE && tp_stream(f->tp) && edge_is_core(e, f))
+		stxn_trying_soon(y->stxn, now);
+	else if (m->meth == SIP_INVITE)
 		stxn_trying(y->stxn, now);
 	if (ctxn_alloc(&y->ctxn, e->txnl, m->meth, y)) {
 		y->ctxn = NULL;

@@ -99,6 +99,8 @@ bool txnl_poll(struct txnl *t, struct txn_event *ev);
 int  stxn_alloc(struct stxn **sp, struct txnl *t, const struct sip_msg *m,
 		const struct flow *f, void *user, uint64_t now);
 void stxn_trying(struct stxn *s, uint64_t now);        /**< 100 Trying */
+/** The same to an INVITE that has no answer after 200 ms: RFC 3261 17.2.1 */
+void stxn_trying_soon(struct stxn *s, uint64_t now);
 /** Answer made here. to_tag is the transaction's own. extra: header lines or SL_NONE */
 void stxn_reply(struct stxn *s, uint16_t code, struct sl phrase, struct sl extra,
 		uint64_t now);

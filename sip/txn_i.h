@@ -14,6 +14,7 @@ enum {
 	TXN_PEERS = 4096,          /**< buckets of branches by remote address   */
 	TXN_IDX_BITS = 24,         /**< most branches: 16 M                     */
 	TXN_BRANCH = 7 + 6 + 8 + 16,   /**< cookie, slot, generation, check     */
+	TXN_SOON = 200,            /**< 100 to an INVITE, RFC 3261 17.2.1 [ms]  */
 	TXN_D_MIN = 32000,         /**< least Timer D, RFC 3261 17.1.1.2 [ms]   */
 };
 

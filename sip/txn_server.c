@@ -267,6 +267,8 @@ static int answer(struct stxn *s, uint16_t code, struct blob *msg,
 	s->last = msg;
 	s->code = code;
 	send_last(s);
+	if (inv)
+		wheel_del(s->l->w, &s->retr);           /* the 100 is due no more */
 	if (code < 200)
 		s->state = SS_PROCEEDING;
 	else if (inv)
@@ -280,6 +282,12 @@ void stxn_trying(struct stxn *s, uint64_t now)
 {
 	if (s && s->state == SS_TRYING)
 		(void)answer(s, 100, txn_reply(s, 100, SL_NONE, SL_NONE), now);
+}
+
+void stxn_trying_soon(struct stxn *s, uint64_t now)
+{
+	if (s && s->state == SS_TRYING)
+		wheel_set(s->l->w, &s->retr, now + TXN_SOON);
 }
 
 void stxn_reply(struct stxn *s, uint16_t code, struct sl phrase,
@@ -410,12 +418,6 @@ void txn_server_recv(struct txnl *t, const struct sip_msg *m,
 
 /* --- timers --- */
 
-/** RFC 4320 4.1: 100 to a non-INVITE that has no answer by now */
-static void other_100(struct stxn *s)
-{
-	if (s->state == SS_TRYING)
-		stxn_trying(s, s->l->now);
-}
 
 static void timer_g(struct stxn *s)
 {
@@ -434,10 +436,12 @@ bool stxn_fire(struct stxn *s, enum txn_tk k, struct txn_event *ev)
 	bool noack;
 
 	if (k == TK_S_RETR) {
-		if (s->meth == SIP_INVITE)
+		/* 100 to what has no answer by now: RFC 4320 4.1, and
+		 * stxn_trying_soon() */
+		if (s->state == SS_TRYING)
+			stxn_trying(s, s->l->now);
+		else if (s->meth == SIP_INVITE)
 			timer_g(s);
-		else
-			other_100(s);
 		return false;
 	}
 

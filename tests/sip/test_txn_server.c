@@ -23,6 +23,26 @@ Test(txn_server, invite_is_answered_100_only_when_asked)
 	cr_assert(strstr(x.last, "To: <sip:bob@example.com>\r\n"));
 }
 
+Test(txn_server, late_100_goes_after_200_ms_to_what_has_no_answer)
+{
+	struct stxn *s = fx_server(&x, &x.tcp, fx_req("INVITE", BR, NULL));
+	struct stxn *l = fx_server(&x, &x.tcp, fx_req("INVITE", "z9hG4bKl",
+						       NULL));
+
+	stxn_trying_soon(s, x.now);
+	stxn_trying_soon(l, x.now);
+	fx_run(&x, 100);
+	fx_expect(&x, "");
+	cr_assert_eq(fx_forward(&x, l, 180), 0);
+	fx_expect(&x, "100>180");
+	fx_run(&x, 5000);
+	fx_expect(&x, "200>100");
+	cr_assert_eq(fx_forward(&x, s, 180), 0);
+	stxn_trying_soon(s, x.now);
+	fx_run(&x, 9000);
+	fx_expect(&x, "5000>180");
+}
+
 Test(txn_server, own_answer_has_all_vias_one_tag_and_goes_to_the_source)
 {
 	struct stxn *s = fx_server(&x, &x.udp, fx_req("INVITE", BR, NULL));
