@@ -21,6 +21,7 @@
  */
 #include "sbc/token.h"
 #include "base/cur.h"
+#include "sip/chr.h"
 #include <errno.h>
 
 enum {
@@ -103,7 +104,10 @@ static bool ends_cseq(const uint8_t *p, const uint8_t *begin)
 static void spell(struct buf *b, size_t at)
 {
 	for (size_t i = at; i < b->n && !b->err; i++) {
-		if ((b->p[i] | 0x20) != 'q' || !ends_cseq(b->p + i, b->p + at))
+		const char *p = (const char *)b->p;
+
+		i = (size_t)(chr_find3(p + i, p + b->n, 'q', 'Q', 'q') - p);
+		if (i == b->n || !ends_cseq(b->p + i, b->p + at))
 			continue;
 		buf_chr(b, '~');
 		if (b->err)
