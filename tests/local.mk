@@ -10,6 +10,7 @@ include tests/web/local.mk
 include tests/db/local.mk
 include tests/sbc/local.mk
 include tests/sim/local.mk
+include tests/count/local.mk
 include tests/node/local.mk
 include tests/ctl/local.mk
 include tests/drill/local.mk
