@@ -66,6 +66,10 @@ const char *db_why(const struct db *db);
 
 enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
 
+/** A parameter that may be an empty text or blob: libzdb 3.4 gives MariaDB a NULL for
+ *  it, and no other way tells the two apart */
+#define DB_EMPTY "COALESCE(?,'')"
+
 /** One parameter. Bytes are borrowed during the call. */
 struct db_val {
 	enum db_type type;

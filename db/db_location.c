@@ -13,7 +13,10 @@
 #define NAMES "id,ver1,ver2,hold_until,expires,dead,owner,aor,contact," \
 	"path,callid,cseq,user_agent,received,rec"
 #define ROW "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-#define ROW4 ROW "," ROW "," ROW "," ROW
+/* owner, aor, contact and rec may be empty */
+#define ROW_MY "(?,?,?,?,?,?," DB_EMPTY "," DB_EMPTY "," DB_EMPTY \
+	",?,?,?,?,?," DB_EMPTY ")"
+#define ROW4 ROW_MY "," ROW_MY "," ROW_MY "," ROW_MY
 #define ROW16 ROW4 "," ROW4 "," ROW4 "," ROW4
 #define SAME "(id=? AND ver1=? AND ver2=?)"
 #define SAME4 SAME " OR " SAME " OR " SAME " OR " SAME
@@ -340,18 +343,29 @@ enum db_err db_location_put(struct db *db, const struct db_location *rows,
 
 /* --- reading ------------------------------------------------------------------------- */
 
+/** From the first id on, and behind one: an empty id is none to libzdb 3.4 */
+#define WALK(columns) { \
+	"SELECT " columns " FROM edgewise_location WHERE id>=? ORDER BY id " \
+	"LIMIT ?", \
+	"SELECT " columns " FROM edgewise_location WHERE id>? ORDER BY id " \
+	"LIMIT ?" }
+static const char *const walk_load[] = WALK("id,rec");
+static const char *const walk_vers[] = WALK("id,ver1,ver2");
+static const char *const walk_ids[] = WALK("id");
+static const uint8_t first[DB_LOCATION_ID];
+
 /** Rows behind `after`, told one by one. A blob is looked at once: PostgreSQL's is
  *  unpacked in place. */
-static enum db_err walk(struct db *db, const char *sql, const uint8_t *after,
-			unsigned limit,
+static enum db_err walk(struct db *db, const char *const sql[2],
+			const uint8_t *after, unsigned limit,
 			void (*h)(struct db *db, const uint8_t *id, void *arg),
 			void *arg, unsigned *np)
 {
-	struct db_val v[2] = { db_b(after ? (const void *)after : "",
-				    after ? DB_LOCATION_ID : 0), db_i(limit) };
+	struct db_val v[2] = { db_b(after ? after : first, DB_LOCATION_ID),
+			       db_i(limit) };
 	uint8_t id[DB_LOCATION_ID];
 	bool more = true;
-	enum db_err e = db_query(db, sql, v, 2);
+	enum db_err e = db_query(db, sql[after != NULL], v, 2);
 
 	*np = 0;
 	while (!e) {
@@ -393,8 +407,7 @@ enum db_err db_location_load(struct db *db, const uint8_t *after,
 {
 	struct load l = { .h = h, .arg = arg };
 
-	return walk(db, "SELECT id,rec FROM edgewise_location WHERE id>? "
-		    "ORDER BY id LIMIT ?", after, limit, load_row, &l, np);
+	return walk(db, walk_load, after, limit, load_row, &l, np);
 }
 
 static void vers_row(struct db *db, const uint8_t *id, void *arg)
@@ -411,8 +424,7 @@ enum db_err db_location_vers(struct db *db, const uint8_t *after,
 			     unsigned limit, struct db_location_ver *v,
 			     unsigned *np)
 {
-	return walk(db, "SELECT id,ver1,ver2 FROM edgewise_location WHERE id>? "
-		    "ORDER BY id LIMIT ?", after, limit, vers_row, &v, np);
+	return walk(db, walk_vers, after, limit, vers_row, &v, np);
 }
 
 enum db_err db_location_count(struct db *db, struct db_location_count *c)
@@ -435,7 +447,9 @@ enum db_err db_location_count(struct db *db, struct db_location_count *c)
 
 /* --- sweeping ------------------------------------------------------------------------ */
 
-#define PAST "hold_until<? AND id>? AND id<=?"
+/* the lower end is among them once more, which does no harm: it was looked at just
+ * before, and is the first one at the start */
+#define PAST "hold_until<? AND id>=? AND id<=?"
 
 static void slice_end(struct db *db, const uint8_t *id, void *arg)
 {
@@ -472,19 +486,16 @@ enum db_err db_location_sweep(struct db *db, uint8_t at[DB_LOCATION_ID],
 			      unsigned limit, int64_t hold_before,
 			      int64_t *deleted)
 {
-	static const uint8_t zero[DB_LOCATION_ID];
-	bool first = !memcmp(at, zero, sizeof(zero));
+	bool start = !memcmp(at, first, sizeof(first));
 	uint8_t last[DB_LOCATION_ID] = { 0 };
 	unsigned n;
 	struct db_val v[3] = { db_i(hold_before),
-			       db_b(first ? (const void *)"" : at,
-				    first ? 0 : DB_LOCATION_ID),
+			       db_b(at, DB_LOCATION_ID),
 			       db_b(last, sizeof(last)) };
 	enum db_err e;
 
 	*deleted = 0;
-	e = walk(db, "SELECT id FROM edgewise_location WHERE id>? ORDER BY id "
-		 "LIMIT ?", first ? NULL : at, limit, slice_end, last, &n);
+	e = walk(db, walk_ids, start ? NULL : at, limit, slice_end, last, &n);
 	if (e || !n) {
 		memset(at, 0, DB_LOCATION_ID);
 		return e;

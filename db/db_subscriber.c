@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define ONE "SELECT * FROM subscriber WHERE username=? AND domain=?"
+#define ONE "SELECT * FROM subscriber WHERE username=? AND domain=" DB_EMPTY
 
 static struct db_val val(const char *s)
 {
@@ -148,9 +148,10 @@ enum db_err db_subscriber_add(struct db *db, const struct db_subscriber *u,
 
 	return change(db, sha ?
 		      "INSERT INTO subscriber (username,domain,ha1,ha1_sha256,"
-		      "password) VALUES (?,?,?,?,'')" :
+		      "password) VALUES (?," DB_EMPTY "," DB_EMPTY ","
+		      DB_EMPTY ",'')" :
 		      "INSERT INTO subscriber (username,domain,ha1,password) "
-		      "VALUES (?,?,?,'')", v, sha ? 4 : 3,
+		      "VALUES (?," DB_EMPTY "," DB_EMPTY ",'')", v, sha ? 4 : 3,
 		      sl_cstr(u->username), sl_cstr(u->domain), false, done);
 }
 
@@ -166,10 +167,10 @@ enum db_err db_subscriber_set(struct db *db, const struct db_subscriber *u,
 	v[n++] = val(u->username);
 	v[n++] = val(u->domain);
 	return change(db, sha ?
-		      "UPDATE subscriber SET ha1=?,ha1_sha256=?,password='' "
-		      "WHERE username=? AND domain=?" :
-		      "UPDATE subscriber SET ha1=?,password='' "
-		      "WHERE username=? AND domain=?", v, n,
+		      "UPDATE subscriber SET ha1=" DB_EMPTY ",ha1_sha256=" DB_EMPTY ",password='' "
+		      "WHERE username=? AND domain=" DB_EMPTY :
+		      "UPDATE subscriber SET ha1=" DB_EMPTY ",password='' "
+		      "WHERE username=? AND domain=" DB_EMPTY, v, n,
 		      sl_cstr(u->username), sl_cstr(u->domain), true, done);
 }
 
@@ -179,7 +180,7 @@ enum db_err db_subscriber_del(struct db *db, struct sl username,
 	struct db_val v[2] = { db_t(username), db_t(domain) };
 
 	return change(db, "DELETE FROM subscriber WHERE username=? AND "
-		      "domain=?", v, 2, username, domain, true, done);
+		      "domain=" DB_EMPTY, v, 2, username, domain, true, done);
 }
 
 enum db_err db_subscriber_list(struct db *db, struct sl username,
@@ -193,8 +194,9 @@ enum db_err db_subscriber_list(struct db *db, struct sl username,
 			       db_i(limit) };
 	struct db_subscriber u;
 	bool more = true;
-	enum db_err e = db_query(db, "SELECT * FROM subscriber WHERE domain>? "
-				 "OR (domain=? AND username>?) ORDER BY "
+	enum db_err e = db_query(db, "SELECT * FROM subscriber WHERE domain>" DB_EMPTY
+				 " OR (domain=" DB_EMPTY " AND username>"
+				 DB_EMPTY ") ORDER BY "
 				 "domain,username LIMIT ?", v, 4);
 
 	*np = 0;

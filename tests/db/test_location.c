@@ -265,3 +265,24 @@ Test(location, a_full_disk_is_told_and_costs_only_the_batch)
 	OK(db_location_put(db, r, 200, NULL, NULL));
 	db_close(db);
 }
+
+Test(location, empty_texts_are_texts)
+{
+	struct db *db;
+
+	FOR_EACH_DB(db) {
+		struct db_location r = row(1, 1, 0, "x");
+		bool more;
+
+		r.owner = r.aor = r.contact = SL("");
+		r.rec = SL("");
+		OK(db_location_put(db, &r, 1, NULL, NULL));
+		OK(db_query(db, "SELECT COUNT(*) FROM edgewise_location WHERE "
+			    "owner='' AND aor='' AND contact='' AND path IS NULL",
+			    NULL, 0));
+		OK(db_row(db, &more));
+		cr_assert_eq(db_int(db, 1), 1);
+		db_end(db);
+	}
+	DBS_DONE();
+}

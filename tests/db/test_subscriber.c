@@ -118,3 +118,23 @@ Test(subscriber, a_table_without_sha256_is_used_as_it_is)
 	}
 	DBS_DONE();
 }
+
+Test(subscriber, a_user_may_lack_domain_and_digests)
+{
+	struct db *db;
+
+	FOR_EACH_DB(db) {
+		struct db_subscriber u = { .username = "bob" }, got;
+		bool done;
+
+		OK(db_subscriber_add(db, &u, &done));
+		cr_assert(done);
+		OK(db_subscriber_get(db, SL("bob"), SL(""), &got, &done));
+		cr_assert(done);
+		cr_assert_str_eq(got.ha1, "");
+		OK(db_subscriber_set(db, &u, &done));
+		OK(db_subscriber_del(db, SL("bob"), SL(""), &done));
+		cr_assert(done);
+	}
+	DBS_DONE();
+}
