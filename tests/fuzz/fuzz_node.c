@@ -5,7 +5,13 @@
  *   2 answer to the last request it sent: the piece is "SIP/2.0 ..." up to the
  *     first empty line, its Vias are taken from that request
  *   3 time passes: next two bytes [ms * 16]   4 the edge's stream is lost
- * Pieces are separated by the byte 0xff. */
+ *   5 as 0, each `$` in it is the nonce of the last challenge
+ *   6 what the database says of all who are to be looked up; next byte: bit 0 they
+ *     are there, bit 1 it failed
+ * Pieces are separated by the byte 0xff. Behind a first byte 0xfe clients are asked
+ * for passwords, and users are in a database. */
+#define _GNU_SOURCE             /* memmem */
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/log.h"
 #include "base/secret.h"
@@ -28,6 +34,7 @@ struct world {
 	struct core *core;
 	struct flow edge;
 	struct blob *last;       /* last request that came out */
+	char nonce[128];         /* of the last challenge */
 	uint64_t now, wall;
 };
 
@@ -37,7 +44,7 @@ static void must(int err)
 		abort();
 }
 
-static void begin(struct world *w)
+static void begin(struct world *w, bool auth)
 {
 	struct store_conf sc = { .node = 1, .max_records = 200,
 				 .max_per_aor = 50, .max_expires = 3600,
@@ -45,9 +52,12 @@ static void begin(struct world *w)
 	struct core_conf cc = { .cf = &w->cf, .lst_tcp = 1 };
 	struct cfg_errs e = { 0 };
 
-	must(node_config_read_mem(&w->cf, "f", "auth = \"off\"; "
-		"domains = \"any\"; limits = { max_transactions = 100; };",
-		&e));
+	must(node_config_read_mem(&w->cf, "f", auth
+		? ("domains = ( { name = \"any\"; algorithms = ( \"MD5\", "
+		   "\"SHA-256\" ); } ); users = \"sql\"; "
+		   "limits = { max_transactions = 100; };")
+		: ("auth = \"off\"; domains = \"any\"; "
+		   "limits = { max_transactions = 100; };"), &e));
 	w->now = 1000;
 	w->wall = 1700000000000ull;
 	must(stats_alloc(&w->st));
@@ -57,6 +67,19 @@ static void begin(struct world *w)
 	must(core_alloc(&w->core, &cc, w->st, w->now));
 	core_set_health(w->core, true, "", "state=ready");
 	must(addr_parse(&w->edge.peer, SL("127.0.0.1:5070"), 0));
+}
+
+static void keep_nonce(struct world *w, const struct blob *b)
+{
+	const char *p = memmem(b->p, b->n, "nonce=\"", 7);
+	struct sl s;
+
+	if (!p)
+		return;
+	s = sl_sub(sl_mk(b->p, b->n), (size_t)(p - (const char *)b->p) + 7,
+		   b->n);
+	s.n = sl_chr(s, '"');
+	(void)snprintf(w->nonce, sizeof(w->nonce), "%.*s", SL_FMT(s));
 }
 
 static void drain(struct world *w)
@@ -72,6 +95,7 @@ static void drain(struct world *w)
 			blob_unref(w->last);
 			w->last = blob_ref(o.blob);
 		}
+		keep_nonce(w, o.blob);
 		blob_unref(o.blob);
 	}
 	free(m);
@@ -90,6 +114,36 @@ static void recv_bytes(struct world *w, const uint8_t *p, size_t n, bool tcp)
 	core_recv(w->core, &w->edge, sl_mk(copy, n), FRAME_MSG, NULL, w->now,
 		  w->wall);
 	free(copy);
+}
+
+static void login(struct world *w, const uint8_t *p, size_t n)
+{
+	struct buf b;
+
+	buf_init(&b, 65536);
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '$')
+			buf_str(&b, w->nonce);
+		else
+			buf_put(&b, p + i, 1);
+	}
+	recv_bytes(w, b.p, b.n, false);
+	buf_free(&b);
+}
+
+static void users(struct world *w, uint8_t what)
+{
+	const struct subs_answer a = {
+		.found = what & 1, .failed = what & 2,
+		.ha1 = { SL("939e7578ed9e3c518a452acee763bce9") },
+	};
+	char mem[SUBS_NAME_MAX];
+	struct sl name;
+
+	while (core_ask_user(w->core, &name)) {
+		memcpy(mem, name.p, name.n);
+		core_user(w->core, sl_mk(mem, name.n), &a, w->now, w->wall);
+	}
 }
 
 static void answer(struct world *w, const uint8_t *p, size_t n)
@@ -132,6 +186,12 @@ static void piece(struct world *w, const uint8_t *p, size_t n)
 	case 4:
 		core_lost(w->core, &w->edge, 104, w->now, w->wall);
 		break;
+	case 5:
+		login(w, p + 1, n - 1);
+		break;
+	case 6:
+		users(w, n > 1 ? p[1] : 0);
+		break;
 	default:
 		break;
 	}
@@ -145,7 +205,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	log_init("fuzz", LOG_TO_NONE, LOG_LV_ERROR);
 	must(!w);
-	begin(w);
+	begin(w, size && data[0] == 0xfe);
+	at = size && data[0] == 0xfe;
 	while (at < size) {
 		for (end = at; end < size && data[end] != 0xff; end++)
 			;
