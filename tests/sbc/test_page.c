@@ -82,6 +82,10 @@ Test(page, no_text_of_others_becomes_markup)
 		EVIL "\",\"to\":\"" EVIL "\",\"who\":\"" EVIL
 		"\",\"reason\":\"" EVIL "\",\"method\":\"" EVIL
 		"\",\"action\":\"" EVIL "\"}],"
+		"\"peers\":[{\"name\":\"" EVIL "\",\"address\":\"" EVIL
+		"\",\"transport\":\"" EVIL "\",\"state\":\"" EVIL "\"}],"
+		"\"admission\":{\"bans\":[{\"source\":\"" EVIL "\","
+		"\"why\":\"" EVIL "\"}]},"
 		"\"pool\":[{\"name\":\"" EVIL "\",\"address\":\"" EVIL
 		"\",\"state\":\"" EVIL "\",\"admin\":\"" EVIL
 		"\",\"admin_who\":\"" EVIL "\",\"admin_why\":\"" EVIL
@@ -99,6 +103,29 @@ Test(page, no_text_of_others_becomes_markup)
 		LACKS(t, "alert('x')");
 		LACKS(t, "</script");
 	}
+}
+
+Test(page, peers_and_bans_are_there_when_there_are_any)
+{
+	const char *t;
+
+	cr_expect_str_eq(put("peers", json("{\"peers\":[]}")), "");
+	cr_expect_str_eq(put("bans", json("{\"admission\":null}")), "");
+	cr_expect_str_eq(put("bans", json("{\"admission\":{\"banned\":0,"
+					  "\"bans\":[]}}")), "");
+	t = put("peers", json("{\"peers\":[{\"name\":\"gw1\",\"address\":"
+		"\"192.0.2.1:5060\",\"transport\":\"udp\",\"state\":"
+		"\"resting\",\"rest_ms\":4000,\"calls_in\":17,"
+		"\"failed\":3}]}"));
+	HAS(t, "gw1");
+	HAS(t, "class=\"bad\">resting <small>for 4 s");
+	HAS(t, "class=\"n warn\">3<");
+	t = put("bans", json("{\"admission\":{\"banned\":1,\"bans\":[{"
+		"\"source\":\"192.0.2.9\",\"why\":\"scanner\",\"left_ms\":"
+		"300000}]}}"));
+	HAS(t, "192.0.2.9");
+	HAS(t, "scanner");
+	HAS(t, "5 min");
 }
 
 Test(page, the_verdict_says_why)
