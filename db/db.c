@@ -70,6 +70,10 @@ const char *db_why(const struct db *db)
 
 static enum db_err fail(struct db *db, enum db_err e, const char *text)
 {
+	static const char pool[] = "Failed to start connection pool -- ";
+
+	if (!strncmp(text, pool, sizeof(pool) - 1))
+		text += sizeof(pool) - 1;
 	db_url_clean(db->why, text, sl_cstr(db->password));
 	return e;
 }
@@ -168,7 +172,7 @@ static enum db_err start(struct db *db, const struct db_url *u,
 	buf_free(&b);
 	if (!db->url)
 		return fail(db, DB_DATA, "not a URL that libzdb understands");
-	db_sock_begin();
+	db_sock_begin(u);
 	GUARD(db, e,
 	      db->pool = ConnectionPool_new(db->url);
 	      ConnectionPool_setInitialConnections(db->pool, 1);

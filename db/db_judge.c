@@ -54,6 +54,7 @@ static const struct sign postgresql[] = {
 
 static const struct sign mysql[] = {
 	{ "max_statement_time", DB_TIMEOUT },
+	{ "system error: 110", DB_TIMEOUT },      /* ETIMEDOUT */
 	{ "Lock wait timeout", DB_LOCKED },
 	{ "Deadlock found", DB_LOCKED },
 	{ "since last read in table", DB_LOCKED },

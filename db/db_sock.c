@@ -15,9 +15,10 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int known[KNOWN];
 static unsigned n_known;
 
-void db_sock_begin(void)
+void db_sock_begin(const struct db_url *u)
 {
-	pthread_mutex_lock(&lock);
+	if (u->kind != DB_SQLITE)
+		pthread_mutex_lock(&lock);
 }
 
 static bool is_ours(int fd, const struct db_url *u)
@@ -83,8 +84,11 @@ static int find(const struct db_url *u)
 
 int db_sock_end(const struct db_url *u)
 {
-	int fd = u->kind == DB_SQLITE || n_known >= KNOWN ? -1 : find(u);
+	int fd;
 
+	if (u->kind == DB_SQLITE)
+		return -1;
+	fd = n_known >= KNOWN ? -1 : find(u);
 	if (fd >= 0)
 		known[n_known++] = fd;
 	pthread_mutex_unlock(&lock);

@@ -8,8 +8,9 @@
 
 #include "db/db_url.h"
 
-/** Before connecting: waits for others that do; db_sock_end() must follow */
-void db_sock_begin(void);
+/** Before connecting to a server: waits for others that do; db_sock_end() must
+ *  follow */
+void db_sock_begin(const struct db_url *u);
 /** The socket that was opened since, -1 = not known */
 int  db_sock_end(const struct db_url *u);
 /** Before it is closed */
