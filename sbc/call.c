@@ -112,11 +112,21 @@ static void count_lost(struct call *c, uint64_t now)
 		    c->attemptc, now - c->begin, now);
 }
 
+static bool any_up(const struct edge *e)
+{
+	for (uint16_t i = 0; i < disp_n(e->disp); i++)
+		if (disp_is_up(e->disp, i))
+			return true;
+	return false;
+}
+
 /** No further node. A phone's answer is one; RFC 3261 16.7 would make 500 of
- *  503, but 503 is right here, since no node would take another request either */
+ *  503, but 503 is right here, since no node would take another request either.
+ *  408 says that this one got lost while others would not be */
 static void call_give_up(struct call *c, uint64_t now)
 {
-	bool silent = c->silent && stxn_method(c->stxn) == SIP_INVITE;
+	bool silent = c->silent && stxn_method(c->stxn) == SIP_INVITE &&
+		      any_up(c->e);
 
 	if (!c->trail.adopted || !c->code)
 		count_lost(c, now);

@@ -151,6 +151,19 @@ Test(edge, all_nodes_refusing_gives_503_with_retry_after)
 	cr_expect(vreq_whole(r));
 }
 
+Test(edge, all_nodes_frozen_for_a_while_gives_503_with_retry_after)
+{
+	struct vreq *r;
+
+	for (int i = 0; i < W_NODES; i++)
+		sim_freeze(w->net, &w->node[i].host);
+	world_run(w, 6000);
+	r = phone_invite(a, "bob");
+	world_run(w, 6000);
+	cr_assert_eq(r->final, 503);
+	cr_expect(r->retry_after);
+}
+
 Test(edge, all_nodes_silent_gives_408)
 {
 	struct vreq *r;
