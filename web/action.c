@@ -16,6 +16,7 @@
 struct route {
 	struct actions *all;
 	const char *name, *path;
+	bool get;
 	action_h *h;
 	void *arg;
 };
@@ -213,7 +214,9 @@ static void called(struct http_call *c, void *arg)
 	struct route *r = arg;
 	char who[ACTION_WHO + 1];
 	struct action a = {
-		.path = sl_sub(c->path, strlen(r->path), c->path.n),
+		.path = r->get ? c->query :
+			sl_sub(c->path, strlen(r->path), c->path.n),
+		.call = c,
 	};
 	unsigned status;
 
@@ -222,7 +225,7 @@ static void called(struct http_call *c, void *arg)
 		turn_away(r, c, &a);
 		return;
 	}
-	status = body(&a, c);
+	status = r->get ? 0 : body(&a, c);
 	if (!status) {
 		who_is_it(&a, c, who);
 		a.out = json_object();
@@ -312,17 +315,33 @@ int actions_reload(struct actions *a)
 	return err;
 }
 
-int action_route(struct actions *a, const char *name, const char *path,
-		 action_h *h, void *arg)
+static int add_route(struct actions *a, const struct route *new)
 {
 	struct route *r = &a->route[a->routes];
 	int err;
 
 	if (a->routes >= ACTION_ROUTES)
 		return ENOSPC;
-	*r = (struct route){ a, name, path, h, arg };
-	err = http_srv_route(a->srv, "POST", path, called, r);
+	*r = *new;
+	err = http_srv_route(a->srv, r->get ? "GET" : "POST", r->path, called,
+			     r);
 	if (!err)
 		a->routes++;
 	return err;
+}
+
+int action_route(struct actions *a, const char *name, const char *path,
+		 action_h *h, void *arg)
+{
+	const struct route r = { a, name, path, false, h, arg };
+
+	return add_route(a, &r);
+}
+
+int action_get_route(struct actions *a, const char *name, const char *path,
+		     action_h *h, void *arg)
+{
+	const struct route r = { a, name, path, true, h, arg };
+
+	return add_route(a, &r);
 }

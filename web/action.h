@@ -1,6 +1,7 @@
 /**
  * @file action.h  Shell. Actions: POST with the token of this program. Who may
- * read its state_dir may act; a page in a browser cannot.
+ * read its state_dir may act; a page in a browser cannot. And what is not for
+ * everybody to read: GET with the same token.
  */
 #ifndef WEB_ACTION_H
 #define WEB_ACTION_H
@@ -16,9 +17,11 @@ struct actions;
 
 /** One request; everything is borrowed until the handler returns */
 struct action {
-	struct sl path;          /**< what is behind the route's path        */
+	struct sl path;          /**< what is behind the route's path; of a
+				      GET its query                          */
+	const struct http_call *call;
 	const char *who;         /**< as told, UTF-8, "" = not told          */
-	json_t *in;              /**< an object                              */
+	json_t *in;              /**< an object; of a GET NULL               */
 	json_t *out;             /**< the answer: the handler fills it       */
 	char error[160];         /**< why not, by action_fail()              */
 };
@@ -48,6 +51,9 @@ int  actions_reload(struct actions *a);
  */
 int  action_route(struct actions *a, const char *name, const char *path,
 		  action_h *h, void *arg);
+/** The same for GET: no body, and each one is in the log like an action */
+int  action_get_route(struct actions *a, const char *name, const char *path,
+		      action_h *h, void *arg);
 /** Says why, and gives status back for the handler's return */
 unsigned action_fail(struct action *a, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

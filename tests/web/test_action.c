@@ -102,6 +102,19 @@ static unsigned act(struct action *a, void *arg)
 	return 202;
 }
 
+static unsigned look(struct action *a, void *arg)
+{
+	struct sl x = http_srv_param(a->call, SL("x"));
+
+	cr_expect_null(a->in);
+	w.calls++;
+	snprintf(w.where, sizeof(w.where), "%.*s", SL_FMT(a->path));
+	if (!sl_isset(x))
+		return action_fail(a, 400, "x is needed");
+	jsn_sl(a->out, "x", x);
+	return 200;
+}
+
 static void setup(void)
 {
 	struct addr lo = { .af = 4, .ip = { 127, 0, 0, 1 } };
@@ -113,7 +126,8 @@ static void setup(void)
 	    http_srv_alloc(&w.srv, "http", &lo, w.st) ||
 	    http_srv_addr(w.srv, &w.addr) ||
 	    actions_alloc(&w.act, w.srv, w.dir, w.st) ||
-	    action_route(w.act, "thing", "/api/v1/thing/", act, NULL))
+	    action_route(w.act, "thing", "/api/v1/thing/", act, NULL) ||
+	    action_get_route(w.act, "look", "/api/v1/look", look, NULL))
 		abort();
 	snprintf(w.path, sizeof(w.path), "%s/admin.token", w.dir);
 	if (file_read(&b, w.path, 100))
@@ -179,6 +193,42 @@ Test(action, the_token_opens)
 	cr_expect_str_eq(w.who, "alice");
 	cr_expect_str_eq(w.where, "n1");
 	cr_expect_eq(figure("result=\"done\""), 1);
+}
+
+/** token NULL = none */
+static void want_look(const char *token, const char *query)
+{
+	char auth[200] = "";
+
+	if (token)
+		snprintf(auth, sizeof(auth), "Authorization: Bearer %s\r\n",
+			 token);
+	snprintf(w.ask[w.n++], sizeof(w.ask[0]),
+		 "GET /api/v1/look%s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+		 "%s\r\n", query, auth);
+}
+
+Test(action, what_is_not_for_all_is_read_with_the_token_only)
+{
+	char wrong[ACTION_TOKEN + 1];
+
+	memset(wrong, '0', ACTION_TOKEN);
+	wrong[ACTION_TOKEN] = '\0';
+	want_look(NULL, "?x=1");
+	want_look(wrong, "?x=1");
+	run();
+	is(0, 401);
+	is(1, 403);
+	cr_expect_eq(w.calls, 0);
+	cr_expect_eq(figure("result=\"unauthorized\""), 2);
+	w.n = 0;
+	want_look(w.token, "?x=1");
+	want_look(w.token, "?y=1");
+	run();
+	is(0, 200);
+	is(1, 400);
+	cr_expect_not_null(strstr(w.got[0], "{\"x\":\"1\"}"));
+	cr_expect_str_eq(w.where, "y=1");
 }
 
 Test(action, who_may_stand_in_the_body_and_is_cut)
@@ -376,5 +426,5 @@ Test(action, the_table_is_capped)
 	while (!(err = action_route(w.act, "x", "/x", act, NULL)) && n < 100)
 		n++;
 	cr_assert_eq(err, ENOSPC);
-	cr_assert_eq(n, ACTION_ROUTES - 1);
+	cr_assert_eq(n, ACTION_ROUTES - 2);
 }
