@@ -25,3 +25,8 @@ uint64_t clk_wall(void)
 {
 	return read_us(CLOCK_REALTIME) / 1000;
 }
+
+uint64_t clk_wall_us(void)
+{
+	return read_us(CLOCK_REALTIME);
+}

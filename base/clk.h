@@ -9,5 +9,6 @@
 uint64_t clk_now(void);      /**< monotonic [ms]                             */
 uint64_t clk_now_us(void);   /**< monotonic [us]                             */
 uint64_t clk_wall(void);     /**< wall clock [ms since 1970]                 */
+uint64_t clk_wall_us(void);  /**< wall clock [us since 1970]                 */
 
 #endif

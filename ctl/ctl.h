@@ -12,6 +12,7 @@ enum {
 };
 
 int ctl_status(int argc, char **argv);
+int ctl_trace(int argc, char **argv);
 int ctl_events(int argc, char **argv);
 int ctl_check(int argc, char **argv);
 int ctl_user(int argc, char **argv);

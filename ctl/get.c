@@ -26,19 +26,43 @@ static void say_refusal(const char *url, long code, const struct buf *b)
 	fputc('\n', stderr);
 }
 
+static struct curl_slist *bearer(const char *token)
+{
+	struct curl_slist *h;
+	char line[320];
+
+	if (!token)
+		return NULL;
+	(void)snprintf(line, sizeof(line), "Authorization: Bearer %s", token);
+	h = curl_slist_append(NULL, line);
+	explicit_bzero(line, sizeof(line));
+	return h;
+}
+
 int get_url(struct buf *b, const char *base, const char *path, long timeout)
 {
+	return get_secret(b, base, path, timeout, NULL);
+}
+
+int get_secret(struct buf *b, const char *base, const char *path,
+	       long timeout, const char *token)
+{
+	struct curl_slist *head = bearer(token);
 	char url[2048], why[CURL_ERROR_SIZE] = "";
 	CURL *c = curl_easy_init();
 	long code = 0;
 	CURLcode rc;
 	int n;
 
-	if (!c)
+	if (!c) {
+		curl_slist_free_all(head);
 		return ENOMEM;
+	}
 	n = snprintf(url, sizeof(url), "%s%s%s", strstr(base, "://") ? "" :
 		     "http://", base, path);
 	curl_easy_setopt(c, CURLOPT_URL, url);
+	if (head)
+		curl_easy_setopt(c, CURLOPT_HTTPHEADER, head);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, got);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, b);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
@@ -50,6 +74,7 @@ int get_url(struct buf *b, const char *base, const char *path, long timeout)
 		CURLE_URL_MALFORMAT;
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &code);
 	curl_easy_cleanup(c);
+	curl_slist_free_all(head);
 	if (rc != CURLE_OK)
 		fprintf(stderr, "edgewise: %s: %s\n", url,
 			*why ? why : curl_easy_strerror(rc));

@@ -17,6 +17,9 @@
  * @return 0 or EIO, ENOMEM
  */
 int  get_url(struct buf *b, const char *base, const char *path, long timeout);
+/** The same with the token of the program; NULL = without */
+int  get_secret(struct buf *b, const char *base, const char *path,
+		long timeout, const char *token);
 /** Does anybody answer there, whatever it says? Nothing is printed */
 bool get_alive(const char *base, long timeout);
 

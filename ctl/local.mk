@@ -24,6 +24,8 @@ ctl_libctl_a_SOURCES = \
 	ctl/get.c \
 	ctl/get.h \
 	ctl/key.c \
+	ctl/ladder.c \
+	ctl/ladder.h \
 	ctl/location.c \
 	ctl/nodes.c \
 	ctl/node.c \
@@ -34,6 +36,7 @@ ctl_libctl_a_SOURCES = \
 	ctl/post.c \
 	ctl/post.h \
 	ctl/status.c \
+	ctl/trace.c \
 	ctl/user.c \
 	ctl/usersql.c \
 	ctl/usersql.h \

@@ -13,6 +13,8 @@ static const char usage[] =
 	"  events [-u URL] [--follow] [--json]\n"
 	"                                     what happened to calls and "
 	"nodes\n"
+	"  trace [--json|--raw] CALL-ID|AOR   messages of a call, attempts and "
+	"why\n"
 	"  nodes [-u URL]                     the pool, and what is left to "
 	"drain\n"
 	"  drain|maint|ready NODE --why TEXT  take a node out, or back in\n"
@@ -45,6 +47,7 @@ static const struct command {
 } commands[] = {
 	{ "status", ctl_status },
 	{ "events", ctl_events },
+	{ "trace", ctl_trace },
 	{ "nodes", ctl_nodes },
 	{ "drain", ctl_nodes },
 	{ "maint", ctl_nodes },

@@ -157,6 +157,8 @@ int api_start(struct sbc *s)
 		err = action_route(s->act, "node", "/api/v1/nodes/", api_node,
 				   s);
 	if (!err)
+		err = api_trace(s);
+	if (!err)
 		err = dash_start(s);
 	if (!err)
 		err = api_drills(s);

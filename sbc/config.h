@@ -99,6 +99,9 @@ struct sbc_config {
 		uint32_t sources, rate, burst, phone_rate, aor_rate, stranger_rate;
 		uint32_t ban;                                    /**< [s]     */
 	} admit;
+	struct {
+		uint32_t messages, bytes;
+	} trace;
 	char state_dir[256];
 	char cdr_file[256];
 	struct cfg_list webhooks;    /**< struct sbc_hook                     */

@@ -545,6 +545,11 @@ struct ledger *edge_ledger(struct edge *e)
 	return &e->led;
 }
 
+uint64_t edge_probe_answers(const struct edge *e)
+{
+	return e->probe_answers;
+}
+
 uint32_t edge_pending(const struct edge *e)
 {
 	return (uint32_t)e->pending;

@@ -127,6 +127,8 @@ void edge_cdr_on(struct edge *e, bool on);
 struct blob *edge_poll_cdr(struct edge *e);
 /** At least one node is UP */
 bool edge_ready(const struct edge *e);
+/** Answers to probes so far: was the last message one? */
+uint64_t edge_probe_answers(const struct edge *e);
 /** Requests that have no final answer yet */
 uint32_t edge_pending(const struct edge *e);
 /** Stop taking new requests (503); what runs is finished */

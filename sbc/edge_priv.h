@@ -92,6 +92,7 @@ struct edge {
 	struct cdrq cdrs;
 	uint64_t pending;          /**< requests without a final answer      */
 	uint64_t probe_seq;
+	uint64_t probe_answers;    /**< messages                             */
 	uint64_t now;              /**< of the call in progress [ms]         */
 	enum fail_why why;         /**< while a lost node is walked          */
 	bool draining;

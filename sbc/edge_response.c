@@ -96,6 +96,7 @@ static void got_response(struct edge *e, const struct txn_event *ev,
 		edge_relay_response((struct relay *)(void *)o, m, now);
 		break;
 	case EO_PROBE:
+		e->probe_answers++;
 		edge_probe_result((struct probe *)(void *)o, m, now);
 		break;
 	case EO_CALL:

@@ -80,6 +80,7 @@ sbc_edgewise_sbc_SOURCES = \
 	sbc/api_fault.c \
 	sbc/api_paths.c \
 	sbc/api_node.c \
+	sbc/api_trace.c \
 	sbc/dash.c \
 	sbc/dash.h \
 	sbc/dash_past.c \

@@ -23,14 +23,60 @@ enum {
 
 /* --- the loop around the edge --- */
 
+/** Our own probes to nodes would push everything else out */
+static bool is_probe(const struct sbc *s, struct sl msg)
+{
+	struct sl p = sl_cstr(s->probe);
+
+	if (!sl_starts(msg, SL("OPTIONS ")))
+		return false;
+	for (; msg.n; msg = sl_sub(msg, sl_chr(msg, '\n') + 1, msg.n))
+		if (sl_starts(msg, p))
+			return true;
+	return false;
+}
+
+/** What goes to a node that a fault keeps from it counts as sent, what it keeps
+ *  from us as not received: as with a network that loses them */
+static void keep_sent(struct sbc *s, const struct sip_out *o)
+{
+	struct sl msg = blob_sl(o->blob);
+
+	if (!s->trace.cap || o->kind != SIP_OUT_SEND ||
+	    (o->flow.lst == s->lstc - 1 && is_probe(s, msg)))
+		return;
+	/* what a message brings about is sent at once: one look at the clock */
+	if (!s->wall)
+		s->wall = clk_wall_us();
+	trace_add(&s->trace, &o->flow, true, msg,
+		  edge_ledger(s->edge)->ev.last, s->wall);
+}
+
+static void take_msg(struct sbc *s, const struct flow *f, struct sl msg,
+		     enum frame_verdict v, const char *why, uint64_t now)
+{
+	uint64_t mark = edge_ledger(s->edge)->ev.last;
+	uint64_t probes = edge_probe_answers(s->edge);
+
+	edge_recv(s->edge, f, msg, v, why, now);
+	/* what it sends is polled later: the order is right */
+	if (!s->trace.cap || v != FRAME_MSG ||
+	    edge_probe_answers(s->edge) != probes)
+		return;
+	s->wall = clk_wall_us();
+	trace_add(&s->trace, f, false, msg, mark, s->wall);
+}
+
 static void send_out(struct sbc *s)
 {
 	struct sip_out out;
 
-	while (edge_poll(s->edge, &out))
+	while (edge_poll(s->edge, &out)) {
+		keep_sent(s, &out);
 		if (!s->fault.o.kind || out.flow.lst != s->lstc - 1 ||
 		    !fault_out(&s->fault, &out, clk_now()))
 			transport_do(s->tp, &out);
+	}
 }
 
 static void take_effects(struct sbc *s)
@@ -48,8 +94,8 @@ static void take_effects(struct sbc *s)
 			transport_do(s->tp, &out);
 			continue;
 		}
-		edge_recv(s->edge, &d.flow, blob_sl(d.blob), FRAME_MSG, NULL,
-			  clk_now());
+		take_msg(s, &d.flow, blob_sl(d.blob), FRAME_MSG, NULL,
+			 clk_now());
 		blob_unref(d.blob);
 		send_out(s);
 	}
@@ -60,6 +106,7 @@ void sbc_turn(struct sbc *s)
 	uint64_t at;
 
 	take_effects(s);
+	s->wall = 0;
 	at = edge_next(s->edge);
 	if (fault_next(&s->fault) < at)
 		at = fault_next(&s->fault);
@@ -96,7 +143,7 @@ static void recv_h(const struct flow *f, struct sl msg, enum frame_verdict v,
 	if (s->fault.o.kind && f->lst == s->lstc - 1 && v == FRAME_MSG &&
 	    fault_in(&s->fault, f, msg, transport_now(s->tp)))
 		return;
-	edge_recv(s->edge, f, msg, v, why, transport_now(s->tp));
+	take_msg(s, f, msg, v, why, transport_now(s->tp));
 }
 
 static void lost_h(const struct flow *f, int err, void *arg)
@@ -249,6 +296,23 @@ static void make_wishes(struct sbc *s, const struct state_node *v, uint16_t n)
 	s->saved_seq = edge_pool_seq(s->edge);
 }
 
+static int start_trace(struct sbc *s)
+{
+	int err = trace_init(&s->trace, s->cf.trace.messages,
+			     s->cf.trace.bytes);
+
+	(void)snprintf(s->probe, sizeof(s->probe), "From: <sip:edge@%s>",
+		       s->lst[s->lstc - 1].sentby);
+	if (!err)
+		err = stat_add(s->st, STAT_COUNTER, "sbc_trace_total", NULL,
+			       "Messages kept for traces", &s->trace.last, s);
+	if (!err)
+		err = stat_add(s->st, STAT_GAUGE, "sbc_trace_messages", NULL,
+			       "Messages that can be traced now",
+			       &s->trace.kept, s);
+	return err;
+}
+
 static int start_edge(struct sbc *s)
 {
 	struct disp_node_conf node[SBC_NODES];
@@ -278,7 +342,9 @@ static int start_edge(struct sbc *s)
 	err = fault_init(&s->fault, ec.seed, s->st);
 	if (err)
 		return err;
-	err = edge_alloc(&s->edge, &ec, s->st, clk_now());
+	err = start_trace(s);
+	if (!err)
+		err = edge_alloc(&s->edge, &ec, s->st, clk_now());
 	if (!err)
 		err = set_peers(s, &s->cf);
 	if (!err)
@@ -360,6 +426,7 @@ void sbc_free(struct sbc *s)
 	transport_free(s->tp);
 	fault_free(&s->fault);
 	edge_free(s->edge);
+	trace_free(&s->trace);
 	stats_free(s->st);
 	sbc_config_clear(&s->cf);
 	free(s);

@@ -9,6 +9,7 @@
 #include "sbc/cdrfile.h"
 #include "sbc/fault.h"
 #include "sbc/sbc.h"
+#include "sip/trace.h"
 #include "sip/transport.h"
 #include "web/action.h"
 #include "web/admin.h"
@@ -39,6 +40,9 @@ struct sbc {
 	struct hooks *hooks;         /**< NULL: no webhooks                   */
 	struct fault fault;          /**< of a drill                          */
 	struct desk *desk;           /**< drills from the page                */
+	struct trace trace;          /**< the last messages                   */
+	char probe[160];             /**< From of our probes                  */
+	uint64_t wall;               /**< of this turn [us], 0 = not looked   */
 };
 
 /* sbc.c */
@@ -92,6 +96,9 @@ json_t *api_peers_json(const struct sbc *s, uint64_t now);
 int  api_events(struct sbc *s);
 struct event;
 json_t *api_event_json(const struct event *e);
+
+/* api_trace.c */
+int  api_trace(struct sbc *s);
 
 /* sbc_cdr.c */
 int  sbc_cdr_start(struct sbc *s);

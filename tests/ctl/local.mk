@@ -6,6 +6,7 @@ tests_ctl_test_ctl_SOURCES = \
 	tests/ctl/test_commands.c \
 	tests/ctl/test_dbrow.c \
 	tests/ctl/test_evline.c \
+	tests/ctl/test_ladder.c \
 	tests/ctl/test_passwd.c \
 	tests/ctl/test_post.c \
 	tests/ctl/test_view.c

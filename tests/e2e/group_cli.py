@@ -12,6 +12,7 @@ import urllib.parse
 
 from e2e import check, equal, eventually, test
 from lab import find_program
+from sipua import Auto
 
 
 def url(proc):
@@ -212,3 +213,67 @@ def t_screen(ctx):
     while got.count(b'edgewise-sbc') < 2:
         got += os.read(ours, 4096)
     equal(got.count(b'\033[H\033[J'), 2, 'times the screen was cleared')
+
+
+@test(name='trace', limit=40)
+def t_trace(ctx):
+    """a call that fails over shows both attempts and why; no credentials; only with the token"""
+    lab = ctx.lab(users={u: 'pw-' + u for u in ('alice', 'bob')})
+    a, b = lab.ua('alice'), lab.ua('bob', transport='tcp')
+    b.auto = Auto(answer=0.05)
+    for u in (a, b):
+        equal(u.register().status, 200, 'REGISTER of ' + u.user)
+    conf = lab.path('edge.conf')
+    # every node but one stands still: who is asked first is one of them, or
+    # the next call's is
+    lab.nodes[0].stop()
+    moved = None
+    for _ in range(12):
+        call = a.invite(b.aor)
+        equal(call.wait_final().status, 200, 'INVITE')
+        b.wait_call(n=len(b.calls_in)).wait_ack()
+        equal(call.bye().status, 200, 'BYE')
+        rc, out, err = cli(lab, 'events', '--json', '-u', url(lab.edge))
+        ev = [e for e in map(json.loads, out.splitlines())
+              if e['kind'] == 'moved' and e.get('method') == 'INVITE']
+        if ev:
+            moved = ev[-1]
+            break
+        lab.nodes[0].cont()
+        lab.nodes = lab.nodes[1:] + lab.nodes[:1]
+        lab.nodes[0].stop()
+    check(moved, 'no call was moved')
+    lab.nodes[0].cont()
+    rc, out, err = cli(lab, 'trace', '-c', conf, moved['call_id'])
+    equal((rc, err), (0, ''), 'status and errors')
+    lines = out.splitlines()
+    head = lines[1].split()
+    check('edge' in head and moved['node'] in head and
+          moved['to_node'] in head, 'columns: %s', out)
+    why = [i for i, ln in enumerate(lines)
+           if 'moved: attempt 2 to %s, because %s' %
+           (moved['to_node'], moved['node']) in ln]
+    check(len(why) >= 1, 'the reason: %s', out)
+    check(any('INVITE' in ln for ln in lines[2:why[0]]) and
+          any('INVITE' in ln for ln in lines[why[0]:]), 'attempts: %s', out)
+    check('200 OK' in out and 'BYE' in out and 'OPTIONS' not in out,
+          'messages: %s', out)
+    rc, raw, err = cli(lab, 'trace', '--raw', '-c', conf, a.aor)
+    equal((rc, err), (0, ''), 'by AoR')
+    check('REGISTER' in raw and 'uthorization: (removed)' in raw and
+          'response=' not in raw, 'texts: %s', raw)
+    rc, out, _ = cli(lab, 'trace', '--json', '--limit', '5', '-c', conf,
+                     a.aor)
+    o = json.loads(out)
+    equal((rc, len([e for e in o['entries'] if e['type'] == 'message'])),
+          (0, 5), 'limit')
+    check(o['next'] > 0, 'nothing left out: %s', o['next'])
+    rc, out, err = cli(lab, 'trace', '-c', conf, 'nobody@example.org')
+    equal((rc, out), (1, ''), 'nothing there')
+    with open(lab.path('token'), 'w') as f:
+        f.write('0' * 64)
+    rc, out, err = cli(lab, 'trace', '-u', url(lab.edge), '--token-file',
+                       lab.path('token'), moved['call_id'])
+    check(rc == 2 and out == '' and '403' in err, 'wrong token: %s %s', rc,
+          err)
+    equal(lab.edge.http('/api/v1/trace?aor=a@b')[0], 401, 'without a token')

@@ -185,7 +185,13 @@ def t_openapi(ctx):
             continue
         for name in op['x-programs']:
             proc = lab.edge if name == 'edgewise-sbc' else lab.nodes[0]
-            s, h, b = ask(lab, 'GET', path + query(op), proc=proc)
+            more = {}
+            if 'security' in op:
+                equal(ask(lab, 'GET', path + query(op), proc=proc)[0], 401,
+                      path + ' without a token')
+                more = {'Authorization': 'Bearer ' + token(lab)}
+            s, h, b = ask(lab, 'GET', path + query(op), headers=more,
+                          proc=proc)
             equal(s, 200, '%s of %s' % (path, name))
             (typ, c), = op['responses']['200']['content'].items()
             check(h['content-type'].startswith(typ), '%s is %s', path,

@@ -6,6 +6,7 @@
 #include "sip/hop.h"
 #include "sip/scan_in.h"
 #include "sip/splice.h"
+#include "sip/trace.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -111,6 +112,49 @@ static void answered(const struct sip_msg *m, bool good, struct buf *o)
 		must(!err && sl_eq(b.callid, m->callid) && b.cseq == m->cseq);
 }
 
+/* what is told of a trace: another look finds nothing more to take out */
+static void cleaned(struct sl in, bool cut)
+{
+	struct sl v[TRACE_FIELDS], s;
+	struct buf o, again;
+
+	buf_init(&o, TRACE_CLEAN);
+	buf_init(&again, 2 * TRACE_CLEAN);
+	trace_clean(&o, in, cut);
+	must(!o.err);
+	s = buf_as_sl(&o);
+	trace_clean(&again, s, cut);
+	must(sl_eq(buf_as_sl(&again), s));
+	trace_fields(s, v);
+	for (unsigned i = 0; i < TRACE_FIELDS; i++)
+		must(!sl_isset(v[i]) || (v[i].p >= s.p &&
+					 v[i].p + v[i].n <= s.p + s.n));
+	(void)trace_is_of(v, SL("a@b"));
+	buf_free(&o);
+	buf_free(&again);
+}
+
+static void traced(struct sl in)
+{
+	static const struct flow f = { .tp = TP_UDP };
+	struct trace_query q = { .callid = SL("a"), .limit = 1 };
+	struct trace_found w;
+	struct trace t;
+
+	must(!trace_init(&t, 4, TRACE_BYTES_MIN));
+	trace_add(&t, &f, true, in, 0, 0);
+	if (trace_after(&t, 0)) {
+		const struct trace_msg *m = trace_after(&t, 0);
+
+		must(m->n <= TRACE_TEXT && m->cut == (in.n > TRACE_TEXT));
+		must(!memcmp(trace_text(&t, m).p, in.p, m->n));
+		cleaned(trace_text(&t, m), m->cut);
+		trace_find(&t, &q, &w);
+		must(w.n <= 1 && !w.next);
+	}
+	trace_free(&t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sip_fault f, g;
@@ -119,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(&a, 0, sizeof(a));
 	memset(&b, 0, sizeof(b));
+	traced(sl_mk(data, size));
 	err = scan_msg(&a, data, size, size & 1, true, &f);
 	must(scan_msg(&b, data, size, size & 1, false, &g) == err);
 	must(f.code == g.code && f.answerable == g.answerable);

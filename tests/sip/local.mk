@@ -11,6 +11,7 @@ tests_sip_test_sip_SOURCES = \
 	tests/sip/test_scan.c \
 	tests/sip/test_splice.c \
 	tests/sip/test_torture.c \
+	tests/sip/test_trace.c \
 	tests/sip/test_uri.c \
 	tests/sip/msg.h
 tests_sip_test_sip_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS) \
