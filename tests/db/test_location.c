@@ -51,22 +51,24 @@ Test(location, only_newer_or_equal_rows_are_written)
 
 	FOR_EACH_DB(db) {
 		struct db_location r[] = { row(1, 10, 1, "a"), row(2, 10, 1, "b"),
-					   row(3, 10, 1, "c"), row(4, 10, 1, "d") };
+					   row(3, 10, 1, "c"), row(4, 10, 1, "d"),
+					   row(6, 10, 1, "f") };
 		struct db_location x[] = { row(4, 10, 2, "D"), row(3, 9, 9, "C"),
 					   row(2, 10, 1, "B"), row(1, 10, 0, "A"),
-					   row(5, 1, 1, "E") };
+					   row(5, 1, 1, "E"), row(6, 11, 0, "F") };
 		struct seen s = { 0 };
 
-		OK(db_location_put(db, r, 4, newer, &s));
+		OK(db_location_put(db, r, 5, newer, &s));
 		cr_assert_eq(s.n, 0);
-		OK(db_location_put(db, x, 5, newer, &s));
+		OK(db_location_put(db, x, 6, newer, &s));
 		cr_assert_eq(s.n, 2);
 		for (unsigned i = 0; i < 2; i++) {
 			cr_assert(s.index[i] == 1 || s.index[i] == 3);
 			cr_assert_str_eq(s.rec[i], s.index[i] == 1 ? "c" : "a");
 		}
 		s = load(db);
-		cr_assert_eq(s.n, 5);
+		cr_assert_eq(s.n, 6);
+		cr_assert_str_eq(s.rec[5], "F");
 		cr_assert_str_eq(s.rec[0], "a");
 		cr_assert_str_eq(s.rec[1], "B");
 		cr_assert_str_eq(s.rec[2], "c");
