@@ -4,6 +4,7 @@
 #include "node/config.h"
 #include "base/log.h"
 #include "sip/auth.h"
+#include "sip/uri.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 static const char *const auth_names[] = { "off", "on", NULL };
 static const char *const users_names[] = { "file", "sql", NULL };
+static const char *const ping_names[] = { "off", "nat", "all", NULL };
 static const char *const fork_names[] = { "parallel", "serial", NULL };
 static const char *const level_names[] = {
 	"error", "warn", "info", "debug", NULL
@@ -154,6 +156,31 @@ const struct cfg_key node_config_keys[] = {
 	U32("timers.t4", timers.t4, 500, 30000, "5000", "ms", "RFC 3261 T4"),
 	U32R("timers.ring", timers.ring, 1000, 3600000, "180000", "ms",
 	     "longest ringing of one branch (Timer C)"),
+	ENUM("ping.contacts", ping.contacts, ping_names, "nat", true,
+	     "who is asked whether it is there: nat = whose Contact is not "
+	     "where it registers from"),
+	U32R("ping.interval", ping.interval, 1000, 3600000, "30000", "ms",
+	     "between two questions to one contact; below the life of NAT "
+	     "mappings"),
+	U32R("ping.timeout", ping.timeout, 100, 30000, "5000", "ms",
+	     "a contact that did not answer for so long failed"),
+	U32R("ping.max_failures", ping.max_failures, 1, 100, "3", NULL,
+	     "failures in a row after which other contacts are called "
+	     "before this one"),
+	U32R("ping.remove_after", ping.remove_after, 0, 1000, "2", NULL,
+	     "further failures after which it is removed"),
+	U32R("ping.slow", ping.slow, 0, 30000, "0", "ms",
+	     "answers later than this are logged; 0 = none"),
+	{ .name = "ping.outbound", .type = CFG_BOOL,
+	  .off = OFF(ping.outbound), .def = "false", .reload = true,
+	  .help = "also phones that keep their flow alive themselves "
+		  "(RFC 5626)" },
+	STRR("ping.method", ping.method, "OPTIONS", "of the questions"),
+	STRR("ping.from", ping.from, "sip:ping@localhost",
+	     "URI in their From"),
+	STRR("ping.dead_codes", ping.dead_codes, "408 430",
+	     "answers that count as none; all others say that the phone is "
+	     "there"),
 	ENUM("fork", fork, fork_names, "parallel", true,
 	     "contacts of equal q at once, or one after the other"),
 	U32R("max_branches", max_branches, 1, 64, "16", NULL,
@@ -377,6 +404,30 @@ static void name(struct check *k, const struct node_config *c)
 	}
 }
 
+/* What goes into every question as it stands */
+static void pings(struct check *k, const struct node_config *c)
+{
+	struct sl rest = sl_cstr(c->ping.dead_codes), code;
+	const char *m = c->ping.method;
+	struct uri u;
+	uint32_t v;
+
+	while ((*m >= 'A' && *m <= 'Z') || (*m >= 'a' && *m <= 'z'))
+		m++;
+	if (*m || m == c->ping.method || !strcmp(c->ping.method, "INVITE") ||
+	    !strcmp(c->ping.method, "ACK") ||
+	    !strcmp(c->ping.method, "CANCEL"))
+		cfg_err(k->errs, k->file, 0, "ping.method",
+			"must be a method like OPTIONS");
+	if (uri_parse(&u, sl_cstr(c->ping.from)) ||
+	    strpbrk(c->ping.from, "<>\"\r\n "))
+		cfg_err(k->errs, k->file, 0, "ping.from", "must be a URI");
+	while (node_ping_code(&rest, &code))
+		if (sl_u32(code, 699, &v) || v < 300)
+			cfg_err(k->errs, k->file, 0, "ping.dead_codes",
+				"must be codes from 300 to 699");
+}
+
 static void cross(struct check *k, struct node_config *c)
 {
 	if (c->registrar.min_expires > c->registrar.max_expires)
@@ -395,6 +446,7 @@ static void cross(struct check *k, struct node_config *c)
 		cfg_err(k->errs, k->file, 0, "cluster.dead",
 			"must be at least twice the heartbeat");
 	certificates(k, c);
+	pings(k, c);
 	if (c->auth == NODE_AUTH_ON && c->users == NODE_USERS_FILE
 	    && !c->users_file[0])
 		cfg_err(k->errs, k->file, 0, "users_file",
@@ -471,6 +523,7 @@ static bool shared(const struct cfg_key *k)
 	return !strcmp(k->name, "domains") || !strcmp(k->name, "auth")
 		|| !strcmp(k->name, "nonce_age")
 		|| !strcmp(k->name, "routes")
+		|| !strncmp(k->name, "ping.", 5)
 		|| !strncmp(k->name, "registrar.", 10);
 }
 

@@ -63,6 +63,13 @@ struct node_config {
 	struct {
 		uint32_t t1, t2, t4, ring;         /**< [ms]                  */
 	} timers;
+	struct {
+		uint32_t contacts;                 /**< enum node_ping        */
+		uint32_t interval, timeout, slow;  /**< [ms]                  */
+		uint32_t max_failures, remove_after;
+		bool outbound;
+		char method[33], from[256], dead_codes[128];
+	} ping;
 	uint32_t max_branches;
 	uint32_t fork;                     /**< enum node_fork                */
 	struct {
@@ -99,6 +106,21 @@ struct node_config {
 	uint32_t cluster_join_n;
 };
 
+/** The next one of ping.dead_codes */
+static inline bool node_ping_code(struct sl *rest, struct sl *code)
+{
+	size_t n = 0;
+
+	while (rest->n && *rest->p == ' ')
+		*rest = sl_mk(rest->p + 1, rest->n - 1);
+	while (n < rest->n && rest->p[n] != ' ')
+		n++;
+	*code = sl_mk(rest->p, n);
+	*rest = sl_mk(rest->p + n, rest->n - n);
+	return n > 0;
+}
+
+enum node_ping { NODE_PING_OFF, NODE_PING_NAT, NODE_PING_ALL };
 enum node_fork { NODE_FORK_PARALLEL, NODE_FORK_SERIAL };
 
 extern const struct cfg_key node_config_keys[];

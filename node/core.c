@@ -76,6 +76,7 @@ static int core_stats(struct core *c, struct stats *st)
 	err |= access_stats(&c->access, st);
 	err |= registrar_stats(&c->reg, st);
 	err |= proxy_stats(&c->proxy, st);
+	err |= ping_stats(&c->ping, st);
 	return err;
 }
 
@@ -96,6 +97,11 @@ static void wire_up(struct core *c, const struct core_conf *cc)
 	c->proxy.sentby = c->sentby;
 	secret_derive(c->proxy.key, cc->secret, "stateless branch 1");
 	proxy_init(&c->proxy);
+	c->proxy.ping = &c->ping;
+	c->ping.cf = cc->cf;
+	c->ping.proxy = &c->proxy;
+	c->ping.loc = &c->loc;
+	secret_derive(c->ping.key, cc->secret, "ping 1");
 }
 
 int core_alloc(struct core **cp, const struct core_conf *cc,
@@ -128,6 +134,8 @@ int core_alloc(struct core **cp, const struct core_conf *cc,
 		err = outq_init(&c->out, OUTQ_MAX);
 	if (!err)
 		err = txnl_alloc(&c->txnl, &tc, &c->out, now);
+	if (!err)
+		err = ping_init(&c->ping);
 	if (!err) {
 		wire_up(c, cc);
 		err = core_stats(c, st);
@@ -147,6 +155,8 @@ void core_free(struct core *c)
 	stat_del_owner(c->st, &c->access);
 	stat_del_owner(c->st, &c->reg);
 	stat_del_owner(c->st, &c->proxy);
+	stat_del_owner(c->st, &c->ping);
+	ping_close(&c->ping);
 	core_hold_close(c);
 	proxy_close(&c->proxy);
 	txnl_free(c->txnl);
@@ -165,6 +175,13 @@ void core_reconf(struct core *c, const struct node_config *cf,
 	c->reg.cf = cf;
 	c->proxy.cf = cf;
 	core_wait_reconf(c);
+	ping_reconf(&c->ping, cf);
+}
+
+void core_set_slots(struct core *c, const struct slots *s, bool majority)
+{
+	c->ping.slots = s;
+	c->ping.majority = majority;
 }
 
 void core_set_health(struct core *c, bool ready, const char *reason,
@@ -210,6 +227,8 @@ static void dispatch(struct core *c, const struct flow *f, uint64_t now,
 {
 	struct txn_event ev;
 
+	if (!c->msg.req && ping_response(&c->ping, &c->msg, now, wall))
+		return;
 	txnl_recv(c->txnl, &c->msg, f, now, &ev);
 	switch (ev.kind) {
 	case TXN_REQUEST:
@@ -397,6 +416,7 @@ void core_tick(struct core *c, uint64_t now, uint64_t wall)
 {
 	core_wait_tick(c, now, wall);
 	core_hold_tick(c, now);
+	ping_tick(&c->ping, now, wall);
 	txnl_tick(c->txnl, now);
 	core_drain(c, now, wall);
 }
@@ -404,9 +424,10 @@ void core_tick(struct core *c, uint64_t now, uint64_t wall)
 uint64_t core_next(const struct core *c)
 {
 	uint64_t hold = core_hold_next(c), txn = txnl_next(c->txnl);
-	uint64_t wait = core_wait_next(c);
+	uint64_t wait = core_wait_next(c), next = ping_next(&c->ping);
 
 	hold = wait < hold ? wait : hold;
+	hold = next < hold ? next : hold;
 	return hold < txn ? hold : txn;
 }
 

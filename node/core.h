@@ -16,6 +16,7 @@
 #include "sip/frame.h"
 
 struct core;
+struct slots;
 
 struct core_conf {
 	const struct node_config *cf;     /**< borrowed until core_reconf()   */
@@ -63,6 +64,9 @@ void core_set_health(struct core *c, bool ready, const char *reason,
 /** Other nodes alive that can take a change; 0 at first. With none, REGISTER
  *  is answered at once */
 void core_set_others(struct core *c, uint32_t alive, uint64_t now);
+/** What is ours to be done once in the cluster (borrowed for good), and do we
+ *  hear more than half of it? Before that no contact is asked anything. */
+void core_set_slots(struct core *c, const struct slots *s, bool majority);
 /** Another living node has our changes after `from` up to `to` (sequences of the
  *  store) */
 void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now);

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "node/access.h"
 #include "node/core.h"
+#include "node/ping.h"
 #include "node/proxy.h"
 #include "node/registrar.h"
 #include "sip/hop.h"
@@ -36,6 +37,7 @@ struct core {
 	struct location loc;
 	struct registrar reg;
 	struct proxy proxy;
+	struct ping ping;
 	struct stats *st;
 	struct addr self;
 	char sentby[ADDR_TXT];

@@ -31,6 +31,10 @@ node_libnode_a_SOURCES = \
 	node/persist_row.c \
 	node/persist_slots.c \
 	node/persist_view.c \
+	node/ping.c \
+	node/ping.h \
+	node/ping_i.h \
+	node/ping_item.c \
 	node/proxy.c \
 	node/proxy.h \
 	node/proxy_i.h \

@@ -180,6 +180,8 @@ static void on_cluster(void *arg)
 		return;
 	set_health(n);
 	core_set_others(n->core, cluster_alive(n->cluster), clk_now());
+	core_set_slots(n->core, cluster_slots(n->cluster),
+		       cluster_majority(n->cluster));
 	node_turn(n);
 }
 

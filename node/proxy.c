@@ -11,6 +11,7 @@
  * 16.7 step 6), it is about that phone. Only a 503 made here, for a cap of
  * ours, reaches the edge as 503 and makes it try another node.
  */
+#include "node/ping.h"
 #include "node/proxy_i.h"
 #include "base/log.h"
 #include <errno.h>
@@ -107,6 +108,9 @@ int proxy_stats(struct proxy *p, struct stats *st)
 		{ STAT_GAUGE, "node_forks_open",
 		  "Requests passed on without a final answer yet",
 		  &p->forks_open },
+		{ STAT_COUNTER, "node_passed_over_total",
+		  "Contacts not called: they do not answer pings",
+		  &p->passed_over },
 		{ STAT_COUNTER, "node_forks_total",
 		  "Requests passed on", &p->started },
 		{ STAT_COUNTER, "node_branches_total",
@@ -376,6 +380,8 @@ static int targets(struct fork *f, uint64_t wall)
 	int err;
 
 	err = location_get(f->p->loc, f->aor, wall, &set);
+	if (!err && f->p->ping)
+		f->p->passed_over += ping_pass_over(f->p->ping, f->aor, &set);
 	if (!err)
 		err = keep_targets(f, &set);
 	loc_set_free(&set);

@@ -12,11 +12,13 @@
 #include "sip/txn.h"
 
 struct fork;
+struct ping;
 
 struct proxy {
 	const struct node_config *cf;     /**< borrowed                       */
 	const struct access *access;      /**< borrowed                       */
 	struct location *loc;             /**< borrowed                       */
+	const struct ping *ping;          /**< borrowed; NULL = none          */
 	struct txnl *txnl;                /**< borrowed                       */
 	struct outq *out;                 /**< borrowed                       */
 	uint16_t lst_udp, lst_tcp;        /**< our listeners                  */
@@ -28,6 +30,7 @@ struct proxy {
 	uint64_t forks_now, forks_open;   /**< gauges: all; without a final answer */
 	uint64_t started, branches, cut, no_hop, flow_dead, lost, late;
 	uint64_t answered, failed, cancelled, relayed, acks_dropped;
+	uint64_t passed_over;             /**< contacts that do not answer pings */
 	uint64_t routed, route_next, route_failed;
 };
 

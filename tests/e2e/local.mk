@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/e2e/group_page.py \
 	tests/e2e/group_pagedrill.py \
 	tests/e2e/group_peers.py \
+	tests/e2e/group_ping.py \
 	tests/e2e/group_policy.py \
 	tests/e2e/group_restart.py \
 	tests/e2e/group_start.py \

@@ -1,0 +1,353 @@
+/* ping.c - Pure. Which contact is asked when, and what its answer means. */
+#include "node/ping.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "node/ping_i.h"
+#include "node/proxy_i.h"
+#include "sip/hop.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COOKIE SIP_COOKIE "pg"
+
+enum { SLEW = 100,              /* the clock is followed by 1 % at most      */
+       MSG_MAX = 8192,
+       LATE = 100,              /* [ms]                                  */
+       DRIFT = 10 };            /* intervals: a larger step is taken at once */
+
+int ping_init(struct ping *p)
+{
+	p->tab = calloc(PING_PLACES, sizeof(*p->tab));
+	p->last = &p->first;
+	return p->tab ? 0 : ENOMEM;
+}
+
+void ping_close(struct ping *p)
+{
+	for (uint32_t k = 0; p->tab && k < PING_PLACES; k++)
+		while (p->tab[k])
+			ping_drop(p, p->tab[k]);
+	free(p->tab);
+	p->tab = NULL;
+}
+
+int ping_stats(struct ping *p, struct stats *st)
+{
+	const struct {
+		enum stat_type type;
+		const char *name, *help;
+		const uint64_t *v;
+	} row[] = {
+		{ STAT_COUNTER, "node_ping_sent_total",
+		  "Contacts asked whether they are there", &p->sent },
+		{ STAT_COUNTER, "node_ping_answered_total",
+		  "Answers of contacts", &p->answered },
+		{ STAT_COUNTER, "node_ping_wait_total",
+		  "Time these answers took, all together [ms]",
+		  &p->latency_ms },
+		{ STAT_GAUGE, "node_ping_wait_longest",
+		  "Longest of these times [ms]", &p->latency_max },
+		{ STAT_COUNTER, "node_ping_slow_total",
+		  "Answers later than ping.slow", &p->slow },
+		{ STAT_COUNTER, "node_ping_refused_total",
+		  "Answers of ping.dead_codes", &p->refused },
+		{ STAT_COUNTER, "node_ping_lost_total",
+		  "Questions nobody answered in time", &p->lost },
+		{ STAT_COUNTER, "node_ping_no_hop_total",
+		  "Contacts whose Path leads to no edge of ours",
+		  &p->no_hop },
+		{ STAT_COUNTER, "node_ping_full_total",
+		  "Contacts not asked: too many questions open", &p->full },
+		{ STAT_COUNTER, "node_ping_removed_total",
+		  "Contacts removed because they did not answer",
+		  &p->removed },
+		{ STAT_COUNTER, "node_ping_refreshed_total",
+		  "Contacts that were refreshed when they were to be removed",
+		  &p->refreshed },
+		{ STAT_COUNTER, "node_ping_kept_total",
+		  "Failures that removed nothing: no majority, or nobody "
+		  "behind the edge answers", &p->kept },
+		{ STAT_GAUGE, "node_ping_open",
+		  "Questions not answered yet", &p->open_now },
+		{ STAT_GAUGE, "node_ping_quarantined",
+		  "Contacts called last because they do not answer",
+		  &p->quarantined_now },
+	};
+	int err = 0;
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		err |= stat_add(st, row[i].type, row[i].name, NULL,
+				row[i].help, row[i].v, p);
+	return err;
+}
+
+void ping_reconf(struct ping *p, const struct node_config *cf)
+{
+	if (cf->ping.interval != p->cf->ping.interval)
+		p->ticked = 0;       /* a round begins where it is now */
+	p->cf = cf;
+	ping_recount(p);
+}
+
+/* --- whom ------------------------------------------------------------------- */
+
+/* The host of the Contact is not where the edge saw it */
+static bool behind_nat(const struct binding *b)
+{
+	struct addr says = { 0 }, is = { 0 };
+	struct uri u;
+
+	if (!b->received.n || addr_parse_ip(&is, b->received))
+		return false;
+	return uri_parse(&u, b->uri) || addr_parse_ip(&says, u.host) ||
+	       !addr_ip_eq(&says, &is);
+}
+
+static bool named(const struct ping *p, const struct binding *b)
+{
+	/* it keeps its flow alive itself, RFC 5626 4.4 */
+	if (!p->cf->ping.outbound && binding_outbound(b))
+		return false;
+	switch ((enum node_ping)p->cf->ping.contacts) {
+	case NODE_PING_OFF:
+		return false;
+	case NODE_PING_NAT:
+		return behind_nat(b);
+	case NODE_PING_ALL:
+		break;
+	}
+	return true;
+}
+
+/* Edges beyond the table share its last place */
+static uint8_t edge_of(struct ping *p, const struct addr *a)
+{
+	uint32_t i = 0;
+
+	while (i < p->edges && !addr_eq(&p->edge[i].addr, a))
+		i++;
+	if (i == PING_EDGES)
+		i--;
+	else if (i == p->edges)
+		p->edge[p->edges++].addr = *a;
+	return (uint8_t)i;
+}
+
+/* --- the question ------------------------------------------------------------- */
+
+static void write_it(const struct ping *p, const struct ping_item *i,
+		     const struct binding *b, uint8_t tp, struct buf *m)
+{
+	char branch[64];
+	int n = snprintf(branch, sizeof(branch), COOKIE "%016llx%08x",
+			 (unsigned long long)i->hash, i->seq);
+
+	buf_str(m, p->cf->ping.method);
+	buf_chr(m, ' ');
+	buf_sl(m, b->uri);
+	buf_lit(m, " SIP/2.0\r\n");
+	hop_via_put(m, tp, p->proxy->sentby, sl_mk(branch, (size_t)n),
+		    tp_stream(tp));
+	if (b->path.n) {
+		buf_lit(m, "Route: ");
+		buf_sl(m, b->path);
+		buf_lit(m, "\r\n");
+	}
+	buf_printf(m, "Max-Forwards: 70\r\nFrom: <%s>;tag=%08x\r\nTo: <",
+		   p->cf->ping.from, i->seq);
+	buf_sl(m, b->uri);
+	buf_printf(m, ">\r\nCall-ID: %016llx-%08x\r\nCSeq: 1 %s\r\n"
+		   "Content-Length: 0\r\n\r\n", (unsigned long long)i->hash,
+		   i->seq, p->cf->ping.method);
+}
+
+static void send_it(struct ping *p, struct ping_item *i,
+		    const struct binding *b, const struct flow *hop,
+		    uint64_t now)
+{
+	struct blob *msg = NULL;
+	struct buf m;
+
+	i->seq = ++p->seq;
+	i->edge = edge_of(p, &hop->peer);
+	buf_init(&m, MSG_MAX);
+	write_it(p, i, b, hop->tp, &m);
+	if (!m.err)
+		msg = blob_make(m.p, m.n);
+	buf_free(&m);
+	ping_open(p, i, now);
+	if (!msg)
+		return;
+	p->sent++;
+	outq_send(p->proxy->out, hop, msg);
+}
+
+static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
+		uint64_t now, uint64_t wall)
+{
+	uint64_t hash = ping_hash(p, aor, c->key);
+	struct ping_item *i = ping_find(p, hash);
+	struct binding b;
+	struct flow hop;
+
+	(void)wall;
+	if (binding_decode(&b, c->value) || !named(p, &b))
+		return;
+	if (proxy_hop(p->proxy, &b, &hop)) {
+		p->no_hop++;
+		return;
+	}
+	if (i && stamp_cmp(i->vstamp, c->vstamp)) {
+		ping_drop(p, i);     /* it registered: it was there */
+		i = NULL;
+	}
+	if (i && i->open)
+		return;              /* the interval is below the time-out */
+	if (!i)
+		i = ping_new(p, hash, aor, c->key);
+	if (!i) {
+		p->full++;
+		return;
+	}
+	i->vstamp = c->vstamp;
+	send_it(p, i, &b, &hop, now);
+}
+
+static void walk(struct ping *p, uint16_t bucket, uint64_t now, uint64_t wall)
+{
+	struct store *s = p->loc->store;
+	struct store_contact c;
+	struct store_scan it;
+	struct record r;
+
+	store_scan(s, bucket, &it);
+	while (store_scan_next(&it, &r))
+		if (!store_find(s, r.aor, r.key, wall, &c))
+			ask(p, r.aor, &c, now, wall);
+}
+
+/* --- time ----------------------------------------------------------------------- */
+
+static uint64_t pos_of(const struct ping *p)
+{
+	return p->clock * STORE_BUCKETS / p->cf->ping.interval;
+}
+
+/* The wall clock, but no faster or slower than 1 %: intervals stay as they
+ * are when it is set */
+static void follow(struct ping *p, uint64_t now, uint64_t wall)
+{
+	uint64_t ms = now - p->ticked, most, off;
+
+	p->clock += ms;
+	p->slew += ms;
+	most = p->slew / SLEW;
+	p->slew %= SLEW;
+	off = wall > p->clock ? wall - p->clock : p->clock - wall;
+	if (!p->ticked || off > (uint64_t)DRIFT * p->cf->ping.interval) {
+		p->clock = wall;
+		p->pos = pos_of(p);
+	} else if (off) {
+		off = off < most ? off : most;
+		p->clock = wall > p->clock ? p->clock + off : p->clock - off;
+	}
+	p->ticked = now;
+}
+
+static void time_out(struct ping *p, uint64_t now, uint64_t wall)
+{
+	while (p->first && now >= p->first->sent + p->cf->ping.timeout) {
+		p->lost++;
+		ping_lost(p, p->first, wall);
+	}
+}
+
+/* What was missed is made up for at twice the pace, no faster */
+void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
+{
+	uint64_t ms = p->ticked ? now - p->ticked : 0, to, most;
+
+	if (p->ticked && ms < PING_TICK)
+		return;
+	time_out(p, now, wall);
+	ping_sweep(p, now);
+	follow(p, now, wall);
+	to = pos_of(p);
+	if (p->pos > to || to - p->pos > STORE_BUCKETS)
+		p->pos = to;         /* set back, or longer than a round */
+	if (ms > LATE)
+		ms = LATE;           /* we stood still: no burst */
+	most = ms * 2 * STORE_BUCKETS / p->cf->ping.interval + 1;
+	if (to > p->pos + most)
+		to = p->pos + most;
+	for (; p->pos < to; p->pos++) {
+		uint16_t bucket = (uint16_t)(p->pos % STORE_BUCKETS);
+
+		if (p->slots && p->cf->ping.contacts != NODE_PING_OFF &&
+		    slots_mine(p->slots, bucket / SLOTS_BUCKETS))
+			walk(p, bucket, now, wall);
+	}
+}
+
+uint64_t ping_next(const struct ping *p)
+{
+	if (!p->slots ||
+	    (p->cf->ping.contacts == NODE_PING_OFF && !p->first))
+		return UINT64_MAX;
+	return p->ticked + PING_TICK;
+}
+
+/* --- the answer -------------------------------------------------------------------- */
+
+static bool hex(struct sl s, uint64_t *v)
+{
+	*v = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
+
+		if (c >= '0' && c <= '9')
+			*v = *v << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			*v = *v << 4 | (uint64_t)(c - 'a' + 10);
+		else
+			return false;
+	}
+	return true;
+}
+
+static bool is_dead(const struct ping *p, uint16_t code)
+{
+	struct sl rest = sl_cstr(p->cf->ping.dead_codes), one;
+	uint32_t v;
+
+	while (node_ping_code(&rest, &one))
+		if (!sl_u32(one, 699, &v) && v == code)
+			return true;
+	return false;
+}
+
+bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
+		   uint64_t wall)
+{
+	const size_t at = sizeof(COOKIE) - 1;
+	struct ping_item *i;
+	uint64_t hash, seq;
+	struct via v;
+
+	if (via_top(m, &v) || v.branch.n != PING_BRANCH ||
+	    memcmp(v.branch.p, COOKIE, at) ||
+	    !hex(sl_mk(v.branch.p + at, 16), &hash) ||
+	    !hex(sl_mk(v.branch.p + at + 16, 8), &seq))
+		return false;
+	i = ping_find(p, hash);
+	if (!i || !i->open || i->seq != seq || m->status < 200)
+		return true;         /* late, or not final */
+	if (is_dead(p, m->status)) {
+		p->refused++;
+		ping_lost(p, i, wall);
+	} else {
+		ping_alive(p, i, now);
+	}
+	return true;
+}

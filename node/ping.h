@@ -1,0 +1,71 @@
+/**
+ * @file ping.h  Pure. Asks contacts behind NAT whether they are there, and takes
+ * out those that are not. docs/decisions/0026-pinging.md.
+ *
+ * The buckets of the store are walked in order, once an interval, at the pace of
+ * the wall clock: each contact has its moment, the same on every node, so that
+ * an owner that takes over goes on where the last one was. Of the slots that are
+ * ours (cluster/slots.h) each contact that the rules name gets an OPTIONS along
+ * its Path. Memory: only for questions open and contacts that failed.
+ */
+#ifndef NODE_PING_H
+#define NODE_PING_H
+
+#include "base/stat.h"
+#include "cluster/slots.h"
+#include "node/config.h"
+#include "node/proxy.h"
+
+enum { PING_TICK = 20,           /**< [ms] between two looks                 */
+       PING_EDGES = 64,          /**< edges whose silence is known           */
+       PING_OPEN = 1 << 17 };    /**< questions open and contacts failing    */
+
+struct ping_item;
+
+struct ping_edge {
+	struct addr addr;
+	uint64_t heard;          /**< [ms] a contact behind it answered last */
+};
+
+struct ping {
+	const struct node_config *cf;
+	struct proxy *proxy;     /**< borrowed: next hops, sentby, queue     */
+	struct location *loc;    /**< borrowed                               */
+	const struct slots *slots;    /**< borrowed; NULL = nothing is ours  */
+	bool majority;
+	uint8_t key[32];
+	struct ping_item **tab;  /**< by hash                                */
+	struct ping_item *first, **last;   /**< open, by the time sent       */
+	uint32_t items, seq;
+	uint64_t pos;            /**< buckets walked since 1970              */
+	uint64_t clock;          /**< wall clock, followed slowly [ms]       */
+	uint64_t slew;           /**< [ms] not made use of yet               */
+	uint32_t swept;          /**< place of the table                     */
+	uint64_t ticked;         /**< [ms] 0 = never                         */
+	struct ping_edge edge[PING_EDGES];
+	uint32_t edges;
+	struct log_limit lim;
+	/* figures */
+	uint64_t sent, answered, refused, lost, full, no_hop, slow;
+	uint64_t removed, refreshed, kept;
+	uint64_t quarantined_now, open_now, latency_ms, latency_max;
+};
+
+/** @return 0 or ENOMEM */
+int  ping_init(struct ping *p);
+void ping_close(struct ping *p);
+/** New settings: questions open go on */
+void ping_reconf(struct ping *p, const struct node_config *cf);
+int  ping_stats(struct ping *p, struct stats *st);
+
+void ping_tick(struct ping *p, uint64_t now, uint64_t wall);
+uint64_t ping_next(const struct ping *p);
+/** A response. @return false: not to a ping of ours */
+bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
+		   uint64_t wall);
+/** Those that have not answered lately are taken out of the set, unless all
+ *  are such. @return how many */
+uint32_t ping_pass_over(const struct ping *p, struct sl aor,
+			struct loc_set *set);
+
+#endif

@@ -1,0 +1,59 @@
+/**
+ * @file ping_i.h  Pure. Inside of ping*.c.
+ */
+#ifndef NODE_PING_I_H
+#define NODE_PING_I_H
+
+#include "node/ping.h"
+
+/** A question that is open, or a contact that failed */
+struct ping_item {
+	struct ping_item *chain;             /* of its place in the table     */
+	struct ping_item *next, **pprev;     /* of the open ones              */
+	uint64_t hash;
+	uint64_t sent;                       /* [ms]                          */
+	uint64_t failing;                    /* [ms] first one lost was sent  */
+	struct stamp vstamp;                 /* the version asked             */
+	uint32_t seq, fails;
+	uint8_t edge;
+	bool open;
+	uint16_t aorn, keyn;
+	uint8_t text[];                      /* AoR, key                      */
+};
+
+#define PING_PLACES 65536
+
+static inline struct sl ping_aor(const struct ping_item *i)
+{
+	return sl_mk(i->text, i->aorn);
+}
+
+static inline struct sl ping_key(const struct ping_item *i)
+{
+	return sl_mk(i->text + i->aorn, i->keyn);
+}
+
+/* ping_item.c */
+struct ping_item *ping_find(const struct ping *p, uint64_t hash);
+uint64_t ping_hash(const struct ping *p, struct sl aor, struct sl key);
+/** @return NULL: no room */
+struct ping_item *ping_new(struct ping *p, uint64_t hash, struct sl aor,
+			   struct sl key);
+void ping_drop(struct ping *p, struct ping_item *i);
+void ping_open(struct ping *p, struct ping_item *i, uint64_t now);
+void ping_shut(struct ping *p, struct ping_item *i);
+/** Forget some of those that nobody asks any more: gone, or not ours now */
+void ping_sweep(struct ping *p, uint64_t now);
+/** Its question was answered */
+void ping_alive(struct ping *p, struct ping_item *i, uint64_t now);
+/** Its question was not answered, or by the edge alone */
+void ping_lost(struct ping *p, struct ping_item *i, uint64_t wall);
+
+/** ping.max_failures may be another */
+void ping_recount(struct ping *p);
+
+/* ping.c */
+/** "z9hG4bKpg", hash, seq */
+#define PING_BRANCH (9 + 16 + 8)
+
+#endif

@@ -1,0 +1,59 @@
+"""Phones are asked whether they are there, each by one node; who does not
+answer is taken out everywhere."""
+from e2e import check, eventually, test
+
+USERS = {'u%d' % i: 'pw%d' % i for i in range(12)}
+CONF = {'ping': {'contacts': 'all', 'interval': 1000, 'timeout': 400,
+                 'max_failures': 2, 'remove_after': 1},
+        'cluster': {'heartbeat': 200, 'dead': 1200}}
+
+
+def figure(p, name):
+    return p.metrics()[name]
+
+
+def asked(u):
+    """OPTIONS that a phone got."""
+    return sum(1 for at, way, data, peer in list(u.log)
+               if way == 'in' and data.startswith(b'OPTIONS '))
+
+
+def registered(lab):
+    uas = {name: lab.ua(name) for name in USERS}
+    for u in uas.values():
+        check(u.register().status == 200, 'registered')
+    return uas
+
+
+@test
+def asked_vanished_removed(ctx):
+    """Every phone is asked and answers; one that vanishes is removed on all
+    nodes, the others stay; a dead node's phones are asked by the others."""
+    lab = ctx.lab(nodes=3, users=USERS, node_conf=CONF)
+    uas = registered(lab)
+    nodes = lab.nodes
+
+    def answered():
+        return sum(figure(p, 'edgewise_node_ping_answered_total')
+                   for p in nodes if p.alive())
+    eventually(lambda: all(asked(u) for u in uas.values()) and
+               answered() >= len(USERS), 6, 'everybody was asked')
+    lab._uas.remove(uas['u3'])
+    uas['u3'].close()
+
+    def left():
+        return [p.status()['contacts'] for p in nodes if p.alive()]
+    eventually(lambda: left() == [len(USERS) - 1] * 3, 10,
+               'the one that vanished is gone on all nodes')
+    check(sum(figure(p, 'edgewise_node_ping_removed_total')
+              for p in nodes) == 1, 'one removed')
+    nodes[2].kill()
+    eventually(lambda: all(
+        p.status()['cluster']['slots']['members'] <= 2 and
+        sum(m['slots'] for m in p.status()['cluster']['members']
+            if m['health'] == 'alive') == 16384
+        for p in nodes[:2]), 6, 'the slots are shared among the living')
+    was = answered()
+    eventually(lambda: answered() >= was + len(USERS) - 1, 6,
+               'the others are asked as before')
+    check(left() == [len(USERS) - 1] * 2, 'and stay')

@@ -1,0 +1,447 @@
+/* test_ping.c - who is asked when, and what comes of it. Three nodes over one
+ * store, on virtual time; the phones answer at once, unless they are gone. */
+#include "tests/node/rig.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "node/ping.h"
+#include "node/proxy_i.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { N = 3, MANY = 30000, INTERVAL = 30000, STEP = 20 };
+
+struct phone {
+	uint64_t last, least, most;    /* [ms] ping; gaps                */
+	uint32_t pings;
+	bool gone;
+};
+
+struct box {
+	struct node_config cf;
+	struct access access;
+	struct location loc;
+	struct store *store;
+	struct outq out[N];
+	struct proxy proxy[N];
+	struct ping ping[N];
+	struct slots slots[N];
+	bool dead[N];
+	uint64_t now, wall;
+	uint32_t phones, sec_n, sec_most;
+	uint64_t sec, by[N];
+	struct phone ph[MANY];
+};
+
+static struct box *b;
+
+static void put(uint32_t i, uint32_t cseq)
+{
+	struct binding bi = { .uri = SL_NONE, .path = SL_NONE };
+	char aor[64], uri[96], key[64];
+	struct buf v;
+
+	(void)snprintf(aor, sizeof(aor), "sip:u%u@example.com", i);
+	(void)snprintf(uri, sizeof(uri), "sip:u%u@10.0.0.7:5060", i);
+	(void)snprintf(key, sizeof(key), "k%u", i);
+	bi.uri = sl_cstr(uri);
+	bi.path = SL(PATH("tok"));
+	bi.callid = SL("c");
+	bi.received = SL("192.0.2.7");
+	bi.q = 1000;
+	buf_init(&v, 4096);
+	cr_assert(binding_encode(&v, &bi) == 0);
+	cr_assert(store_put(b->store, sl_cstr(aor), sl_cstr(key),
+			    (uint64_t)(i + 1) << 8, cseq,
+			    b->wall + 3600000, buf_as_sl(&v), b->wall) == 0);
+	buf_free(&v);
+}
+
+/* Of nodes 0..n-1 those not dead, as `self` sees them */
+static void look(int self)
+{
+	struct slots_seen v[N] = { { (uint64_t)self + 1, !b->dead[self] } };
+	uint32_t n = 1;
+
+	for (int i = 0; i < N; i++)
+		if (i != self)
+			v[n++] = (struct slots_seen){ (uint64_t)i + 1,
+						      !b->dead[i] };
+	slots_look(&b->slots[self], v, n, b->now);
+}
+
+static void start_node(int i)
+{
+	secret_derive(b->ping[i].key, (const uint8_t[32]){ (uint8_t)i },
+		      "ping 1");
+	b->proxy[i].cf = &b->cf;
+	b->proxy[i].access = &b->access;
+	b->proxy[i].loc = &b->loc;
+	b->proxy[i].out = &b->out[i];
+	b->proxy[i].sentby = "127.0.0.11:5060";
+	b->ping[i].cf = &b->cf;
+	b->ping[i].proxy = &b->proxy[i];
+	b->ping[i].loc = &b->loc;
+	b->ping[i].slots = &b->slots[i];
+	b->ping[i].majority = true;
+	cr_assert(ping_init(&b->ping[i]) == 0);
+	cr_assert(outq_init(&b->out[i], 100000) == 0);
+	slots_init(&b->slots[i], (uint64_t)i + 1);
+}
+
+static void box(const char *conf, uint32_t phones)
+{
+	static struct cfg_errs errs;
+	struct store_conf sc = { .node = 1, .max_records = MANY + 100,
+		.max_per_aor = 10, .max_expires = 3600, .guard = 10000 };
+	uint8_t key[32] = { 7 };
+	int err;
+
+	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
+	cr_assert(secret_init() == 0);
+	b = calloc(1, sizeof(*b));
+	err = node_config_read_mem(&b->cf, "test", conf, &errs);
+	cr_assert(err == 0, "%s", errs.txt[0]);
+	b->now = 1000;
+	b->wall = 1700000000000ull;
+	cr_assert(store_alloc(&b->store, &sc, b->wall) == 0);
+	cr_assert(access_init(&b->access, &b->cf, NULL, key, key) == 0);
+	b->loc.store = b->store;
+	b->phones = phones;
+	for (uint32_t i = 0; i < phones; i++)
+		put(i, 1);
+	for (int i = 0; i < N; i++)
+		start_node(i);
+	for (int i = 0; i < N; i++)
+		look(i);
+}
+
+static void done(void)
+{
+	struct sip_out o;
+
+	for (int i = 0; i < N; i++) {
+		while (outq_poll(&b->out[i], &o))
+			blob_unref(o.blob);
+		ping_close(&b->ping[i]);
+		cr_assert_eq(b->ping[i].items, 0);
+		cr_assert_eq(b->ping[i].open_now, 0);
+		cr_assert_eq(b->ping[i].quarantined_now, 0);
+		outq_free(&b->out[i]);
+	}
+	access_close(&b->access);
+	store_free(b->store);
+	node_config_clear(&b->cf);
+	free(b);
+}
+
+static void answer(int i, const struct sip_msg *m, unsigned code)
+{
+	static struct sip_msg a;
+	struct sl via = sip_first(m, SIP_VIA);
+	struct sip_fault fault;
+	char txt[1024];
+	int n = snprintf(txt, sizeof(txt), "SIP/2.0 %u X\r\nVia: %.*s\r\n"
+			 "From: %.*s\r\nTo: %.*s;tag=x\r\nCall-ID: %.*s\r\n"
+			 "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", code,
+			 (int)via.n, (const char *)via.p, (int)m->from.n,
+			 (const char *)m->from.p, (int)m->to.n,
+			 (const char *)m->to.p, (int)m->callid.n,
+			 (const char *)m->callid.p);
+
+	cr_assert(sip_scan(&a, (const uint8_t *)txt, (size_t)n, false,
+			   &fault) == 0);
+	cr_assert(ping_response(&b->ping[i], &a, b->now, b->wall));
+}
+
+static void note(int i, uint32_t u)
+{
+	struct phone *p = &b->ph[u];
+	uint64_t gap = b->now - p->last;
+
+	if (p->pings && (!p->least || gap < p->least))
+		p->least = gap;
+	if (p->pings && gap > p->most)
+		p->most = gap;
+	p->last = b->now;
+	p->pings++;
+	b->by[i]++;
+	if (b->now / 1000 != b->sec)
+		b->sec_n = 0;
+	b->sec = b->now / 1000;
+	if (++b->sec_n > b->sec_most)
+		b->sec_most = b->sec_n;
+}
+
+static void take(int i)
+{
+	static struct sip_msg m;
+	struct sip_fault fault;
+	struct sip_out o;
+	uint32_t u;
+
+	while (outq_poll(&b->out[i], &o)) {
+		cr_assert(sip_scan(&m, o.blob->p, o.blob->n, false,
+				   &fault) == 0);
+		cr_assert(m.meth == SIP_OPTIONS);
+		cr_assert(sscanf((const char *)m.ruri.p, "sip:u%u@", &u) == 1);
+		note(i, u);
+		if (!b->ph[u].gone)
+			answer(i, &m, 200);
+		blob_unref(o.blob);
+	}
+}
+
+static void pass(uint64_t ms)
+{
+	for (uint64_t end = b->now + ms; b->now < end;) {
+		b->now += STEP;
+		b->wall += STEP;
+		for (int i = 0; i < N; i++) {
+			if (b->dead[i])
+				continue;
+			if (b->now % 500 == 0)
+				look(i);
+			ping_tick(&b->ping[i], b->now, b->wall);
+			take(i);
+		}
+	}
+}
+
+static void forget(void)
+{
+	memset(b->ph, 0, sizeof(b->ph));
+	memset(b->by, 0, sizeof(b->by));
+	b->sec_most = b->sec_n = 0;
+}
+
+static void gaps(uint64_t *least, uint64_t *most)
+{
+	*least = UINT64_MAX;
+	*most = 0;
+	for (uint32_t i = 0; i < b->phones; i++) {
+		if (b->ph[i].least && b->ph[i].least < *least)
+			*least = b->ph[i].least;
+		if (b->ph[i].most > *most)
+			*most = b->ph[i].most;
+	}
+}
+
+static bool there(uint32_t i)
+{
+	struct store_contact c;
+	char aor[64], key[64];
+
+	(void)snprintf(aor, sizeof(aor), "sip:u%u@example.com", i);
+	(void)snprintf(key, sizeof(key), "k%u", i);
+	return !store_find(b->store, sl_cstr(aor), sl_cstr(key), b->wall, &c);
+}
+
+/* --- spread ------------------------------------------------------------------ */
+
+Test(ping, thirty_thousand_over_three_nodes, .timeout = 60)
+{
+	uint64_t least, most, mean = MANY / (INTERVAL / 1000);
+
+	box("sip = { address = \"127.0.0.11\"; };", MANY);
+	pass(SLOTS_NEW + INTERVAL);
+	forget();
+	pass(3 * INTERVAL);
+	gaps(&least, &most);
+	cr_assert_geq(least, INTERVAL * 95 / 100);
+	cr_assert_leq(most, INTERVAL * 105 / 100);
+	cr_assert_leq(b->sec_most, 2 * mean);
+	for (int i = 0; i < N; i++)
+		cr_assert_lt(llabs((long long)b->by[i] - MANY), MANY / 20,
+			     "node %d sends %llu", i,
+			     (unsigned long long)b->by[i] / 3);
+	/* one is killed: 3.5 s until the others know */
+	forget();
+	pass(INTERVAL);
+	b->dead[2] = true;
+	pass(3 * INTERVAL);
+	gaps(&least, &most);
+	cr_assert_leq(most, 2 * INTERVAL);
+	cr_assert_leq(b->sec_most, 2 * mean);
+	for (uint32_t i = 0; i < MANY; i++)
+		cr_assert_leq(b->now - b->ph[i].last, 2 * INTERVAL);
+	/* and back */
+	forget();
+	ping_close(&b->ping[2]);
+	outq_free(&b->out[2]);
+	memset(&b->ping[2], 0, sizeof(b->ping[2]));
+	start_node(2);
+	b->dead[2] = false;
+	pass(3 * INTERVAL);
+	gaps(&least, &most);
+	cr_assert_leq(most, 2 * INTERVAL);
+	cr_assert_leq(b->sec_most, 2 * mean);
+	cr_assert_leq(b->slots[0].moved, SLOTS * 36 / 100);
+	done();
+}
+
+Test(ping, a_frozen_node_wakes_without_a_burst)
+{
+	box("sip = { address = \"127.0.0.11\"; };", 3000);
+	pass(INTERVAL);
+	forget();
+	b->now += 20000;
+	b->wall += 20000;
+	pass(INTERVAL);
+	cr_assert_leq(b->sec_most, 2 * 3000 / 30 * 13 / 10);
+	done();
+}
+
+Test(ping, a_step_of_the_wall_clock_moves_intervals_by_one_percent)
+{
+	uint64_t least, most;
+
+	box("sip = { address = \"127.0.0.11\"; };", 300);
+	pass(INTERVAL);
+	forget();
+	b->wall += 15000;
+	pass(3 * INTERVAL);
+	b->wall -= 25000;
+	pass(3 * INTERVAL);
+	gaps(&least, &most);
+	cr_assert_geq(least, INTERVAL * 95 / 100);
+	cr_assert_leq(most, INTERVAL * 105 / 100);
+	done();
+}
+
+/* --- verdicts ----------------------------------------------------------------- */
+
+static const char quick[] = "sip = { address = \"127.0.0.11\"; };\n"
+	"ping = { interval = 1000; timeout = 300; max_failures = 3;"
+	" remove_after = 2; };";
+
+static uint64_t removed(void)
+{
+	return b->ping[0].removed + b->ping[1].removed + b->ping[2].removed;
+}
+
+static uint64_t sum_quarantined(void)
+{
+	return b->ping[0].quarantined_now + b->ping[1].quarantined_now +
+	       b->ping[2].quarantined_now;
+}
+
+Test(ping, who_vanished_is_quarantined_then_removed)
+{
+	box(quick, 50);
+	pass(SLOTS_NEW + 1000);
+	b->ph[7].gone = true;
+	b->ph[7].pings = 0;
+	while (b->ph[7].pings < 3)
+		pass(STEP);
+	cr_assert_eq(sum_quarantined(), 0);
+	pass(320);
+	cr_assert_eq(sum_quarantined(), 1);
+	cr_assert(there(7));
+	pass(2100);
+	cr_assert_not(there(7));
+	cr_assert_eq(removed(), 1);
+	cr_assert_eq(sum_quarantined(), 0);
+	done();
+}
+
+Test(ping, one_answer_forgives_all)
+{
+	box(quick, 50);
+	pass(SLOTS_NEW + 1000);
+	b->ph[7].gone = true;
+	pass(4000);
+	b->ph[7].gone = false;
+	pass(1500);
+	cr_assert_eq(sum_quarantined(), 0);
+	b->ph[7].gone = true;
+	pass(4000);
+	cr_assert(there(7));
+	done();
+}
+
+Test(ping, a_minority_removes_nothing)
+{
+	box(quick, 50);
+	pass(SLOTS_NEW + 1000);
+	for (int i = 0; i < N; i++)
+		b->ping[i].majority = false;
+	b->ph[7].gone = true;
+	pass(10000);
+	cr_assert(there(7));
+	for (int i = 0; i < N; i++)
+		b->ping[i].majority = true;
+	pass(3000);
+	cr_assert_not(there(7));
+	done();
+}
+
+Test(ping, when_nobody_behind_an_edge_answers_nobody_is_removed)
+{
+	box(quick, 50);
+	pass(SLOTS_NEW + 1000);
+	for (uint32_t i = 0; i < 50; i++)
+		b->ph[i].gone = true;
+	pass(20000);
+	cr_assert_eq(removed(), 0);
+	cr_assert_gt(b->ping[0].kept + b->ping[1].kept + b->ping[2].kept, 0);
+	done();
+}
+
+/* A refresh at any moment of the last question: it stays, and nothing that
+ * was not refreshed does */
+Test(ping, a_refresh_wins_against_removal_in_1000_rounds, .timeout = 60)
+{
+	struct rng rng;
+
+	box(quick, 5);
+	rng_seed(&rng, 11);
+	pass(SLOTS_NEW + 1000);
+	b->ph[3].gone = true;
+	for (uint32_t round = 2; round < 1002; round++) {
+		bool late = round % 10 == 0;
+
+		for (uint32_t i = 0; i < 5 && late; i++)
+			if (i != 3)
+				put(i, round);
+
+		/* the refresh before began the count anew: five are lost */
+		pass(3000 + rng_below(&rng, 1250) / STEP * STEP);
+		cr_assert(there(3), "removed early in round %u", round);
+		if (late) {
+			pass(3000);
+			cr_assert_not(there(3), "stays in round %u", round);
+		}
+		put(3, round);
+		cr_assert(there(3));
+	}
+	cr_assert_eq(removed(), 100);
+	done();
+}
+
+Test(ping, who_keeps_its_own_flow_or_is_not_behind_nat_is_left_alone)
+{
+	struct rig *r = rig_new("auth = \"off\"; ping = { timeout = 30000; };",
+				"");
+	struct slots *s = calloc(1, sizeof(*s));
+	struct slots_seen me = { 1, true };
+	struct rig_leg l;
+
+	slots_init(s, 1);
+	slots_look(s, &me, 1, 0);
+	core_set_slots(r->core, s, true);
+	cr_assert_eq(rig_register(r, "nat", "<sip:nat@10.0.0.7>", "t1", 1), 200);
+	cr_assert_eq(rig_register(r, "pub", "<sip:pub@192.0.2.7>", "t2", 1),
+		     200);
+	cr_assert_eq(rig_register(r, "own", "<sip:own@10.0.0.7>;reg-id=1;"
+		"+sip.instance=\"<urn:uuid:0-0-0-0-1>\"", "t3", 1), 200);
+	rig_pass(r, INTERVAL + 100);
+	rig_leg(r, &l, "OPTIONS");
+	cr_assert(sl_eq(l.m.ruri, SL("sip:nat@10.0.0.7")));
+	rig_answer(r, &l, 404, "x", "");
+	rig_leg_free(&l);
+	cr_assert_lt(rig_take(r), 0);
+	cr_assert_eq(rig_stat(r, "node_ping_answered_total", NULL), 1);
+	rig_free(r);
+	free(s);
+}
