@@ -182,7 +182,7 @@ static size_t header(struct sl line, bool body)
 	if (body && !is_header(line))
 		return NOWHERE;
 	if (has(name, SL("auth")))
-		return colon < line.n ? colon + 1 : 0;
+		return is_header(line) ? colon + 1 : 0;
 	if (colon < line.n &&
 	    is_scheme(sl_trim(sl_sub(line, colon + 1, line.n))))
 		return colon + 1;

@@ -122,6 +122,7 @@ Test(trace_clean, values_of_headers_with_auth_in_their_name_are_gone)
 		"Authorization: (removed)\r\n\r\n");
 	is_told("X-My-AUTH-Thing: S\r\nB: c\r\nAuthorization\r\n : S\r\nA: b\r\n",
 		"X-My-AUTH-Thing: (removed)\r\nB: c\r\n(removed)\r\nA: b\r\n");
+	is_told("a?auth=S: S\r\n", "(removed)\r\n");
 	is_told("X: Digest S\r\nY: bearer\tS\r\nZ:\r\n Basic S\r\nA: Digests\r\n",
 		"X: (removed)\r\nY: (removed)\r\nZ:\r\n(removed)\r\n"
 		"A: Digests\r\n");
