@@ -3,26 +3,28 @@
 #include "base/sl.h"
 #include "ctl/evline.h"
 #include "ctl/get.h"
+#include "ctl/post.h"
 #include <curl/curl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <time.h>
 
-#define URL "http://127.0.0.1:8060"    /* http of the shipped sbc.conf */
 #define POLL_MS 500            /* --follow asks again after that time   */
 #define RETRY_MS 1000          /* and this long after it was not reached */
 
 static const char usage[] =
-	"usage: edgewise events [-u URL] [-t SECONDS] [--since ID] "
+	"usage: edgewise events [-u URL|-c FILE] [-t SECONDS] [--since ID] "
 	"[--follow] [--json]\n"
-	"  -u URL      address of an edge, default " URL "\n"
+	"  -c, --config FILE  settings of the program: its http counts\n"
+	"  -u URL      address of an edge, default: of its settings\n"
 	"  --since ID  events after that one, default 0: all it keeps\n"
 	"  --follow    then those to come, until it is stopped\n"
 	"  --json      each event as a JSON object on a line\n"
 	"exit: 0 done, 2 not reached\n";
 
 struct run {
-	const char *url;
+	struct post post;
+	char url[POST_URL];
 	uint32_t timeout;      /* [s] */
 	bool follow, json;
 	json_int_t since;
@@ -166,6 +168,7 @@ static bool options(struct run *r, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "url", required_argument, NULL, 'u' },
+		{ "config", required_argument, NULL, 'c' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "since", required_argument, NULL, 's' },
 		{ "follow", no_argument, NULL, 'f' },
@@ -176,9 +179,9 @@ static bool options(struct run *r, int argc, char **argv)
 	uint64_t v = 0;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "u:t:fj", opts, NULL)) != -1) {
-		if (c == 'u')
-			r->url = optarg;
+	while ((c = getopt_long(argc, argv, "u:c:t:fj", opts, NULL)) != -1) {
+		if (c == 'u' || c == 'c')
+			(void)post_opt(&r->post, c, optarg);
 		else if (c == 't')
 			good &= !sl_u32(sl_cstr(optarg), 3600, &r->timeout) &&
 				r->timeout;
@@ -197,7 +200,7 @@ static bool options(struct run *r, int argc, char **argv)
 
 int ctl_events(int argc, char **argv)
 {
-	struct run r = { .url = URL, .timeout = 5 };
+	struct run r = { .timeout = 5 };
 	int rc;
 
 	if (argc > 1 && (!strcmp(argv[1], "--help") ||
@@ -209,6 +212,8 @@ int ctl_events(int argc, char **argv)
 		fputs(usage, stderr);
 		return CTL_FAIL;
 	}
+	if (post_where(&r.post, r.url, sizeof(r.url)))
+		return CTL_FAIL;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (!r.json)
 		head();

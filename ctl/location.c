@@ -1,22 +1,24 @@
 /* location.c - Shell. `edgewise location`: which contacts a node holds. */
 #include "ctl/ctl.h"
 #include "ctl/get.h"
+#include "ctl/post.h"
 #include "ctl/view.h"
 #include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
-#define URL "http://127.0.0.1:8061"    /* http of the shipped node.conf */
 
 static const char usage[] =
-	"usage: edgewise location show [-u URL] [-t SECONDS] [--json] AOR\n"
-	"       edgewise location list [-u URL] [-t SECONDS] [--json]\n"
-	"  -u  address of a node, default " URL "\n"
+	"usage: edgewise location show [-u URL|-c FILE] [-t SECONDS] [--json] AOR\n"
+	"       edgewise location list [-u URL|-c FILE] [-t SECONDS] [--json]\n"
+	"  -c, --config FILE  settings of the program: its http counts\n"
+	"  -u  address of a node, default: of its settings\n"
 	"exit: 0 shown, 1 show: no contact, 2 not reached\n";
 
 struct asked {
-	const char *url;
+	struct post post;
+	char url[POST_URL];
 	long timeout;
 	bool raw;              /* the contacts as JSON, one a line */
 };
@@ -123,6 +125,7 @@ static bool options(struct asked *a, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "url", required_argument, NULL, 'u' },
+		{ "config", required_argument, NULL, 'c' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
@@ -131,10 +134,11 @@ static bool options(struct asked *a, int argc, char **argv)
 	bool good = true;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "u:t:j", opts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "u:c:t:j", opts, NULL)) != -1) {
 		switch (c) {
 		case 'u':
-			a->url = optarg;
+		case 'c':
+			(void)post_opt(&a->post, c, optarg);
 			break;
 		case 't':
 			good &= !sl_u32(sl_cstr(optarg), 3600, &timeout) &&
@@ -154,7 +158,7 @@ static bool options(struct asked *a, int argc, char **argv)
 int ctl_location(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
-	struct asked a = { .url = URL };
+	struct asked a = { .post = { .node = true } };
 	bool one = !strcmp(verb, "show");
 	int rc;
 
@@ -168,6 +172,8 @@ int ctl_location(int argc, char **argv)
 		fputs(usage, stderr);
 		return CTL_FAIL;
 	}
+	if (post_where(&a.post, a.url, sizeof(a.url)))
+		return CTL_FAIL;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	rc = one ? show(&a, argv[1 + optind]) : list(&a);
 	curl_global_cleanup();

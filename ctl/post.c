@@ -180,6 +180,14 @@ int post_url(const struct post *p, char *url, size_t size)
 	return err;
 }
 
+int post_where(const struct post *p, char *url, size_t size)
+{
+	if (!p->url || p->config)
+		return post_url(p, url, size);
+	(void)snprintf(url, size, "%s", p->url);
+	return 0;
+}
+
 int post_token(const struct post *p, char *token, size_t size)
 {
 	struct target t;

@@ -37,6 +37,9 @@ struct post {
 
 /** The address it would go to. What went wrong is said. @return 0 or errno */
 int  post_url(const struct post *p, char *url, size_t size);
+/** The same for what needs no token: -u alone is taken as it is, whatever
+ *  settings are on this machine */
+int  post_where(const struct post *p, char *url, size_t size);
 #define POST_TOKEN 260           /**< longest token, with its end [bytes]     */
 /** The token it would show. What went wrong is said. @return 0 or errno */
 int  post_token(const struct post *p, char *token, size_t size);

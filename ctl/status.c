@@ -1,6 +1,7 @@
 /* status.c - Shell. `edgewise status`: ask a running program. */
 #include "ctl/ctl.h"
 #include "ctl/get.h"
+#include "ctl/post.h"
 #include "ctl/view.h"
 #include <curl/curl.h>
 #include <getopt.h>
@@ -9,18 +10,19 @@
 #include <unistd.h>
 
 #define CLEAR "\033[H\033[J"        /* home, and nothing below */
-#define URL "http://127.0.0.1:8060"    /* http of the shipped sbc.conf */
 
 static const char usage[] =
-	"usage: edgewise status [-u URL] [-t SECONDS] [--json] "
+	"usage: edgewise status [-u URL|-c FILE] [-t SECONDS] [--json] "
 	"[--watch [SECONDS]]\n"
-	"  -u  address of an edge or a node, default " URL "\n"
+	"  -c, --config FILE  settings of the program: its http counts\n"
+	"  -u  address of an edge or a node, default: of its settings\n"
 	"  --watch  again and again, every 2 s by default, until it is "
 	"stopped\n"
 	"exit: 0 all well, 1 degraded, 2 not reached\n";
 
 struct run {
-	const char *url;
+	struct post post;
+	char url[POST_URL];
 	uint32_t timeout;      /* [s] */
 	uint32_t every;        /* [s]; 0 = once */
 	bool json, help;
@@ -108,6 +110,7 @@ static bool options(struct run *r, int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "url", required_argument, NULL, 'u' },
+		{ "config", required_argument, NULL, 'c' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "watch", optional_argument, NULL, 'w' },
@@ -117,9 +120,9 @@ static bool options(struct run *r, int argc, char **argv)
 	bool good = true;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "u:t:jh", opts, NULL)) != -1) {
-		if (c == 'u') {
-			r->url = optarg;
+	while ((c = getopt_long(argc, argv, "u:c:t:jh", opts, NULL)) != -1) {
+		if (c == 'u' || c == 'c') {
+			(void)post_opt(&r->post, c, optarg);
 		} else if (c == 't') {
 			good &= seconds(optarg, &r->timeout);
 		} else if (c == 'j') {
@@ -141,7 +144,7 @@ static bool options(struct run *r, int argc, char **argv)
 
 int ctl_status(int argc, char **argv)
 {
-	struct run r = { .url = URL, .timeout = 5 };
+	struct run r = { .timeout = 5 };
 	int rc;
 	bool good = options(&r, argc, argv);
 
@@ -149,6 +152,8 @@ int ctl_status(int argc, char **argv)
 		fputs(usage, good ? stdout : stderr);
 		return good ? CTL_OK : CTL_FAIL;
 	}
+	if (post_where(&r.post, r.url, sizeof(r.url)))
+		return CTL_FAIL;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	rc = r.every ? watch(&r) : once(&r);
 	curl_global_cleanup();

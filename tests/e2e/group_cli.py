@@ -277,3 +277,24 @@ def t_trace(ctx):
     check(rc == 2 and out == '' and '403' in err, 'wrong token: %s %s', rc,
           err)
     equal(lab.edge.http('/api/v1/trace?aor=a@b')[0], 401, 'without a token')
+
+
+@test(name='settings', limit=20)
+def t_settings(ctx):
+    """-c FILE tells every command whom to ask"""
+    lab = ctx.lab()
+    conf = lab.path('edge.conf')
+    node = sorted(f for f in os.listdir(os.path.dirname(conf))
+                  if f.endswith('.conf') and f != 'edge.conf')[0]
+    node = lab.path(node)
+    for who, name in ((conf, 'edgewise-sbc'), (node, 'edgewise-node')):
+        rc, out, err = cli(lab, 'status', '-c', who)
+        check(rc in (0, 1) and name in out, 'status of %s: %s %s', who, out,
+              err)
+    rc, out, err = cli(lab, 'events', '--json', '-c', conf)
+    equal((rc, err), (0, ''), 'events')
+    check('"kind"' in out, 'events: %s', out)
+    rc, out, err = cli(lab, 'location', 'list', '-c', node)
+    equal((rc, err), (0, ''), 'location')
+    rc, out, err = cli(lab, 'status', '-c', lab.path('none.conf'))
+    check(rc == 2 and 'none.conf' in err, 'no file: %s %s', rc, err)
