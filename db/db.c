@@ -132,16 +132,24 @@ static const char *read_password(struct db *db, const char *path)
 }
 
 /** The tables hold digests of passwords: nobody else may read them. The files
- *  that SQLite puts beside get the same mode. */
+ *  that SQLite puts beside get the same mode. A file that is there is not
+ *  opened: close() would take the locks away that SQLite's other connections of
+ *  this process hold on it, and the next program to leave would take the
+ *  log (WAL) of a database in use for its own and remove it. */
 static enum db_err sqlite_file(struct db *db, const struct db_url *u,
 			       bool create)
 {
 	char path[DB_URL + 1];
-	int fd;
+	int fd = -1;
 
 	if (!db_url_plain(path, sizeof(path), u->path))
 		return fail(db, DB_DATA, "the path is too long");
-	fd = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+	if (!access(path, R_OK | W_OK))
+		return DB_OK;
+	if (errno == ENOENT && create)
+		fd = open(path, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, 0600);
+	if (fd < 0 && errno == EEXIST)
+		return DB_OK;
 	if (fd < 0 && errno == ENOENT)
 		return fail(db, create ? DB_DOWN : DB_SCHEMA, create ?
 			    "its folder is missing" :

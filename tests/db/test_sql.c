@@ -1,5 +1,8 @@
 #include "tests/db/rig.h"
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <stdio.h>
 #include <string.h>
 
 Test(sql, values_come_back_as_they_went_in)
@@ -104,6 +107,37 @@ Test(sql, a_missing_schema_says_what_to_do)
 		OK(db_script(db, "DROP TABLE edgewise_version"));
 		cr_assert_eq(db_schema_check(db, why), DB_SCHEMA);
 		cr_assert(strstr(why, "edgewise db init"), "%s", why);
+	}
+	DBS_DONE();
+}
+
+/* close() of any descriptor of a file takes away all locks of the process on it:
+ * the next program to leave would remove the log of a database in use */
+Test(sql, another_program_that_leaves_takes_no_log_along)
+{
+	struct db *db;
+
+	FOR_EACH_DB(db) {
+		char cmd[DB_URL + 200], wal[DB_URL + 8];
+		struct db_conf cf = { 0 };
+		struct db *more_of_it;
+		bool more;
+
+		if (db_kind(db) != DB_SQLITE)
+			continue;
+		more_of_it = rig_again(i_);
+		rig_conf(DB_SQLITE, &cf);
+		snprintf(wal, sizeof(wal), "%s-wal", strchr(cf.url, '/') + 2);
+		snprintf(cmd, sizeof(cmd), "sqlite3 %.*s \"INSERT INTO "
+			 "subscriber (username,domain) VALUES ('a','b')\"",
+			 (int)strlen(wal) - 4, wal);
+		cr_assert_eq(system(cmd), 0, "%s", cmd);
+		cr_expect_eq(access(wal, F_OK), 0, "%s", wal);
+		OK(db_query(db, "SELECT COUNT(*) FROM subscriber", NULL, 0));
+		OK(db_row(db, &more));
+		cr_expect_eq(db_int(db, 1), 1);
+		db_end(db);
+		db_close(more_of_it);
 	}
 	DBS_DONE();
 }
