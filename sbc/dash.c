@@ -16,6 +16,7 @@
 enum {
 	TO_API, TO_PAGE,             /* channels of the stream              */
 	EVENTS_BURST = 250,          /* events sent in one turn             */
+	CHANGED_GAP = 250,           /* [ms] between turns, at least        */
 	PAGE_MAX = 4 << 20,          /* [bytes] of a page or message        */
 };
 
@@ -262,14 +263,20 @@ static void timer(void *arg)
 	struct dash *d = arg;
 
 	turn(d, true);
-	ntimer_at(d->timer, clk_now() + DASH_TURN);
+	d->turned = clk_now();
+	ntimer_at(d->timer, d->turned + DASH_TURN);
 }
 
+/* Who pressed a button sees it at once; a script that presses a hundred times a
+ * second does not draw a hundred pages */
 void dash_changed(struct sbc *s)
 {
-	json_decref(s->dash->view);
-	s->dash->view = NULL;
-	ntimer_at(s->dash->timer, clk_now());
+	struct dash *d = s->dash;
+	uint64_t now = clk_now(), at = d->turned + CHANGED_GAP;
+
+	json_decref(d->view);
+	d->view = NULL;
+	ntimer_at(d->timer, at > now ? at : now);
 }
 
 /* --- around it --- */

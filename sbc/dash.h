@@ -36,6 +36,7 @@ struct dash {
 	struct dash_node node[DISP_MAX];
 	json_t *view;                /**< the latest                         */
 	uint64_t view_at;            /**< [ms] 0 = none                      */
+	uint64_t turned;             /**< [ms] last turn of the timer         */
 	uint64_t seen;               /**< last event sent to followers       */
 	struct blob *past;           /**< history as JSON, NULL = not made   */
 	uint64_t past_seq;           /**< of h when it was made              */

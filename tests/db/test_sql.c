@@ -1,9 +1,8 @@
 #include "tests/db/rig.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 Test(sql, values_come_back_as_they_went_in)
 {
