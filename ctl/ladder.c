@@ -81,7 +81,7 @@ static bool of_call(const json_t *o, const char *callid)
 }
 
 static void find_cols(struct cols *c, const json_t *entries,
-		      const char *callid)
+		      const char *callid, const char *self)
 {
 	const json_t *o;
 	bool node;
@@ -92,7 +92,7 @@ static void find_cols(struct cols *c, const json_t *entries,
 	for (int pass = 0; pass < 3; pass++) {
 		if (pass == 1) {
 			c->edge = c->n;
-			c->name[c->n] = "edge";
+			c->name[c->n] = self;
 			c->node[c->n++] = false;
 		}
 		json_array_foreach(entries, i, o) {
@@ -254,14 +254,15 @@ static void put_event(struct buf *b, const json_t *e)
 	buf_chr(b, '\n');
 }
 
-static void put_call(struct buf *b, const json_t *entries, const char *callid)
+static void put_call(struct buf *b, const json_t *entries, const char *callid,
+		     const char *self)
 {
 	json_int_t first = -1, us;
 	const json_t *o;
 	struct cols c;
 	size_t i;
 
-	find_cols(&c, entries, callid);
+	find_cols(&c, entries, callid, self);
 	buf_lit(b, "Call-ID ");
 	put_text(b, callid, false);
 	buf_chr(b, '\n');
@@ -279,7 +280,7 @@ static void put_call(struct buf *b, const json_t *entries, const char *callid)
 	}
 }
 
-int ladder(struct buf *b, const json_t *entries)
+int ladder(struct buf *b, const json_t *entries, const char *self)
 {
 	const char *seen[CALLS];
 	unsigned n = 0, k;
@@ -296,7 +297,7 @@ int ladder(struct buf *b, const json_t *entries)
 		if (n)
 			buf_chr(b, '\n');
 		seen[n++] = id;
-		put_call(b, entries, id);
+		put_call(b, entries, id, self);
 	}
 	return n ? CTL_OK : CTL_BAD;
 }

@@ -8,8 +8,8 @@
 #include <jansson.h>
 
 /** "entries" of /api/v1/trace, one ladder for each Call-ID. @return CTL_OK;
- *  CTL_BAD: nothing there */
-int  ladder(struct buf *b, const json_t *entries);
+ *  CTL_BAD: nothing there. self: who kept them, "edge" or a node */
+int  ladder(struct buf *b, const json_t *entries, const char *self);
 /** The texts one after the other instead */
 int  ladder_raw(struct buf *b, const json_t *entries);
 

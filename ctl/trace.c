@@ -9,7 +9,7 @@
 
 static const char usage[] =
 	"usage: edgewise trace [--json|--raw] [--limit N] [...] CALL-ID|AOR\n"
-	"  --json             what the edge answers\n"
+	"  --json             what the program answers\n"
 	"  --raw              the texts, without credentials, not the ladder\n"
 	"  --limit N          of the newest messages, default 200, at most "
 	"1000\n"
@@ -88,7 +88,7 @@ static uint32_t put_before(json_t **all, json_t *older, uint32_t limit)
 	return n;
 }
 
-/** Page by page: an edge looks at a piece at a time, so that no call waits */
+/** Page by page: a program looks at a piece at a time, so that no call waits */
 static json_t *ask(const struct run *r, const char *url, const char *token,
 		   const char *key, const char *what)
 {
@@ -137,6 +137,7 @@ static json_t *find(const struct run *r, const char *url, const char *token,
 static int show(const struct run *r, const json_t *o)
 {
 	const json_t *list = json_object_get(o, "entries");
+	const char *self = json_string_value(json_object_get(o, "name"));
 	struct buf b;
 	int rc;
 
@@ -144,7 +145,7 @@ static int show(const struct run *r, const json_t *o)
 		fprintf(stderr, "edgewise: these are the newest %u messages, "
 			"see --limit\n", (unsigned)r->limit);
 	buf_init(&b, GET_MAX);
-	rc = r->raw ? ladder_raw(&b, list) : ladder(&b, list);
+	rc = r->raw ? ladder_raw(&b, list) : ladder(&b, list, self ? self : "edge");
 	if (r->json) {
 		json_dumpf(o, stdout, JSON_INDENT(2));
 		putchar('\n');

@@ -250,6 +250,8 @@ int api_alloc(struct api **ap, struct node *n)
 	if (!err)
 		err = leave_routes(a->act, n);
 	if (!err)
+		err = trace_get_route(a->act, &n->told);
+	if (!err)
 		err = api_import_routes(a->act, n);
 	if (err)
 		api_free(a);

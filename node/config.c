@@ -4,6 +4,7 @@
 #include "node/config.h"
 #include "base/log.h"
 #include "sip/auth.h"
+#include "sip/trace.h"
 #include "sip/uri.h"
 #include <errno.h>
 #include <stdio.h>
@@ -232,6 +233,10 @@ const struct cfg_key node_config_keys[] = {
 	   "management address"),
 	U32("http.port", http.port, 1, 65535, "8061", NULL,
 	    "management port"),
+	U32("trace.messages", trace.messages, 0, 1000000, "8192", NULL,
+	    "messages kept for `edgewise trace`; 0 = none"),
+	U32("trace.bytes", trace.bytes, TRACE_BYTES_MIN, 1073741824, "8388608",
+	    "bytes", "memory of their texts"),
 	STR("state_dir", state_dir, "/var/lib/edgewise-node",
 	    "the node's identity"),
 	ENUM("log.level", log.level, level_names, "info", true,

@@ -89,6 +89,9 @@ struct node_config {
 		struct addr address;
 		uint32_t port;
 	} http;
+	struct {
+		uint32_t messages, bytes;
+	} trace;
 	uint32_t replicate_ack;            /**< 0 or 1                        */
 	uint32_t replicate_ack_timeout;    /**< [ms]                          */
 	char state_dir[256];

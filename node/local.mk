@@ -24,6 +24,8 @@ node_libnode_a_SOURCES = \
 	node/location.h \
 	node/nonces.c \
 	node/nonces.h \
+	node/own.c \
+	node/own.h \
 	node/persist.c \
 	node/persist.h \
 	node/persist_check.c \
@@ -57,6 +59,8 @@ node_edgewise_node_SOURCES = \
 	node/api_import.h \
 	node/api_location.c \
 	node/api_location.h \
+	node/api_trace.c \
+	node/api_trace.h \
 	node/api_verify.c \
 	node/api_verify.h \
 	node/leave.c \

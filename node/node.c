@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "node/api.h"
+#include "node/api_trace.h"
 #include "node/files.h"
 #include "node/health.h"
 #include "cluster/roster.h"
@@ -35,8 +36,11 @@ static void turn(void *arg)
 
 	n->in_turn = true;
 	users_sql_pump(n->users_sql);
-	while (core_poll(n->core, &out))
+	while (core_poll(n->core, &out)) {
+		api_trace_sent(n, &out);
 		transport_do(n->tr, &out);
+	}
+	n->wall = 0;
 	transport_flush(n->tr);
 	if (n->cluster)
 		cluster_flush(n->cluster);
@@ -58,7 +62,10 @@ static void on_recv(const struct flow *f, struct sl msg, enum frame_verdict v,
 {
 	struct node *n = arg;
 
-	core_recv(n->core, f, msg, v, why, clk_now(), clk_wall());
+	n->wall = clk_wall_us();
+	if (v == FRAME_MSG)
+		api_trace_got(n, f, msg);
+	core_recv(n->core, f, msg, v, why, clk_now(), n->wall / 1000);
 }
 
 static void on_lost(const struct flow *f, int err, void *arg)
@@ -324,6 +331,8 @@ static int open_core(struct node *n)
 		err = ntimer_alloc(&n->core_timer, on_core_timer, n);
 	if (!err)
 		err = ntimer_alloc(&n->second, on_second, n);
+	if (!err)
+		err = api_trace_start(n);
 	return err;
 }
 
@@ -425,13 +434,12 @@ int node_alloc(struct node **np, const char *path,
 	if (!err)
 		err = api_alloc(&n->api, n);
  out:
-	if (err) {
-		log_error("event=start text=\"%s\"", strerror(err));
-		node_free(n);
-	}
-	else {
+	if (!err) {
 		*np = n;
+		return 0;
 	}
+	log_error("event=start text=\"%s\"", strerror(err));
+	node_free(n);
 	return err;
 }
 
@@ -451,6 +459,7 @@ void node_free(struct node *n)
 	transport_free(n->tr);
 	core_free(n->core);
 	store_free(n->store);
+	trace_free(&n->trace);
 	stats_free(n->st);
 	users_free(n->users);
 	cert_free(n->cert);

@@ -15,7 +15,9 @@
 #include "node/node.h"
 #include "node/users.h"
 #include "node/users_sql.h"
+#include "sip/trace.h"
 #include "sip/transport.h"
+#include "web/trace_get.h"
 
 struct node {
 	char *path;                  /**< settings file                       */
@@ -42,6 +44,9 @@ struct node {
 	bool ready, stopping, in_turn;
 	bool notified;               /**< the supervisor, that we are up      */
 	uint32_t health_turn;
+	struct trace trace;          /**< the last messages                   */
+	struct trace_get told;       /**< what is told of them                */
+	uint64_t wall;               /**< of this turn [us], 0 = not looked   */
 	struct buf members;          /**< the map as a file                   */
 	bool members_new;            /**< not saved yet                       */
 	int members_err;             /**< of the last try                     */

@@ -13,6 +13,7 @@
 #include "sip/transport.h"
 #include "web/action.h"
 #include "web/admin.h"
+#include "web/trace_get.h"
 
 struct sbc {
 	struct sbc_config cf;
@@ -41,6 +42,7 @@ struct sbc {
 	struct fault fault;          /**< of a drill                          */
 	struct desk *desk;           /**< drills from the page                */
 	struct trace trace;          /**< the last messages                   */
+	struct trace_get told;       /**< what is told of them                */
 	char probe[160];             /**< From of our probes                  */
 	uint64_t wall;               /**< of this turn [us], 0 = not looked   */
 };

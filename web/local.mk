@@ -17,7 +17,9 @@ web_libweb_a_SOURCES = \
 	web/jsn.c \
 	web/jsn.h \
 	web/sse.c \
-	web/sse.h
+	web/sse.h \
+	web/trace_get.c \
+	web/trace_get.h
 
 # the page, as bytes in the program
 WEB_ASSETS = web/assets/index.html web/assets/app.js web/assets/style.css \

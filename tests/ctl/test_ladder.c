@@ -56,7 +56,7 @@ Test(ladder, shows_every_attempt_and_why)
 	struct buf b;
 
 	buf_init(&b, 100000);
-	cr_assert_eq(ladder(&b, o), CTL_OK);
+	cr_assert_eq(ladder(&b, o, "edge"), CTL_OK);
 	buf_chr(&b, '\0');
 	cr_expect_str_eq((char *)b.p, drawn, "%s", (char *)b.p);
 	buf_free(&b);
@@ -84,7 +84,7 @@ Test(ladder, nothing_there_is_told)
 	struct buf b;
 
 	buf_init(&b, 1000);
-	cr_expect_eq(ladder(&b, o), CTL_BAD);
+	cr_expect_eq(ladder(&b, o, "edge"), CTL_BAD);
 	cr_expect_eq(ladder_raw(&b, o), CTL_BAD);
 	cr_expect_eq(b.n, 0);
 	buf_free(&b);
@@ -106,7 +106,7 @@ Test(ladder, more_parties_than_columns_stay_inside)
 			(json_int_t)i << 50));
 	}
 	buf_init(&b, 100000);
-	cr_expect_eq(ladder(&b, list), CTL_OK);
+	cr_expect_eq(ladder(&b, list, "edge"), CTL_OK);
 	cr_expect_eq(b.err, 0);
 	buf_free(&b);
 	json_decref(list);

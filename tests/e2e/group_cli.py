@@ -258,6 +258,28 @@ def t_trace(ctx):
           any('INVITE' in ln for ln in lines[why[0]:]), 'attempts: %s', out)
     check('200 OK' in out and 'BYE' in out and 'OPTIONS' not in out,
           'messages: %s', out)
+    # the node that took the call has its part of it, the edge beside it alone
+    node = [n for n in lab.nodes if n.name == moved['to_node']][0]
+    nconf = lab.path(node.name + '.conf')
+    rc, out, err = cli(lab, 'trace', '-c', nconf, moved['call_id'])
+    equal((rc, err), (0, ''), 'the node: status and errors')
+    head = out.splitlines()[1].split()
+    check(node.name in head and len(head) > 1 and
+          all(h == node.name or h.startswith('127.0.0.1:') for h in head),
+          'columns of the node: %s', out)
+    check('INVITE' in out and '180 Ringing' in out and '200 OK' in out and
+          'edge' not in out, 'messages of the node: %s', out)
+    rc, out, _ = cli(lab, 'trace', '--json', '-c', nconf, moved['call_id'])
+    o = json.loads(out)
+    equal((rc, o['name'], {e['dir'] for e in o['entries']}),
+          (0, node.name, {'in', 'out'}), 'JSON of the node')
+    equal(node.http('/api/v1/trace?aor=a@b')[0], 401, 'node, no token')
+    was = node.metrics()
+    asked = was['edgewise_node_pings_total']
+    eventually(lambda: node.metrics()['edgewise_node_pings_total'] > asked + 2,
+               name='probes of the edge')
+    equal(node.metrics()['edgewise_node_trace_total'],
+          was['edgewise_node_trace_total'], 'kept while only probes came')
     rc, raw, err = cli(lab, 'trace', '--raw', '-c', conf, a.aor)
     equal((rc, err), (0, ''), 'by AoR')
     check('REGISTER' in raw and 'uthorization: (removed)' in raw and

@@ -96,8 +96,8 @@ class Stream:
         self.s.close()
 
 
-def token(lab):
-    with open(lab.path('edge.state/admin.token')) as f:
+def token(lab, name='edge'):
+    with open(lab.path(name + '.state/admin.token')) as f:
         return f.read().strip()
 
 
@@ -189,7 +189,8 @@ def t_openapi(ctx):
             if 'security' in op:
                 equal(ask(lab, 'GET', path + query(op), proc=proc)[0], 401,
                       path + ' without a token')
-                more = {'Authorization': 'Bearer ' + token(lab)}
+                more = {'Authorization': 'Bearer ' + token(
+                    lab, 'edge' if proc is lab.edge else proc.name)}
             s, h, b = ask(lab, 'GET', path + query(op), headers=more,
                           proc=proc)
             equal(s, 200, '%s of %s' % (path, name))

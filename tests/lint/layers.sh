@@ -20,7 +20,9 @@ bad() { echo "$*" >>"$tmp/bad"; }
 below() {
 	case $1 in
 	base) echo base ;;
-	sip | dispatcher | cluster | web | db) echo base "$1" ;;
+	sip | dispatcher | cluster | db) echo base "$1" ;;
+	# what both programs tell of the messages they keep
+	web) echo base web sip/trace sip/trace_clean sip/uri sip/uri_cmp sip/flow ;;
 	sbc) echo base sip dispatcher web sbc ;;
 	node) echo base sip cluster web db node ;;
 	drill) echo base sip drill ;;
