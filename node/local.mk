@@ -69,6 +69,8 @@ node_edgewise_node_SOURCES = \
 	node/node.c \
 	node/node.h \
 	node/node_i.h \
+	node/reload.c \
+	node/reload.h \
 	node/users_sql.c \
 	node/users_sql.h
 node_edgewise_node_LDADD = node/libnode.a web/libweb.a \

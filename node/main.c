@@ -10,6 +10,7 @@
 #include "node/config.h"
 #include "node/files.h"
 #include "node/node.h"
+#include "node/reload.h"
 #include "node/users.h"
 #include "node/users_sql.h"
 #include <errno.h>
@@ -44,17 +45,6 @@ static void say(const struct cfg_errs *errs)
 		(void)fprintf(stderr, "... and %u more\n", errs->n - n);
 }
 
-static void warn_open(const struct node_config *cf)
-{
-	files_warn_open(cf->cluster.key_file);
-	if (cf->cluster.cert_key_file[0])
-		files_warn_open(cf->cluster.cert_key_file);
-	if (cf->auth == NODE_AUTH_ON && cf->users == NODE_USERS_FILE)
-		files_warn_open(cf->users_file);
-	if (cf->users_db_password_file[0])
-		files_warn_open(cf->users_db_password_file);
-}
-
 static int check(const char *path, const struct cfg_over *over)
 {
 	static struct cfg_errs errs;
@@ -80,7 +70,7 @@ static int check(const char *path, const struct cfg_over *over)
 			(void)fprintf(stderr, "%s: %s\n", path, strerror(err));
 	}
 	else {
-		warn_open(&cf);
+		reload_warn_files(&cf);
 		(void)printf("%s: right\n", path);
 	}
 	cert_free(cert);

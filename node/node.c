@@ -10,6 +10,7 @@
 #include "node/api_trace.h"
 #include "node/files.h"
 #include "node/health.h"
+#include "node/reload.h"
 #include "cluster/roster.h"
 #include <errno.h>
 #include <signal.h>
@@ -202,54 +203,7 @@ static void on_acked(uint64_t from, uint64_t to, void *arg)
 
 /* --- start -------------------------------------------------------------------- */
 
-static int read_settings(struct node_config *cf, struct users **up,
-			 struct cert **cp, const char *path,
-			 const struct cfg_over *over)
-{
-	struct cfg_errs *errs = calloc(1, sizeof(*errs));
-	int err;
-
-	if (!errs)
-		return ENOMEM;
-	*up = NULL;
-	*cp = NULL;
-	err = node_config_read(cf, path, over, errs);
-	if (err == ENOENT && !errs->n)
-		cfg_err(errs, path, 0, NULL, "%s", strerror(err));
-	if (!err)
-		err = users_sql_check(cf, path, errs);
-	if (!err && cf->auth == NODE_AUTH_ON && cf->users == NODE_USERS_FILE)
-		err = files_users(up, cf->users_file, errs);
-	if (!err)
-		err = files_cert(cp, cf, errs);
-	if (err) {
-		users_free(*up);
-		*up = NULL;
-		cfg_log(errs, "settings");
-		node_config_clear(cf);
-	}
-	free(errs);
-	return err;
-}
-
-static void warn_open(const struct node_config *cf)
-{
-	if (cf->auth == NODE_AUTH_OFF)
-		log_warn("event=open auth=off text=\"clients are not "
-			 "challenged\"");
-	if (cf->any_domain)
-		log_warn("event=open domains=any text=\"every domain is "
-			 "served\"");
-	files_warn_open(cf->cluster.key_file);
-	if (cf->cluster.cert_key_file[0])
-		files_warn_open(cf->cluster.cert_key_file);
-	if (cf->auth == NODE_AUTH_ON && cf->users == NODE_USERS_FILE)
-		files_warn_open(cf->users_file);
-	if (cf->users_db_password_file[0])
-		files_warn_open(cf->users_db_password_file);
-}
-
-static void store_settings(const struct node *n, struct store_conf *sc)
+void node_store_settings(const struct node *n, struct store_conf *sc)
 {
 	uint32_t max = n->cf.registrar.max_bindings;
 
@@ -340,11 +294,11 @@ static int open_store(struct node *n)
 {
 	struct store_conf sc;
 
-	store_settings(n, &sc);
+	node_store_settings(n, &sc);
 	return store_alloc(&n->store, &sc, clk_wall());
 }
 
-static void tell_digests(struct node *n)
+void node_tell_digests(struct node *n)
 {
 	if (n->cluster)
 		cluster_set_digests(n->cluster, node_config_digest(&n->cf),
@@ -394,7 +348,7 @@ static int open_cluster(struct node *n)
 	n->cert = NULL;
 	if (!err)
 		err = certs_figures(&n->certs, n->st);
-	tell_digests(n);
+	node_tell_digests(n);
 	return err;
 }
 
@@ -411,11 +365,11 @@ int node_alloc(struct node **np, const char *path,
 	n->path = strdup(path);
 	if (!n->path)
 		goto out;
-	err = read_settings(&n->cf, &n->users, &n->cert, path, over);
+	err = reload_read(&n->cf, &n->users, &n->cert, path, over);
 	if (err)
 		goto out;
 	log_init("edgewise-node", n->cf.log.target, n->cf.log.level);
-	warn_open(&n->cf);
+	reload_warn(&n->cf);
 	n->started = clk_now();
 	(void)daemon_nofile(n->cf.limits.max_connections + SPARE_FDS);
 	err = net_init(n->cf.limits.max_connections + SPARE_FDS);
@@ -470,78 +424,6 @@ void node_free(struct node *n)
 
 /* --- signals -------------------------------------------------------------------- */
 
-static void say_frozen(const char *path, const char *key)
-{
-	struct cfg_errs *errs = calloc(1, sizeof(*errs));
-
-	if (!errs)
-		return;
-	cfg_err(errs, path, 0, key, "cannot change while running: restart");
-	cfg_log(errs, "reload");
-	free(errs);
-}
-
-/* What may fail of a reload, while nothing has changed. @return 0 or errno */
-static int prepare(struct node *n, const struct node_config *cf,
-		   const struct cert *cert)
-{
-	const char *frozen = cfg_frozen_diff(&n->cf, cf, node_config_keys);
-	int err;
-
-	if (frozen) {
-		say_frozen(n->path, frozen);
-		return EPERM;
-	}
-	err = cluster_recert(n->cluster, cert);
-	if (err)
-		log_error("event=reload problem=\"certificate: %s\"",
-			  strerror(err));
-	return err;
-}
-
-/* All or nothing: whatever is wrong, the old settings stay */
-static void reload(struct node *n)
-{
-	struct node_config cf, old;
-	struct store_conf sc;
-	struct users *users;
-	struct cert *cert;
-	int err;
-
-	err = read_settings(&cf, &users, &cert, n->path, n->over);
-	if (!err) {
-		err = prepare(n, &cf, cert);
-		if (err) {
-			users_free(users);
-			node_config_clear(&cf);
-		}
-	}
-	if (err) {
-		n->reloads_failed++;
-		log_error("event=reload result=\"nothing changed\"");
-		cert_free(cert);
-		return;
-	}
-	certs_set(&n->certs, cert ? cert_info(cert) : NULL, clk_now(),
-		  clk_wall());
-	cert_free(cert);
-	old = n->cf;
-	n->cf = cf;
-	core_reconf(n->core, &n->cf, users);
-	core_drop_user(n->core, SL_NONE);
-	users_free(n->users);
-	n->users = users;
-	node_config_clear(&old);
-	store_settings(n, &sc);
-	store_reconf(n->store, &sc);
-	tell_digests(n);
-	api_reload(n->api);
-	log_level_set(n->cf.log.level);
-	warn_open(&n->cf);
-	n->reloads++;
-	log_info("event=reload users=%u", users_count(n->users));
-}
-
 void node_drain(struct node *n)
 {
 	daemon_notify("STOPPING=1");
@@ -572,7 +454,7 @@ static void on_signal(int sig, void *arg)
 
 	switch (sig) {
 	case SIGHUP:
-		reload(n);
+		reload_now(n);
 		break;
 	case SIGTERM:
 	case SIGINT:

@@ -59,5 +59,9 @@ struct node {
 void node_turn(struct node *n);
 /** No new requests from now on; those under way go on */
 void node_drain(struct node *n);
+/** What the settings say of the store */
+void node_store_settings(const struct node *n, struct store_conf *sc);
+/** Tell the others what our settings and users are */
+void node_tell_digests(struct node *n);
 
 #endif
