@@ -8,7 +8,7 @@
 /* Tags of the stored value: append only */
 enum {
 	T_URI = 1, T_PATH, T_CALLID, T_AGENT, T_INSTANCE, T_METHODS,
-	T_RECEIVED, T_REG_ID, T_CSEQ, T_Q, T_EXPIRES,
+	T_RECEIVED, T_REG_ID, T_CSEQ, T_Q, T_EXPIRES, T_NAT,
 };
 enum { VALUE_VERSION = 1, VALUE_HEAD = 5 };
 
@@ -208,6 +208,7 @@ int binding_encode(struct buf *out, const struct binding *b)
 	put_num(&body, T_CSEQ, b->cseq);
 	put_num(&body, T_Q, b->q);
 	put_num(&body, T_EXPIRES, b->expires);
+	put_num(&body, T_NAT, b->nat);
 	err = body.err;
 	if (!err) {
 		put_u8(out, VALUE_VERSION);
@@ -267,6 +268,10 @@ static int take_field(struct binding *b, uint8_t tag, struct sl v)
 	case T_EXPIRES:
 		err = take_num(v, UINT64_MAX, &n);
 		b->expires = n;
+		break;
+	case T_NAT:
+		err = take_num(v, 1, &n);
+		b->nat = n;
 		break;
 	default:
 		break;          /* of a later version: skipped */

@@ -29,6 +29,8 @@ struct binding {
 	uint32_t reg_id;        /**< 0 = none                                  */
 	uint32_t cseq;
 	uint16_t q;             /**< 0..BINDING_Q_MAX                          */
+	bool nat;               /**< its Via named another host than it came
+				     from                              */
 	bool has_expires;       /**< Contact has a usable expires parameter    */
 	uint32_t wish;          /**< that parameter [s]                        */
 	uint64_t expires;       /**< wall clock [ms]                           */

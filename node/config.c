@@ -158,8 +158,8 @@ const struct cfg_key node_config_keys[] = {
 	U32R("timers.ring", timers.ring, 1000, 3600000, "180000", "ms",
 	     "longest ringing of one branch (Timer C)"),
 	ENUM("ping.contacts", ping.contacts, ping_names, "nat", true,
-	     "who is asked whether it is there: nat = whose Contact is not "
-	     "where it registers from"),
+	     "who is asked whether it is there: nat = whose Contact or Via is "
+	     "not where it registers from"),
 	U32R("ping.interval", ping.interval, 1000, 3600000, "30000", "ms",
 	     "between two questions to one contact; below the life of NAT "
 	     "mappings"),

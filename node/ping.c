@@ -92,12 +92,15 @@ void ping_reconf(struct ping *p, const struct node_config *cf)
 
 /* --- whom ------------------------------------------------------------------- */
 
-/* The host of the Contact is not where the edge saw it */
+/* The host of the Contact, or of the Via it registered with, is not where the
+ * edge saw it */
 static bool behind_nat(const struct binding *b)
 {
 	struct addr says = { 0 }, is = { 0 };
 	struct uri u;
 
+	if (b->nat)
+		return true;
 	if (!b->received.n || addr_parse_ip(&is, b->received))
 		return false;
 	return uri_parse(&u, b->uri) || addr_parse_ip(&says, u.host) ||

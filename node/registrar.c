@@ -27,7 +27,7 @@ struct reg_plan {
 	uint64_t wall, lineage;
 	struct reg_answer *a;
 	struct buf path;
-	bool ob, star, has_expires;
+	bool ob, star, has_expires, nat;
 	uint32_t expires;        /* Expires header [s] */
 	uint32_t named;          /* Contact elements in the request */
 	uint32_t n;
@@ -181,6 +181,7 @@ static int plan_contact(struct reg_plan *p, struct sl elem)
 	it->b.callid = info_text(p->m->callid);
 	it->b.agent = info_text(sip_first(p->m, SIP_USER_AGENT));
 	it->b.received = p->received;
+	it->b.nat = p->nat;
 	it->b.cseq = p->m->cseq;
 	err = plan_expires(p, it);
 	if (!err)
@@ -435,6 +436,17 @@ static void answer(struct reg_plan *p)
 		log_error("event=register_answer err=%d", b->err);
 }
 
+/* Many phones find out their public address and register that: a Contact alone
+ * does not tell. What they write into their Via stays private. */
+static bool behind_nat(const struct sip_msg *m, struct sl received)
+{
+	struct addr says = { 0 }, is = { 0 };
+	struct via v;
+
+	return !via_nth(m, 1, &v) && !addr_parse_ip(&says, v.host) &&
+	       !addr_parse_ip(&is, received) && !addr_ip_eq(&says, &is);
+}
+
 void registrar_handle(struct registrar *r, const struct sip_msg *m,
 		      struct sl aor, struct sl received, uint64_t wall,
 		      struct reg_answer *a)
@@ -453,6 +465,7 @@ void registrar_handle(struct registrar *r, const struct sip_msg *m,
 	p->wall = wall;
 	p->lineage = location_lineage(r->loc, m->callid);
 	p->a = a;
+	p->nat = behind_nat(m, received);
 	p->ob = p->star = false;
 	p->named = p->n = 0;
 	buf_init(&p->path, 2 * BINDING_VALUE_MAX);

@@ -44,6 +44,7 @@ struct rig *rig_with(const char *conf, const char *users, uint8_t secret)
 	secret_derive(cc.store_key, cc.cluster_key, "store 1");
 	memcpy(sc.key, cc.store_key, sizeof(sc.key));
 	r->client = "192.0.2.7";
+	r->says = "10.0.0.7";
 	r->now = 1000;
 	r->wall = 1700000000000ull;
 	err = users_parse(&r->users, sl_cstr(users), cc.cluster_key, &ue);
@@ -99,11 +100,11 @@ void rig_same(struct rig *r, const char *method, const char *ruri,
 	int n = snprintf(r->text, sizeof(r->text),
 		"%s %s SIP/2.0\r\n"
 		"Via: SIP/2.0/TCP " EDGE ";branch=z9hG4bKe%u;alias\r\n"
-		"Via: SIP/2.0/UDP 10.0.0.7:5060;branch=z9hG4bKp%u;rport=5062;"
+		"Via: SIP/2.0/UDP %s:5060;branch=z9hG4bKp%u;rport=5062;"
 		"received=%s\r\n"
 		"From: %s%s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
 		"Max-Forwards: 69\r\n%sContent-Length: 0\r\n\r\n",
-		method, ruri, r->branch, r->branch, r->client, from,
+		method, ruri, r->branch, r->says, r->branch, r->client, from,
 		strstr(from, ";tag=") ? "" : ";tag=f1", to, callid, cseq,
 		method, more);
 

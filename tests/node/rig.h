@@ -29,6 +29,7 @@ struct rig {
 	struct addr alias;
 	uint32_t branch;        /**< counts branches of the edge             */
 	const char *client;     /**< the phone's address                     */
+	const char *says;       /**< the one in its Via                      */
 	bool lenient;           /**< answers need not be readable            */
 	struct rig_out out;     /**< the last one taken                      */
 	char text[65536];       /**< the last message made                   */

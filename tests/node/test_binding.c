@@ -147,7 +147,7 @@ static const struct binding full = {
 	.callid = { "cid", 3 }, .agent = { "phone/1", 7 },
 	.instance = { "<urn:x>", 7 }, .methods = { "\"BYE\"", 5 },
 	.received = { "192.0.2.7", 9 }, .reg_id = 4, .cseq = 77, .q = 250,
-	.expires = 1700000000123ull,
+	.nat = true, .expires = 1700000000123ull,
 };
 
 Test(binding, decodes_what_it_encodes)
@@ -164,7 +164,7 @@ Test(binding, decodes_what_it_encodes)
 	cr_expect(sl_eq(b.methods, full.methods));
 	cr_expect(sl_eq(b.received, full.received));
 	cr_expect(b.reg_id == 4 && b.cseq == 77 && b.q == 250);
-	cr_expect(b.expires == full.expires);
+	cr_expect(b.expires == full.expires && b.nat);
 	buf_free(&v);
 }
 

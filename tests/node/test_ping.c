@@ -431,6 +431,7 @@ Test(ping, who_keeps_its_own_flow_or_is_not_behind_nat_is_left_alone)
 	slots_look(s, &me, 1, 0);
 	core_set_slots(r->core, s, true);
 	cr_assert_eq(rig_register(r, "nat", "<sip:nat@10.0.0.7>", "t1", 1), 200);
+	r->says = r->client;
 	cr_assert_eq(rig_register(r, "pub", "<sip:pub@192.0.2.7>", "t2", 1),
 		     200);
 	cr_assert_eq(rig_register(r, "own", "<sip:own@10.0.0.7>;reg-id=1;"
@@ -442,6 +443,35 @@ Test(ping, who_keeps_its_own_flow_or_is_not_behind_nat_is_left_alone)
 	rig_leg_free(&l);
 	cr_assert_lt(rig_take(r), 0);
 	cr_assert_eq(rig_stat(r, "node_ping_answered_total", NULL), 1);
+	rig_free(r);
+	free(s);
+}
+
+/* Many phones learn their public address from the answer to a REGISTER and
+ * register that: only their Via tells. It must outlive a copy to other nodes. */
+Test(ping, who_registers_its_public_address_is_behind_nat_by_its_via)
+{
+	struct rig *r = rig_new("auth = \"off\"; ping = { timeout = 30000; };",
+				"");
+	struct slots *s = calloc(1, sizeof(*s));
+	struct slots_seen me = { 1, true };
+	struct rig_leg l;
+
+	slots_init(s, 1);
+	slots_look(s, &me, 1, 0);
+	core_set_slots(r->core, s, true);
+	cr_assert_eq(rig_register(r, "pub", "<sip:pub@192.0.2.7:49183>", "t",
+				  1), 200);
+	rig_pass(r, INTERVAL + 100);
+	rig_leg(r, &l, "OPTIONS");
+	cr_assert(sl_eq(l.m.ruri, SL("sip:pub@192.0.2.7:49183")));
+	rig_answer(r, &l, 200, "OK", "");
+	rig_leg_free(&l);
+	r->says = "phone.example.com";       /* a name tells nothing */
+	cr_assert_eq(rig_register(r, "pub", "<sip:pub@192.0.2.7:49183>", "t",
+				  2), 200);
+	rig_pass(r, INTERVAL + 100);
+	cr_assert_lt(rig_take(r), 0);
 	rig_free(r);
 	free(s);
 }
