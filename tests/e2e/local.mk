@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/e2e/group_import.py \
 	tests/e2e/group_kamailio.py \
 	tests/e2e/group_members.py \
+	tests/e2e/group_nat.py \
 	tests/e2e/group_node.py \
 	tests/e2e/group_page.py \
 	tests/e2e/group_pagedrill.py \

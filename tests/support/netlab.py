@@ -12,10 +12,12 @@ standard library, and nsenter, unshare, ip, nft, tc.
 import os
 import re
 import subprocess
+import time
 
 from lab import Lab, merge
 
 HUB = '10.77.0.1'
+CONNTRACK = '/proc/sys/net/netfilter/nf_conntrack_'
 
 
 class NetError(Exception):
@@ -39,6 +41,93 @@ def able():
         run(['ip', 'link', 'del', 'br0'])
     except (NetError, OSError) as e:
         return str(e)
+
+
+def able_nat():
+    """None, or why there can be no Nat here."""
+    try:
+        run(['unshare', '-n', 'sh', '-c', 'nft "add table ip n; add chain ip '
+             'n c { type nat hook postrouting priority 100; }; add rule ip n '
+             'c masquerade" && echo 30 > ' + CONNTRACK + 'udp_timeout'])
+    except (NetError, OSError) as e:
+        return str(e)
+
+
+class Space:
+    """A network namespace, held open by a process that sleeps."""
+
+    def __init__(self):
+        own = os.readlink('/proc/self/ns/net')
+        self.p = subprocess.Popen(['unshare', '-n', 'sleep', '3600'])
+        end = time.monotonic() + 3
+        while os.readlink('/proc/%d/ns/net' % self.p.pid) == own:
+            if time.monotonic() > end:
+                raise NetError('no network namespace')
+            time.sleep(0.005)
+        self.run('ip', 'link', 'set', 'lo', 'up')
+
+    def inside(self, *cmd):
+        return ['nsenter', '-t', str(self.p.pid), '-n'] + list(cmd)
+
+    def run(self, *cmd):
+        return run(self.inside(*cmd))
+
+    def write(self, path, text):
+        self.run('sh', '-c', 'echo %s > %s' % (text, path))
+
+    def close(self):
+        self.p.kill()
+        self.p.wait()
+
+
+class Nat:
+    """A NAT box as people have at home, and namespaces behind it.
+
+    Its public address is 10.78.0.2, ours on that line 10.78.0.1; who is
+    behind it has 192.168.N.2.  A mapping that is not used for `idle` seconds
+    is forgotten, whether of UDP or of TCP.
+    """
+    OURS, PUBLIC = '10.78.0.1', '10.78.0.2'
+
+    def __init__(self, idle):
+        self.box, self.behind = Space(), []
+        self._line('ip', None, 'wan', self.OURS, self.PUBLIC)
+        self.box.write('/proc/sys/net/ipv4/ip_forward', '1')
+        for name in ('udp_timeout', 'udp_timeout_stream',
+                     'tcp_timeout_established', 'tcp_timeout_unacknowledged'):
+            self.box.write(CONNTRACK + name, str(idle))
+        self.box.run('nft', 'add table ip nat; add chain ip nat post { type '
+                     'nat hook postrouting priority 100; }; add rule ip nat '
+                     'post oifname "wan" masquerade')
+
+    def _line(self, name, space, dev, far, near):
+        """A veth pair between the box (near) and a space, or us (far)."""
+        pid = str(self.box.p.pid)
+        run(['ip', 'link', 'add', 'nat-' + name, 'type', 'veth', 'peer',
+             'name', dev, 'netns', pid])
+        self.box.run('ip', 'addr', 'add', near + '/24', 'dev', dev)
+        self.box.run('ip', 'link', 'set', dev, 'up')
+        do = run
+        if space:
+            run(['ip', 'link', 'set', 'nat-' + name, 'netns',
+                 str(space.p.pid)])
+            do = lambda cmd: space.run(*cmd)
+        do(['ip', 'addr', 'add', far + '/24', 'dev', 'nat-' + name])
+        do(['ip', 'link', 'set', 'nat-' + name, 'up'])
+        if space:
+            space.run('ip', 'route', 'add', 'default', 'via', near)
+
+    def phone(self):
+        """A namespace behind it; .ip is its private address."""
+        s, n = Space(), len(self.behind) + 1
+        s.ip = '192.168.%d.2' % n
+        self.behind.append(s)
+        self._line('p%d' % n, s, 'lan%d' % n, s.ip, '192.168.%d.1' % n)
+        return s
+
+    def close(self):
+        for s in self.behind + [self.box]:
+            s.close()
 
 
 class NetPlan:
