@@ -28,7 +28,7 @@
 enum { PER_PUSH = 250, BEAT = 250, PATIENCE = 10000, GUARD = 10000 };
 
 struct fill {
-	uint8_t key[32];
+	struct keyset keys;
 	struct addr to;
 	uint32_t count, first, expires, max_expires;
 	const char *prefix, *domain, *edge;
@@ -169,7 +169,7 @@ static void link_up(struct fill *f)
 	struct wire_hello_ack a = { .version = WIRE_VERSION_MIN };
 	uint8_t id[SECRET_KEY];
 
-	secret_derive(id, f->key, "cluster id 1");
+	secret_derive(id, f->keys.base, "cluster id 1");
 	memcpy(h.cluster, id, sizeof(h.cluster));
 	wire_hello_encode(&f->out, &h);
 	flush(f);
@@ -183,17 +183,17 @@ static void link_up(struct fill *f)
 
 static void dial(struct fill *f)
 {
-	static struct tls_psk psk;
+	static struct tls_keys keys;
 	static struct tls_seen seen;
 	struct sockaddr_storage ss;
 	socklen_t n = net_to_sockaddr(&ss, &f->to);
 	SSL_CTX *ctx = NULL;
 	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	secret_derive(psk.key, f->key, "cluster tls 1");
+	tls_keys(&keys, &f->keys);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&ss, n))
 		die(strerror(errno));
-	if (tls_client(&ctx, &psk, NULL))
+	if (tls_client(&ctx, &keys, NULL))
 		die("no TLS");
 	f->ssl = tls_new(ctx, fd, true, &seen);
 	if (!f->ssl || SSL_connect(f->ssl) != 1 ||
@@ -327,7 +327,7 @@ static void arguments(struct fill *f, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1)
 		switch (c) {
-		case 'k': keyed = !files_key(f->key, optarg, &errs); break;
+		case 'k': keyed = !files_keys(&f->keys, optarg, &errs); break;
 		case 't':
 			if (addr_parse(&f->to, sl_cstr(optarg), 5080))
 				die("--to: not an address");

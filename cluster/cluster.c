@@ -292,6 +292,11 @@ static int add_links(struct cluster *c)
 	{ STAT_COUNTER, "cluster_auth_failed_total",
 	  "Strangers: wrong key or certificate, no TLS, too slow, too much",
 	  &t->auth_failed },
+	{ STAT_GAUGE, "cluster_keys", "Keys that a link may be made by",
+	  &t->keys },
+	{ STAT_COUNTER, "cluster_key_dropped_total",
+	  "Links closed because their key does not count any more",
+	  &t->key_dropped },
 	{ STAT_COUNTER, "cluster_bytes_in_total", "Bytes received",
 	  &t->bytes_in },
 	{ STAT_COUNTER, "cluster_bytes_out_total", "Bytes sent",
@@ -328,7 +333,7 @@ static int start_mesh(struct cluster *c)
 	memcpy(mc.name, cf->name, sizeof(mc.name));
 	memcpy(mc.peers, cf->peers, sizeof(mc.peers));
 	memcpy(mc.join, cf->join, sizeof(mc.join));
-	secret_derive(id, cf->key, "cluster id 1");
+	secret_derive(id, cf->keys->base, "cluster id 1");
 	memcpy(mc.cluster, id, sizeof(mc.cluster));
 	secret_random(&seed, sizeof(seed));
 	mc.incarnation = clk_wall() << 16 | (seed & 0xffff);
@@ -342,6 +347,7 @@ int cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
 	struct cluster *c = calloc(1, sizeof(*c));
 	struct streams_h h = { up, failed, receive, down, done, c };
 	struct streams_conf tc = { .addr = cf->addr, .cert = cf->cert,
+		.keys = cf->keys,
 		.user_timeout = cf->dead + 2 * cf->heartbeat };
 	int err;
 
@@ -351,11 +357,10 @@ int cluster_alloc(struct cluster **cp, const struct cluster_conf *cf,
 	c->cf.cert = NULL;
 	c->store = store;
 	c->stats = stats;
-	memcpy(tc.key, cf->key, sizeof(tc.key));
 	err = streams_alloc(&c->tr, &tc, &h);
 	if (!err)
 		err = start_mesh(c);
-	memset(c->cf.key, 0, sizeof(c->cf.key));
+	c->cf.keys = NULL;
 	c->cf.roster = NULL;           /* was copied */
 	if (!err)
 		err = ntimer_alloc(&c->timer, timer, c);
@@ -396,6 +401,11 @@ void cluster_free(struct cluster *c)
 int cluster_recert(struct cluster *c, const struct cert *cert)
 {
 	return streams_recert(c->tr, cert);
+}
+
+void cluster_rekey(struct cluster *c, const struct keyset *k)
+{
+	streams_rekey(c->tr, k);
 }
 
 uint16_t cluster_port(const struct cluster *c)

@@ -7,6 +7,7 @@
 
 #include "base/addr.h"
 #include "base/stat.h"
+#include "cluster/keyset.h"
 #include "cluster/store.h"
 
 #define CLUSTER_MAX 32          /**< members, ourselves included               */
@@ -41,8 +42,8 @@ struct cluster_conf {
 	char name[CLUSTER_NAME];      /**< for people                           */
 	struct addr addr;             /**< listens there, and links leave from this
 	                                   IP; port 0 = any (tests)             */
-	uint8_t key[32];              /**< the cluster key                      */
-	/** What links show, beside the key: borrowed for cluster_alloc(). NULL =
+	const struct keyset *keys;    /**< borrowed for cluster_alloc()         */
+	/** What links show, beside the keys: borrowed for cluster_alloc(). NULL =
 	 *  they are authenticated by the key */
 	const struct cert *cert;
 	struct addr peers[CLUSTER_MAX];   /**< our own may be among them        */
@@ -74,6 +75,9 @@ void cluster_free(struct cluster *c);
 /** Another certificate (borrowed for the call; NULL = by key) for links to
  *  come; those that stand stay. @return 0, or errno and nothing has changed */
 int  cluster_recert(struct cluster *c, const struct cert *cert);
+/** Other keys for links, of the same base: links that stand by one that is
+ *  gone are made anew */
+void cluster_rekey(struct cluster *c, const struct keyset *k);
 /** The port that we listen on */
 uint16_t cluster_port(const struct cluster *c);
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include <openssl/err.h>
 #include "base/clk.h"
-#include "base/secret.h"
 #include "cluster/stream_priv.h"
 #include "cluster/stream_sock.h"
 
@@ -415,6 +414,20 @@ void streams_tick(struct streams *t, uint64_t now)
 	reap(t);
 }
 
+void streams_rekey(struct streams *t, const struct keyset *k)
+{
+	tls_keys(&t->keys, k);
+	t->st.keys = k->n;
+	for (struct stream *c = t->conns; c; c = c->next) {
+		if (c->state != T_OPEN || tls_takes(&t->keys, &c->seen))
+			continue;
+		t->st.key_dropped++;
+		stream_lose(c, "key_dropped");
+	}
+	t->h.done(t->h.arg);
+	reap(t);
+}
+
 uint64_t streams_next(const struct streams *t)
 {
 	uint64_t next = UINT64_MAX;
@@ -470,8 +483,9 @@ int streams_alloc(struct streams **tp, const struct streams_conf *cf,
 		t->cf.auth = STREAM_AUTH;
 	t->h = *h;
 	t->fd = -1;
-	secret_derive(t->psk.key, cf->key, "cluster tls 1");
-	memset(t->cf.key, 0, sizeof(t->cf.key));
+	tls_keys(&t->keys, cf->keys);
+	t->st.keys = t->keys.n;
+	t->cf.keys = NULL;
 	t->cf.cert = NULL;
 	err = streams_recert(t, cf->cert);
 	if (!err)
@@ -499,6 +513,6 @@ void streams_free(struct streams *t)
 		close(t->fd);
 	SSL_CTX_free(t->server);
 	SSL_CTX_free(t->client);
-	memset(&t->psk, 0, sizeof(t->psk));
+	memset(&t->keys, 0, sizeof(t->keys));
 	free(t);
 }

@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "base/buf.h"
+#include "cluster/keyset.h"
 
 #define STREAM_CONNS 128       /**< in all                                */
 #define STREAM_HALF 16         /**< accepted, not authenticated           */
@@ -42,7 +43,7 @@ struct streams_h {
 
 struct streams_conf {
 	struct addr addr;             /**< listens there; dials from its IP     */
-	uint8_t key[32];              /**< cluster key                          */
+	const struct keyset *keys;    /**< borrowed for streams_alloc()         */
 	uint32_t user_timeout;        /**< of sent bytes without an ACK [ms]    */
 	const struct cert *cert;      /**< borrowed for streams_alloc(); NULL =
 	                                   by key */
@@ -56,6 +57,8 @@ struct streams_stats {
 	                                   too slow, too much                   */
 	uint64_t half_full;           /**< oldest half-open one dropped         */
 	uint64_t dial_failed;
+	uint64_t key_dropped;         /**< streams ended by streams_rekey()     */
+	uint64_t keys;                /**< gauge                                */
 	uint64_t bytes_in, bytes_out;
 	uint64_t conns;               /**< gauge                                */
 };
@@ -70,6 +73,10 @@ const struct streams_stats *streams_stats(const struct streams *t);
  *  stand stay. cert is borrowed for the call. @return 0, or errno and nothing
  *  has changed */
 int  streams_recert(struct streams *t, const struct cert *cert);
+
+/** Other keys. Streams that stand by one that is none of them any more end:
+ *  without names there is no telling who else has it. Call in the loop */
+void streams_rekey(struct streams *t, const struct keyset *k);
 
 /** failed() or up() follows, later. @return 0 or errno (neither follows) */
 int  streams_dial(struct streams *t, const struct addr *a, int target);

@@ -8,10 +8,10 @@
 int streams_recert(struct streams *t, const struct cert *cert)
 {
 	SSL_CTX *server = NULL, *client = NULL;
-	int err = tls_server(&server, &t->psk, cert);
+	int err = tls_server(&server, &t->keys, cert);
 
 	if (!err)
-		err = tls_client(&client, &t->psk, cert);
+		err = tls_client(&client, &t->keys, cert);
 	if (err) {
 		SSL_CTX_free(server);
 		return err;
@@ -97,7 +97,7 @@ static void finished(struct stream *c)
 	struct streams *t = c->t;
 
 	if (c->seen.by_cert ? tls_peer(c->ssl, c->name) != 0 :
-	    !tls_by_key(c->ssl)) {
+	    !tls_by_key(c->ssl) || !tls_takes(&t->keys, &c->seen)) {
 		stream_lose(c, c->seen.by_cert ? "not_by_certificate" :
 			    "not_by_key");
 		return;

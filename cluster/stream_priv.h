@@ -34,7 +34,7 @@ struct streams {
 	struct streams_conf cf;
 	struct streams_h h;
 	struct streams_stats st;
-	struct tls_psk psk;
+	struct tls_keys keys;
 	SSL_CTX *server, *client;
 	int fd;
 	struct nfd *nfd;

@@ -2,6 +2,7 @@
  * key, RFC 8446 2.2 and 4.2.11, no certificates at all; without the key neither
  * side can finish. By certificate: both sides show one that a CA of ours issued. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <openssl/err.h>
 #include "cluster/tls.h"
@@ -10,8 +11,25 @@
 
 static const char identity[] = "edgewise-cluster-1";
 
+/* The key that never changed has the name that all keys had once: nodes that
+ * know no other one understand it */
+void tls_keys(struct tls_keys *t, const struct keyset *k)
+{
+	char name[KEYSET_NAME];
+
+	memset(t, 0, sizeof(*t));
+	t->n = k->n;
+	for (uint32_t i = 0; i < k->n; i++) {
+		secret_derive(t->k[i].key, k->key[i], "cluster tls 1");
+		keyset_name(name, k->key[i]);
+		(void)snprintf(t->k[i].id, TLS_ID, "%s%s%s", identity,
+			       keyset_is_base(k, i) ? "" : "/",
+			       keyset_is_base(k, i) ? "" : name);
+	}
+}
+
 /* A fresh session object that carries the key; OpenSSL takes it over */
-static SSL_SESSION *key_session(SSL *ssl, const struct tls_psk *psk)
+static SSL_SESSION *key_session(SSL *ssl, const uint8_t key[SECRET_KEY])
 {
 	static const unsigned char id[2] = { 0x13, 0x01 };
 	const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, id);
@@ -22,7 +40,7 @@ static SSL_SESSION *key_session(SSL *ssl, const struct tls_psk *psk)
 	s = SSL_SESSION_new();
 	if (!s)
 		return NULL;
-	if (!SSL_SESSION_set1_master_key(s, psk->key, sizeof(psk->key)) ||
+	if (!SSL_SESSION_set1_master_key(s, key, SECRET_KEY) ||
 	    !SSL_SESSION_set_cipher(s, cipher) ||
 	    !SSL_SESSION_set_protocol_version(s, TLS1_3_VERSION)) {
 		SSL_SESSION_free(s);
@@ -31,7 +49,7 @@ static SSL_SESSION *key_session(SSL *ssl, const struct tls_psk *psk)
 	return s;
 }
 
-static const struct tls_psk *psk_of(SSL *ssl)
+static const struct tls_keys *keys_of(SSL *ssl)
 {
 	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
@@ -39,26 +57,39 @@ static const struct tls_psk *psk_of(SSL *ssl)
 static int use_psk(SSL *ssl, const EVP_MD *md, const unsigned char **id,
 		   size_t *idlen, SSL_SESSION **sess)
 {
+	const struct tls_keys *k = keys_of(ssl);
+	struct tls_seen *seen = SSL_get_app_data(ssl);
+
 	(void)md;     /* one cipher suite, so it is always SHA-256 */
-	*sess = key_session(ssl, psk_of(ssl));
-	*id = (const unsigned char *)identity;
-	*idlen = sizeof(identity) - 1;
+	*sess = key_session(ssl, k->k[0].key);
+	/* the keys may change before OpenSSL is done with it */
+	memcpy(seen->id, k->k[0].id, TLS_ID);
+	*id = (const unsigned char *)seen->id;
+	*idlen = strlen(seen->id);
 	return *sess != NULL;
 }
 
 static int find_psk(SSL *ssl, const unsigned char *id, size_t idlen,
 		    SSL_SESSION **sess)
 {
+	const struct tls_keys *k = keys_of(ssl);
+	struct tls_seen *seen = SSL_get_app_data(ssl);
+
 	*sess = NULL;
-	if (idlen != sizeof(identity) - 1 || memcmp(id, identity, idlen))
-		return 1;                       /* unknown: no key */
-	*sess = key_session(ssl, psk_of(ssl));
-	return *sess != NULL;
+	for (uint32_t i = 0; i < k->n; i++) {
+		if (strlen(k->k[i].id) != idlen ||
+		    memcmp(id, k->k[i].id, idlen))
+			continue;
+		memcpy(seen->id, k->k[i].id, TLS_ID);
+		*sess = key_session(ssl, k->k[i].key);
+		return *sess != NULL;
+	}
+	return 1;                               /* unknown: no key */
 }
 
-static int common(SSL_CTX *ctx, struct tls_psk *psk)
+static int common(SSL_CTX *ctx, struct tls_keys *keys)
 {
-	SSL_CTX_set_app_data(ctx, psk);
+	SSL_CTX_set_app_data(ctx, keys);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
 			    SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -116,7 +147,7 @@ static int look_cert(int good, X509_STORE_CTX *x)
 
 /* --- contexts ------------------------------------------------------------ */
 
-static int make(SSL_CTX **cp, const SSL_METHOD *method, struct tls_psk *psk,
+static int make(SSL_CTX **cp, const SSL_METHOD *method, struct tls_keys *keys,
 		const struct cert *cert)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
@@ -124,7 +155,7 @@ static int make(SSL_CTX **cp, const SSL_METHOD *method, struct tls_psk *psk,
 
 	if (!ctx)
 		return ENOMEM;
-	err = common(ctx, psk);
+	err = common(ctx, keys);
 	if (!err && cert)
 		err = cert_use(cert, ctx);
 	if (err) {
@@ -136,9 +167,9 @@ static int make(SSL_CTX **cp, const SSL_METHOD *method, struct tls_psk *psk,
 	return 0;
 }
 
-int tls_server(SSL_CTX **cp, struct tls_psk *psk, const struct cert *cert)
+int tls_server(SSL_CTX **cp, struct tls_keys *keys, const struct cert *cert)
 {
-	int err = make(cp, TLS_server_method(), psk, cert);
+	int err = make(cp, TLS_server_method(), keys, cert);
 
 	if (err)
 		return err;
@@ -151,9 +182,9 @@ int tls_server(SSL_CTX **cp, struct tls_psk *psk, const struct cert *cert)
 	return 0;
 }
 
-int tls_client(SSL_CTX **cp, struct tls_psk *psk, const struct cert *cert)
+int tls_client(SSL_CTX **cp, struct tls_keys *keys, const struct cert *cert)
 {
-	int err = make(cp, TLS_client_method(), psk, cert);
+	int err = make(cp, TLS_client_method(), keys, cert);
 
 	if (err)
 		return err;
@@ -190,6 +221,15 @@ bool tls_by_key(const SSL *ssl)
 	return SSL_session_reused(ssl) && !SSL_get0_peer_certificate(ssl);
 }
 
+bool tls_takes(const struct tls_keys *k, const struct tls_seen *seen)
+{
+	for (uint32_t i = 0; !seen->by_cert && i < k->n; i++) {
+		if (!strcmp(seen->id, k->k[i].id))
+			return true;
+	}
+	return seen->by_cert;
+}
+
 int tls_peer(const SSL *ssl, char name[CERT_NAME])
 {
 	const X509 *x = SSL_get0_peer_certificate(ssl);
@@ -208,6 +248,11 @@ static void why_by_key(struct tls_why *w, const struct tls_seen *s)
 		w->reason = "peer_has_certificates";
 		w->detail = "";
 		w->hint = "links by key here, by certificate there";
+	}
+	else if (s->hello && s->key && !s->id[0]) {
+		w->reason = "key_not_known";
+		w->hint = "another cluster key there, or one that does not "
+			  "count here any more";
 	}
 	else if (s->hello && !s->key) {
 		w->reason = "peer_offers_no_key";

@@ -8,20 +8,28 @@
 #include <errno.h>
 
 int access_init(struct access *a, const struct node_config *cf,
-		const struct users *users, const uint8_t cluster_key[32],
+		const struct users *users, const struct keyset *keys,
 		const uint8_t secret[32])
 {
 	uint8_t key[SECRET_KEY];
 
 	*a = (struct access){ .cf = cf, .users = users };
-	secret_derive(a->nonce_key, cluster_key, "nonce 2");
-	secret_derive(a->fake_key, cluster_key, "fake user 1");
+	access_rekey(a, keys);
+	secret_derive(a->fake_key, secret, "fake user 1");
 	secret_derive(key, secret, "nonces seen 1");
 	/* no two nodes, and no two lives of one, make the same nonce */
 	a->salt = secret_hash(key, "salt", 4);
 	if (guess_alloc(&a->guess, key))
 		return ENOMEM;
 	return nonces_alloc(&a->nonces, NONCES_MAX, key);
+}
+
+void access_rekey(struct access *a, const struct keyset *keys)
+{
+	memset(a->nonce_key, 0, sizeof(a->nonce_key));
+	for (uint32_t i = 0; i < keys->n; i++)
+		secret_derive(a->nonce_key[i], keys->key[i], "nonce 2");
+	a->nonce_keys = keys->n;
 }
 
 void access_close(struct access *a)
@@ -267,7 +275,7 @@ static void challenge(struct exam *x, bool stale, struct buf *extra,
 	struct buf nonce;
 
 	buf_fixed(&nonce, mem, sizeof(mem));
-	auth_nonce_make(&nonce, x->a->nonce_key, x->bind, x->wall,
+	auth_nonce_make(&nonce, x->a->nonce_key[0], x->bind, x->wall,
 			x->a->salt++);
 	auth_challenge(extra, !x->reg, x->realm, buf_as_sl(&nonce), x->algs,
 		       stale);
@@ -444,13 +452,22 @@ static bool is_unsure(struct exam *x, const struct subs_view *u, bool right,
 	return true;
 }
 
+/* Another node may have made it with the key that is our second one */
+static enum auth_nonce judge_nonce(const struct exam *x)
+{
+	const struct access *a = x->a;
+	enum auth_nonce v = NONCE_FORGED;
+
+	for (uint32_t i = 0; v == NONCE_FORGED && i < a->nonce_keys; i++)
+		v = auth_nonce_check(x->cred.nonce, a->nonce_key[i], x->bind,
+				     x->wall, a->cf->nonce_age);
+	return v;
+}
+
 static void judge_password(struct exam *x, struct sl aor, struct buf *extra,
 			   struct access_verdict *v)
 {
-	enum auth_nonce nonce = auth_nonce_check(x->cred.nonce,
-						 x->a->nonce_key, x->bind,
-						 x->wall,
-						 x->a->cf->nonce_age);
+	enum auth_nonce nonce = judge_nonce(x);
 	const struct sl name = sl_sub(sl_cstr(x->a->name), 4, SIZE_MAX);
 	struct subs_view u;
 	bool right;

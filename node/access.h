@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/log.h"
 #include "base/stat.h"
+#include "cluster/keyset.h"
 #include "node/config.h"
 #include "node/guess.h"
 #include "node/location.h"
@@ -21,7 +22,9 @@ struct access {
 	const struct users *users;        /**< borrowed; NULL = nobody        */
 	struct subs *subs;                /**< borrowed; NULL = users above   */
 	char name[SUBS_NAME_MAX + 8];     /**< who is asking now              */
-	uint8_t nonce_key[32];            /**< the same on all nodes          */
+	/** The same on all nodes; nonces are made with the first one */
+	uint8_t nonce_key[KEYSET_MAX][32];
+	uint32_t nonce_keys;
 	uint8_t fake_key[32];             /**< makes HA1s of unknown users    */
 	uint64_t salt;                    /**< counts nonces made             */
 	struct nonces *nonces;            /**< ours                           */
@@ -32,13 +35,15 @@ struct access {
 	uint64_t foreign, replayed, repeated, delayed, by_old, unsure;
 };
 
-/** @param cluster_key  shared by all nodes, so that each can check the nonces
- *                      of the others
- *  @param secret       of this process alone
+/** @param keys    shared by all nodes, so that each can check the nonces of
+ *                 the others
+ *  @param secret  of this process alone
  *  @return 0 or ENOMEM; access_close() in both cases */
 int  access_init(struct access *a, const struct node_config *cf,
-		 const struct users *users, const uint8_t cluster_key[32],
+		 const struct users *users, const struct keyset *keys,
 		 const uint8_t secret[32]);
+/** Other keys: nonces that were made with one of these are good */
+void access_rekey(struct access *a, const struct keyset *keys);
 void access_close(struct access *a);
 int  access_stats(struct access *a, struct stats *st);
 

@@ -102,6 +102,19 @@ static json_t *certificate_json(const struct certs *c)
 	return o;
 }
 
+/* Their names alone */
+static json_t *keys_json(const struct keyset *k)
+{
+	json_t *list = json_array();
+	char name[KEYSET_NAME];
+
+	for (uint32_t i = 0; i < k->n; i++) {
+		keyset_name(name, k->key[i]);
+		(void)json_array_append_new(list, json_string(name));
+	}
+	return list;
+}
+
 static json_t *slots_json(const struct cluster_view *v)
 {
 	json_t *o = json_object();
@@ -139,6 +152,7 @@ static json_t *cluster_json(const struct node *n)
 	}
 	free(v);
 	jsn_put(o, "certificate", certificate_json(&n->certs));
+	jsn_put(o, "keys", keys_json(&n->keys));
 	jsn_put(o, "members", list);
 	return o;
 }

@@ -191,7 +191,8 @@ const struct cfg_key node_config_keys[] = {
 	U32("cluster.port", cluster.port, 1, 65535, "5080", NULL,
 	    "port for the other nodes"),
 	STR("cluster.key_file", cluster.key_file,
-	    "/etc/edgewise/cluster.key", "key that all nodes share"),
+	    "/etc/edgewise/cluster.key", "key that all nodes share, or two while "
+	    "it changes: the path stays, the file is read again at a reload"),
 	STRR("cluster.ca_file", cluster.ca_file, "",
 	     "CAs whose certificates links must show; with cert_file and "
 	     "cert_key_file, or none of the three"),

@@ -125,7 +125,7 @@ int core_alloc(struct core **cp, const struct core_conf *cc,
 	(void)addr_txt(&c->self, c->sentby);
 	memcpy(c->secret, cc->secret, sizeof(c->secret));
 	secret_derive(tc.key, cc->secret, "branch 1");
-	err = access_init(&c->access, cc->cf, cc->users, cc->cluster_key,
+	err = access_init(&c->access, cc->cf, cc->users, &cc->keys,
 			  cc->secret);
 	if (!err)
 		err = core_wait_init(c, cc->secret);
@@ -176,6 +176,11 @@ void core_reconf(struct core *c, const struct node_config *cf,
 	c->proxy.cf = cf;
 	core_wait_reconf(c);
 	ping_reconf(&c->ping, cf);
+}
+
+void core_rekey(struct core *c, const struct keyset *keys)
+{
+	access_rekey(&c->access, keys);
 }
 
 void core_set_slots(struct core *c, const struct slots *s, bool majority)

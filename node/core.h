@@ -9,6 +9,7 @@
 
 #include "base/stat.h"
 #include "cluster/store.h"
+#include "cluster/keyset.h"
 #include "node/config.h"
 #include "node/subs.h"
 #include "node/users.h"
@@ -22,7 +23,7 @@ struct core_conf {
 	const struct node_config *cf;     /**< borrowed until core_reconf()   */
 	const struct users *users;        /**< borrowed; NULL = nobody        */
 	struct store *store;              /**< borrowed                       */
-	uint8_t cluster_key[32];          /**< nonces                         */
+	struct keyset keys;               /**< nonces                         */
 	uint8_t store_key[32];            /**< as in struct store_conf        */
 	uint8_t secret[32];               /**< random, of this process        */
 	uint16_t lst_udp, lst_tcp;        /**< listener indexes               */
@@ -32,6 +33,8 @@ struct core_conf {
 int  core_alloc(struct core **cp, const struct core_conf *cc,
 		struct stats *st, uint64_t now);
 void core_free(struct core *c);
+/** Other keys, for nonces */
+void core_rekey(struct core *c, const struct keyset *keys);
 /** New settings and users (both borrowed) after a reload */
 void core_reconf(struct core *c, const struct node_config *cf,
 		 const struct users *users);

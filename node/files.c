@@ -72,20 +72,24 @@ static int unhex(uint8_t *out, size_t n, struct sl s)
 	return 0;
 }
 
-int files_key(uint8_t key[32], const char *path, struct cfg_errs *errs)
+int files_keys(struct keyset *k, const char *path, struct cfg_errs *errs)
 {
+	const char *why = NULL;
+	uint32_t line = 0;
 	struct buf b;
 	int err;
 
-	err = files_read(&b, path, 1024);
+	err = files_read(&b, path, KEYSET_FILE);
 	if (!err) {
-		err = unhex(key, 32, sl_trim(buf_as_sl(&b)));
+		err = keyset_parse(k, buf_as_sl(&b), &line, &why);
+		explicit_bzero(b.p, b.n);
 		buf_free(&b);
 	}
 	if (err)
-		cfg_err(errs, path, 0, "cluster.key_file", "%s, allowed: 64 "
-			"hex digits as `edgewise key FILE` writes them",
-			err == EBADMSG ? "not a key" : strerror(err));
+		cfg_err(errs, path, line, "cluster.key_file", "%s, allowed: "
+			"64 hex digits, at most two lines of them and one of "
+			"`base`, as `edgewise key FILE` writes them",
+			why ? why : strerror(err));
 	return err;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/cfg.h"
+#include "cluster/keyset.h"
 #include "node/config.h"
 #include "node/users.h"
 
@@ -13,9 +14,9 @@ struct cert;
 
 /** Whole file, at most max bytes. @return 0, errno, EFBIG */
 int  files_read(struct buf *b, const char *path, size_t max);
-/** 32 bytes as 64 hex digits, blanks around them allowed; errors go to errs.
+/** The keys of the cluster, as keyset_parse() reads them; errors go to errs.
  *  @return 0, errno, EBADMSG */
-int  files_key(uint8_t key[32], const char *path, struct cfg_errs *errs);
+int  files_keys(struct keyset *k, const char *path, struct cfg_errs *errs);
 /** The certificate that links show, checked as the peers will check it, and
  *  for our own name. *cp = NULL when the settings name none. Errors go to errs.
  *  @return 0, errno, EBADMSG */

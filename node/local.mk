@@ -20,6 +20,8 @@ node_libnode_a_SOURCES = \
 	node/guess.h \
 	node/health.c \
 	node/health.h \
+	node/keys.c \
+	node/keys.h \
 	node/location.c \
 	node/location.h \
 	node/nonces.c \

@@ -51,13 +51,13 @@ static int check(const char *path, const struct cfg_over *over)
 	struct node_config cf;
 	struct users *u = NULL;
 	struct cert *cert = NULL;
-	uint8_t key[32];
+	struct keyset keys;
 	int err;
 
 	err = node_config_read(&cf, path, over, &errs);
 	if (!err)
-		err = files_key(key, cf.cluster.key_file, &errs);
-	explicit_bzero(key, sizeof(key));
+		err = files_keys(&keys, cf.cluster.key_file, &errs);
+	explicit_bzero(&keys, sizeof(keys));
 	if (!err)
 		err = users_sql_check(&cf, path, &errs);
 	if (!err && cf.auth == NODE_AUTH_ON && cf.users == NODE_USERS_FILE)

@@ -214,7 +214,7 @@ void node_store_settings(const struct node *n, struct store_conf *sc)
 		.max_expires = n->cf.registrar.max_expires,
 		.guard = GUARD,
 	};
-	secret_derive(sc->key, n->cluster_key, "store 1");
+	secret_derive(sc->key, n->keys.base, "store 1");
 }
 
 static int open_files(struct node *n)
@@ -224,7 +224,7 @@ static int open_files(struct node *n)
 
 	if (!errs)
 		return ENOMEM;
-	err = files_key(n->cluster_key, n->cf.cluster.key_file, errs);
+	err = files_keys(&n->keys, n->cf.cluster.key_file, errs);
 	cfg_log(errs, "settings");
 	free(errs);
 	if (err)
@@ -275,8 +275,8 @@ static int open_core(struct node *n)
 				.store = n->store };
 	int err;
 
-	memcpy(cc.cluster_key, n->cluster_key, sizeof(cc.cluster_key));
-	secret_derive(cc.store_key, n->cluster_key, "store 1");
+	cc.keys = n->keys;
+	secret_derive(cc.store_key, n->keys.base, "store 1");
 	secret_random(cc.secret, sizeof(cc.secret));
 	err = open_sip(n, &cc);
 	if (!err)
@@ -323,7 +323,7 @@ static int open_cluster(struct node *n)
 	cc->node = n->id;
 	(void)snprintf(cc->name, sizeof(cc->name), "%s", n->cf.name);
 	cc->addr = n->cf.cluster.address;
-	memcpy(cc->key, n->cluster_key, sizeof(cc->key));
+	cc->keys = &n->keys;
 	cc->cert = n->cert;
 	cc->npeers = n->cf.cluster_peer_n < CLUSTER_MAX
 		? n->cf.cluster_peer_n : CLUSTER_MAX;

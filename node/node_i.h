@@ -37,7 +37,7 @@ struct node {
 	char state[FILES_STATE];     /**< state_dir or a folder in it, ours alone */
 	uint64_t started;            /**< clk_now() [ms]                      */
 	uint64_t reloads, reloads_failed;
-	uint8_t cluster_key[32];
+	struct keyset keys;          /**< of the cluster                      */
 	struct cert *cert;           /**< between reading and cluster_alloc() */
 	struct certs certs;
 	uint64_t stop_at;            /**< [ms] ends then at the latest        */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "node/api.h"
 #include "node/files.h"
+#include "node/keys.h"
 #include "node/node_i.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -76,7 +77,7 @@ static void say_frozen(const char *path, const char *key)
 
 /* What may fail of a reload, while nothing has changed. @return 0 or errno */
 static int prepare(struct node *n, const struct node_config *cf,
-		   const struct cert *cert)
+		   const struct cert *cert, struct keyset *keys)
 {
 	const char *frozen = cfg_frozen_diff(&n->cf, cf, node_config_keys);
 	int err;
@@ -85,6 +86,9 @@ static int prepare(struct node *n, const struct node_config *cf,
 		say_frozen(n->path, frozen);
 		return EPERM;
 	}
+	err = keys_reread(&n->keys, keys, cf->cluster.key_file);
+	if (err)
+		return err;
 	err = cluster_recert(n->cluster, cert);
 	if (err)
 		log_error("event=reload problem=\"certificate: %s\"",
@@ -96,13 +100,14 @@ void reload_now(struct node *n)
 {
 	struct node_config cf, old;
 	struct store_conf sc;
+	struct keyset keys;
 	struct users *users;
 	struct cert *cert;
 	int err;
 
 	err = reload_read(&cf, &users, &cert, n->path, n->over);
 	if (!err) {
-		err = prepare(n, &cf, cert);
+		err = prepare(n, &cf, cert, &keys);
 		if (err) {
 			users_free(users);
 			node_config_clear(&cf);
@@ -117,6 +122,8 @@ void reload_now(struct node *n)
 	certs_set(&n->certs, cert ? cert_info(cert) : NULL, clk_now(),
 		  clk_wall());
 	cert_free(cert);
+	keys_use(n, &keys);
+	explicit_bzero(&keys, sizeof(keys));
 	old = n->cf;
 	n->cf = cf;
 	core_reconf(n->core, &n->cf, users);

@@ -33,13 +33,15 @@ void live_start_as(struct live *x, uint64_t id, const uint8_t key[32],
 	struct cluster_conf cc = { .node = id, .heartbeat = 200,
 		.dead = LIVE_DEAD, .max_expires = 3600, .ackedh = on_acked,
 		.arg = x, .cert = cert };
+	struct keyset keys;
 	char name[16];
 
 	memset(x, 0, sizeof(*x));
 	memset(sc.key, 1, sizeof(sc.key));
 	(void)snprintf(name, sizeof(name), "n%u", (unsigned)id);
 	memcpy(cc.name, name, sizeof(name));
-	memcpy(cc.key, key, 32);
+	keyset_one(&keys, key);
+	cc.keys = &keys;
 	cr_assert_eq(addr_parse(&cc.addr, SL("127.0.0.1"), 0), 0);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!v[i].c)

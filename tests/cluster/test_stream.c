@@ -85,9 +85,13 @@ static void start_as(struct end *e, uint8_t key, uint32_t auth_ms,
 	struct streams_h h = { up, failed, received, down, nothing, e };
 	struct streams_conf cf = { .user_timeout = 1000, .auth = auth_ms,
 				   .cert = cert };
+	struct keyset keys;
+	uint8_t raw[32];
 
 	memset(e, 0, sizeof(*e));
-	live_key(cf.key, key);
+	live_key(raw, key);
+	keyset_one(&keys, raw);
+	cf.keys = &keys;
 	cr_assert_eq(addr_parse(&cf.addr, SL("127.0.0.1"), 0), 0);
 	cr_assert_eq(streams_alloc(&e->t, &cf, &h), 0);
 	cr_assert_eq(ntimer_alloc(&e->tick, tick, e), 0);
@@ -680,7 +684,9 @@ Test(by_cert, the_log_tells_the_modes_apart)
 	cr_expect_str_eq(why((struct tls_seen){ .hello = true }, 0),
 			 "peer_offers_no_key");
 	cr_expect_str_eq(why((struct tls_seen){ .hello = true, .key = true },
-			     0), "hand_shake");
+			     0), "key_not_known");
+	cr_expect_str_eq(why((struct tls_seen){ .hello = true, .key = true,
+			     .id = "x" }, 0), "hand_shake");
 	cr_expect_str_eq(why((struct tls_seen){ .by_cert = true, .hello = true,
 			     .key = true }, 1048), "peer_offers_the_key");
 	cr_expect_str_eq(why((struct tls_seen){ .by_cert = true, .cert = true,
@@ -828,4 +834,127 @@ Test(stream, data_before_hello_is_refused, .init = init)
 	wire_ack_encode(&w, &k);
 	misbehave(w.p, w.n, 1);
 	buf_free(&w);
+}
+
+/* --- keys change ----------------------------------------------------------- */
+
+/* first = dialed with; 0 = no second one, or the first is the base */
+static void rekey(struct end *e, uint8_t first, uint8_t second, uint8_t base)
+{
+	struct keyset k;
+	uint8_t raw_key[32];
+
+	live_key(raw_key, first);
+	keyset_one(&k, raw_key);
+	if (base)
+		live_key(k.base, base);
+	if (second) {
+		live_key(k.key[1], second);
+		k.n = 2;
+	}
+	streams_rekey(e->t, &k);
+}
+
+static bool decided(const void *arg)
+{
+	return (a.ups && b.ups) || a.fails;
+}
+
+/* @return a stream of its own stood */
+static bool gets_through(struct end *from, struct end *to)
+{
+	a.ups = b.ups = a.fails = b.fails = 0;
+	dial(from, streams_port(to->t));
+	if (from == &b) {
+		cr_assert(live_until(one_failed, NULL, 10000));
+		if (!b.fails)
+			cr_assert(live_until(both_up, NULL, 10000));
+		return !b.fails;
+	}
+	cr_assert(live_until(decided, NULL, 10000));
+	return !a.fails;
+}
+
+Test(stream, keys_change_on_one_side_after_the_other, .init = init)
+{
+	static const struct {
+		uint8_t a[2], b[2];
+	} step[] = {
+		{ { 1, 2 }, { 1, 0 } }, { { 1, 2 }, { 1, 2 } },
+		{ { 2, 1 }, { 1, 2 } }, { { 2, 1 }, { 2, 1 } },
+		{ { 2, 0 }, { 2, 1 } }, { { 2, 0 }, { 2, 0 } },
+	};
+
+	start(&a, 1, 0);
+	start(&b, 1, 0);
+	for (size_t i = 0; i < sizeof(step) / sizeof(step[0]); i++) {
+		rekey(&a, step[i].a[0], step[i].a[1], 1);
+		rekey(&b, step[i].b[0], step[i].b[1], 1);
+		cr_expect(gets_through(&a, &b), "step %zu, a dials", i);
+		cr_expect(gets_through(&b, &a), "step %zu, b dials", i);
+	}
+	cr_expect_eq(streams_stats(a.t)->auth_failed, 0);
+	cr_expect_eq(streams_stats(b.t)->auth_failed, 0);
+	cr_expect_eq(streams_stats(a.t)->keys, 1);
+	stop(&a);
+	stop(&b);
+}
+
+Test(stream, a_key_that_was_dropped_opens_nothing, .init = init)
+{
+	start(&a, 1, 0);
+	start(&b, 1, 0);
+	rekey(&b, 2, 0, 1);
+	cr_expect(!gets_through(&a, &b), "the base alone got in");
+	cr_expect_eq(streams_stats(b.t)->auth_failed, 1);
+	rekey(&b, 2, 3, 1);
+	cr_expect(!gets_through(&a, &b), "the base alone got in");
+	stop(&a);
+	stop(&b);
+}
+
+static bool b_lost(const void *arg)
+{
+	return b.downs > 0;
+}
+
+Test(stream, a_stream_ends_with_its_key_and_no_sooner, .init = init)
+{
+	start(&a, 1, 0);
+	start(&b, 1, 0);
+	rekey(&a, 1, 2, 1);
+	rekey(&b, 1, 2, 1);
+	cr_assert(gets_through(&a, &b));
+	rekey(&b, 2, 1, 1);
+	rekey(&a, 2, 1, 1);
+	cr_expect_eq(a.downs + b.downs, 0);
+	say(&a);
+	rekey(&a, 2, 0, 1);
+	cr_expect_eq(a.downs, 1);
+	cr_expect_str_eq(a.said, "key_dropped");
+	cr_expect_eq(streams_stats(a.t)->key_dropped, 1);
+	cr_assert(live_until(b_lost, NULL, 10000));
+	/* the one that the other key made stays */
+	cr_assert(gets_through(&a, &b));
+	a.downs = b.downs = 0;
+	rekey(&b, 2, 0, 1);
+	cr_expect_eq(a.downs + b.downs, 0);
+	say(&a);
+	stop(&a);
+	stop(&b);
+}
+
+Test(stream, links_by_certificate_stay_when_keys_go, .init = init_pki,
+     .fini = fini_pki)
+{
+	start_pki(&a, ca.cert, &n1);
+	start_pki(&b, ca.cert, &n2);
+	dial(&a, streams_port(b.t));
+	cr_assert(live_until(both_up, NULL, 10000));
+	rekey(&a, 9, 0, 1);
+	rekey(&b, 9, 0, 1);
+	cr_expect_eq(a.downs + b.downs, 0);
+	say(&a);
+	stop(&a);
+	stop(&b);
 }

@@ -39,7 +39,7 @@ done
 # Commands on one line of help share what --help says: together they offer it all.
 for w in nodes\|drain\|maint\|ready\|weight $words; do
 	case $w in
-	nodes | drain* | weight | key | version | help) continue ;;
+	nodes | drain* | weight | version | help) continue ;;
 	esac
 	c=${w%%|*}
 	"$tool" "$c" --help 2>/dev/null | longs | grep -vx -e --help >"$tmp/said"
@@ -57,10 +57,11 @@ for w in nodes\|drain\|maint\|ready\|weight $words; do
 		db) set -- status ;;
 		drill) set -- report ;;
 		ca) set -- show ;;
+		key) set -- /nowhere/key ;;
 		*) set -- ;;
 		esac
 		case $x in
-		user | ca | check | db) ;;
+		user | ca | check | db | key) ;;
 		*) set -- "$@" -u http://127.0.0.1:1 ;;
 		esac
 		for o in $(tab "$x" -- | grep -vx -e --help -e --watch); do

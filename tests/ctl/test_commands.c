@@ -246,6 +246,15 @@ Test(cmd, password_is_asked_twice_without_echo)
 	cr_assert_eq(strncmp(content(), "a@x.org:", 8), 0);
 }
 
+static void put(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f || fputs(text, f) < 0)
+		abort();
+	fclose(f);
+}
+
 Test(cmd, key_is_64_hex_digits_private_and_never_overwritten)
 {
 	char first[100] = "";
@@ -261,13 +270,38 @@ Test(cmd, key_is_64_hex_digits_private_and_never_overwritten)
 	cr_assert_eq(run(ctl_key, "key /nonexistent/k", ""), CTL_BAD);
 }
 
-static void put(const char *text)
+/* 64 digits and the end of the line each, then what `base` has */
+Test(cmd, a_key_is_added_swapped_and_dropped_and_the_base_stays)
 {
-	FILE *f = fopen(path, "w");
+	char was[100] = "", two[400] = "";
 
-	if (!f || fputs(text, f) < 0)
-		abort();
-	fclose(f);
+	cr_assert_eq(run(ctl_key, "key %s", ""), CTL_OK);
+	keep(was, sizeof(was));
+	cr_assert_eq(run(ctl_key, "key --swap %s", ""), CTL_BAD);
+	cr_assert_eq(run(ctl_key, "key --drop %s", ""), CTL_BAD);
+	cr_assert_str_eq(content(), was);
+	cr_assert_eq(run(ctl_key, "key --add %s", ""), CTL_OK);
+	keep(two, sizeof(two));
+	cr_assert_eq(strlen(two), 3 * 65 + 5, "%s", two);
+	cr_expect_eq(strncmp(two, was, 65), 0);
+	cr_expect_eq(strncmp(two + 130, "base ", 5), 0);
+	cr_expect_str_eq(two + 135, was);
+	cr_expect_eq(mode(), 0600);
+	cr_assert_eq(run(ctl_key, "key --add %s", ""), CTL_BAD);
+	cr_assert_eq(run(ctl_key, "key --swap %s", ""), CTL_OK);
+	cr_expect_eq(strncmp(content(), two + 65, 65), 0);
+	cr_expect_eq(strncmp(content() + 65, was, 65), 0);
+	cr_expect_str_eq(content() + 135, was);
+	cr_assert_eq(run(ctl_key, "key --drop %s", ""), CTL_OK);
+	cr_expect_eq(strlen(content()), 65 + 5 + 65);
+	cr_expect_eq(strncmp(content(), two + 65, 65), 0);
+	cr_expect_str_eq(content() + 70, was);
+	cr_assert_eq(run(ctl_key, "key --show %s", ""), CTL_OK);
+	cr_assert_eq(run(ctl_key, "key --add --swap %s", ""), CTL_FAIL);
+	cr_assert_eq(run(ctl_key, "key --nonsense %s", ""), CTL_FAIL);
+	put("abc\n");
+	cr_assert_eq(run(ctl_key, "key --add %s", ""), CTL_FAIL);
+	cr_assert_str_eq(content(), "abc\n");
 }
 
 Test(cmd, check_tells_right_from_wrong_and_whose_file_it_is)

@@ -425,13 +425,14 @@ int main(int argc, char **argv)
 				.max_expires = 3600 };
 	const char *mode = "";
 	struct cfg_errs errs = { 0 };
+	struct keyset k;
 	bool keyed = false, placed = false;
 	uint32_t seed = 1;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1)
 		switch (c) {
-		case 'k': keyed = !files_key(b.key, optarg, &errs); break;
+		case 'k': keyed = !files_keys(&k, optarg, &errs); break;
 		case 't': placed = !addr_parse(&b.to, sl_cstr(optarg), 5080); break;
 		case 'm': mode = optarg; break;
 		case 's': seed = num(optarg); break;
@@ -444,6 +445,7 @@ int main(int argc, char **argv)
 		}
 	if (!keyed || !placed)
 		die("--key FILE and --to ADDR:PORT are needed");
+	memcpy(b.key, k.key[0], sizeof(b.key));
 	setup(&b, seed);
 	return run(&b, mode);
 }

@@ -29,6 +29,7 @@ struct rig *rig_with(const char *conf, const char *users, uint8_t secret)
 	struct users_err ue;
 	static struct cfg_errs errs;
 	char text[4096];
+	uint8_t key[32];
 	int err;
 
 	cr_assert(r);
@@ -39,15 +40,16 @@ struct rig *rig_with(const char *conf, const char *users, uint8_t secret)
 	err = node_config_read_mem(&r->cf, "test", text, &errs);
 	cr_assert(err == 0, "%s", errs.txt[0]);
 	sc.max_expires = r->cf.registrar.max_expires;
-	memset(cc.cluster_key, 7, sizeof(cc.cluster_key));
+	memset(key, 7, sizeof(key));
+	keyset_one(&cc.keys, key);
 	memset(cc.secret, secret, sizeof(cc.secret));
-	secret_derive(cc.store_key, cc.cluster_key, "store 1");
+	secret_derive(cc.store_key, cc.keys.base, "store 1");
 	memcpy(sc.key, cc.store_key, sizeof(sc.key));
 	r->client = "192.0.2.7";
 	r->says = "10.0.0.7";
 	r->now = 1000;
 	r->wall = 1700000000000ull;
-	err = users_parse(&r->users, sl_cstr(users), cc.cluster_key, &ue);
+	err = users_parse(&r->users, sl_cstr(users), key, &ue);
 	cr_assert(err == 0);
 	cr_assert(stats_alloc(&r->st) == 0);
 	cr_assert(store_alloc(&r->store, &sc, r->wall) == 0);

@@ -223,6 +223,43 @@ static bool is_stale(struct rig *r)
 	return strstr(rig_hdr(r, "WWW-Authenticate"), "stale=true");
 }
 
+/* first, second: what fills a key; 0 = no second one */
+static void rekey(struct rig *r, uint8_t first, uint8_t second)
+{
+	struct keyset k = { .n = second ? 2 : 1 };
+
+	memset(k.key[0], first, sizeof(k.key[0]));
+	memset(k.key[1], second, sizeof(k.key[1]));
+	memset(k.base, 7, sizeof(k.base));
+	core_rekey(r->core, &k);
+}
+
+Test(access, a_nonce_is_good_while_its_key_counts)
+{
+	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,
+			   NULL, 0, false };
+	struct rig *a = rig_new("", users()), *b = rig_new("", users());
+
+	/* a is ahead of b */
+	rekey(a, 9, 7);
+	rekey(b, 7, 9);
+	cr_assert(reg(a, ALICE, ALICE, NULL) == 401);
+	l.nonce = nonce_of(a);
+	cr_expect(reg(b, ALICE, ALICE, &l) == 200);
+	cr_assert(reg(b, ALICE, ALICE, NULL) == 401);
+	l.nonce = nonce_of(b);
+	cr_expect(reg(a, ALICE, ALICE, &l) == 200);
+	rekey(a, 9, 0);
+	cr_assert(reg(b, ALICE, ALICE, NULL) == 401);
+	l.nonce = nonce_of(b);
+	cr_expect(reg(a, ALICE, ALICE, &l) == 401);
+	cr_expect(is_stale(a), "a phone must try again by itself");
+	l.nonce = nonce_of(a);
+	cr_expect(reg(a, ALICE, ALICE, &l) == 200);
+	rig_free(a);
+	rig_free(b);
+}
+
 Test(access, a_nonce_is_for_the_source_it_was_sent_to)
 {
 	struct login l = { "alice", "pw-a", "sip:example.com", AUTH_MD5,

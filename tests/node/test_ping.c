@@ -95,6 +95,7 @@ static void box(const char *conf, uint32_t phones)
 	struct store_conf sc = { .node = 1, .max_records = MANY + 100,
 		.max_per_aor = 10, .max_expires = 3600, .guard = 10000 };
 	uint8_t key[32] = { 7 };
+	struct keyset keys;
 	int err;
 
 	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
@@ -105,7 +106,8 @@ static void box(const char *conf, uint32_t phones)
 	b->now = 1000;
 	b->wall = 1700000000000ull;
 	cr_assert(store_alloc(&b->store, &sc, b->wall) == 0);
-	cr_assert(access_init(&b->access, &b->cf, NULL, key, key) == 0);
+	keyset_one(&keys, key);
+	cr_assert(access_init(&b->access, &b->cf, NULL, &keys, key) == 0);
 	b->loc.store = b->store;
 	b->phones = phones;
 	for (uint32_t i = 0; i < phones; i++)

@@ -25,9 +25,11 @@ static void start(struct vnode *n)
 	struct core_conf cc = { .cf = &r->cf, .store = n->w->shared,
 				.lst_udp = 0, .lst_tcp = 1,
 				.self = n->host.addr };
+	uint8_t key[32];
 
-	memset(cc.cluster_key, 7, sizeof(cc.cluster_key));
-	secret_derive(cc.store_key, cc.cluster_key, "store 1");
+	memset(key, 7, sizeof(key));
+	keyset_one(&cc.keys, key);
+	secret_derive(cc.store_key, cc.keys.base, "store 1");
 	cc.secret[0] = (uint8_t)(n->idx + 10 * n->host.ends);
 	if (core_alloc(&r->core, &cc, r->st, n->w->net->now))
 		abort();
