@@ -123,7 +123,7 @@ void hook_event(struct hook *h, const struct event *e, uint64_t now)
 
 uint64_t hook_next(const struct hook *h)
 {
-	return h->flying || (!*h->id && !h->n) ? UINT64_MAX : h->at;
+	return h->flying || h->lost || (!*h->id && !h->n) ? UINT64_MAX : h->at;
 }
 
 uint32_t hook_take(struct hook *h, const struct event *v[HOOK_BATCH],
@@ -171,7 +171,7 @@ void hook_body(struct hook *h, struct sl body, uint64_t now)
 
 bool hook_poll(struct hook *h, uint64_t now)
 {
-	if (!*h->id || h->flying || now < h->at)
+	if (!*h->id || h->flying || h->lost || now < h->at)
 		return false;
 	h->flying = true;
 	return true;
@@ -189,9 +189,22 @@ static uint64_t wait_for(struct hook *h)
 	return ms - rng_below(&h->rng, ms / 2 + 1);
 }
 
-void hook_done(struct hook *h, bool good, uint64_t now)
+/** When to try again. Who is asked to wait for longer than a delivery lives
+ *  tries once more at its end. */
+static uint64_t again_at(struct hook *h, uint64_t wait, uint64_t now)
+{
+	uint64_t own = now + wait_for(h), end = h->made + h->cf.max_age, at;
+
+	at = now + (wait < HOOK_RETRY_MAX ? wait : HOOK_RETRY_MAX);
+	if (at > end)
+		at = end;
+	return at > own ? at : own;
+}
+
+void hook_done(struct hook *h, bool good, uint64_t wait, uint64_t now)
 {
 	h->flying = false;
+	h->lost = h->ending && !good;
 	if (good) {
 		h->ok++;
 		h->delivered += h->in_body;
@@ -199,7 +212,7 @@ void hook_done(struct hook *h, bool good, uint64_t now)
 	else {
 		h->failed++;
 		h->tries++;
-		h->at = now + wait_for(h);
+		h->at = again_at(h, wait, now);
 		if (h->at - h->made <= h->cf.max_age)
 			return;
 		h->old += h->in_body;
@@ -211,6 +224,19 @@ void hook_done(struct hook *h, bool good, uint64_t now)
 	h->id[0] = '\0';
 	h->in_body = 0;
 	count_waiting(h);
+}
+
+void hook_hurry(struct hook *h, uint64_t now)
+{
+	h->ending = true;
+	h->cf.gap = 0;
+	if (h->at > now)
+		h->at = now;
+}
+
+bool hook_busy(const struct hook *h)
+{
+	return h->ending && !h->lost && h->waiting;
 }
 
 /* --- signature --- */

@@ -51,6 +51,7 @@ struct hook {
 	uint64_t made, at;           /**< [ms] it began; next try, next one  */
 	uint32_t tries;              /**< that failed                        */
 	bool flying;
+	bool ending, lost;           /**< hook_hurry(); a try since failed   */
 	uint64_t seq;
 	uint64_t missed;             /**< dropped since the latest delivery  */
 	/* figures */
@@ -72,8 +73,13 @@ uint64_t hook_missed(const struct hook *h);
 void hook_body(struct hook *h, struct sl body, uint64_t now);
 /** Is there a delivery to be tried now? It flies then, until hook_done() */
 bool hook_poll(struct hook *h, uint64_t now);
-/** A try ended. Given up when it is too old */
-void hook_done(struct hook *h, bool good, uint64_t now);
+/** A try ended. wait: [ms] the receiver asked for, obeyed up to
+ *  HOOK_RETRY_MAX. Given up when it is too old */
+void hook_done(struct hook *h, bool good, uint64_t wait, uint64_t now);
+/** The program ends: what waits goes at once, and each delivery is tried once
+ *  more. hook_busy(): that is not over */
+void hook_hurry(struct hook *h, uint64_t now);
+bool hook_busy(const struct hook *h);
 
 /** The key from what a file holds: "whsec_BASE64", or the bytes themselves
  *  without blanks around. @return 0, EBADMSG, ENOSPC */

@@ -14,7 +14,10 @@
 #include "web/curlm.h"
 #include "web/jsn.h"
 
-enum { ANSWER_MAX = 64 * 1024 };     /* [bytes] of an answer, thrown away   */
+enum {
+	ANSWER_MAX = 64 * 1024,      /* [bytes] of an answer, thrown away   */
+	CA_MAX = 4 << 20,            /* [bytes] of a ca_file                */
+};
 
 struct one {
 	struct hooks *all;
@@ -36,14 +39,14 @@ struct hooks {
 	uint32_t n;
 };
 
-
-
 /* --- a try --- */
 
 static void ended(int err, unsigned status, struct sl body, void *arg)
 {
 	struct one *o = arg;
 	bool good = !err && status >= 200 && status < 300;
+	uint64_t wait = !err && !good && o->req ? curlm_retry_after(o->req) :
+		0;
 	char why[64] = "";
 
 	o->req = NULL;
@@ -56,9 +59,10 @@ static void ended(int err, unsigned status, struct sl body, void *arg)
 	if (!good && !o->troubled)
 		log_warn("event=webhook hook=%s problem=\"%s\" hint=\"tried "
 			 "again until max_age\"", o->name,
+			 err == EACCES ? "its certificate is not taken" :
 			 err ? strerror(err) : why);
 	o->troubled = !good;
-	hook_done(&o->h, good, clk_now());
+	hook_done(&o->h, good, wait * 1000, clk_now());
 	ntimer_at(o->all->timer, clk_now());
 }
 
@@ -147,6 +151,24 @@ static void timer(void *arg)
 	turn(arg);
 }
 
+void hooks_hurry(struct hooks *hs)
+{
+	if (!hs)
+		return;
+	turn(hs);                  /* events of this moment go with it */
+	for (uint32_t i = 0; i < hs->n; i++)
+		hook_hurry(&hs->v[i]->h, clk_now());
+	turn(hs);
+}
+
+bool hooks_busy(const struct hooks *hs)
+{
+	for (uint32_t i = 0; hs && i < hs->n; i++)
+		if (hook_busy(&hs->v[i]->h))
+			return true;
+	return false;
+}
+
 /* --- settings --- */
 
 static int read_key(const struct sbc_hook *h, uint8_t key[HOOK_SECRET],
@@ -166,6 +188,25 @@ static int read_key(const struct sbc_hook *h, uint8_t key[HOOK_SECRET],
 	return err;
 }
 
+/** Else it would show at the first event only. @return what is wrong */
+static const char *look_ca(const char *path)
+{
+	static const struct sl begin = { "-----BEGIN ", 11 };
+	struct buf b;
+	int err;
+	bool pem = false;
+
+	if (!*path)
+		return NULL;
+	err = file_read(&b, path, CA_MAX);
+	if (err)
+		return strerror(err);
+	for (size_t i = 0; i + begin.n <= b.n && !pem; i++)
+		pem = !memcmp(b.p + i, begin.p, begin.n);
+	buf_free(&b);
+	return pem ? NULL : "holds no certificate";
+}
+
 int hooks_check(const struct sbc_config *c, const char *file,
 		struct cfg_errs *errs)
 {
@@ -176,6 +217,7 @@ int hooks_check(const struct sbc_config *c, const char *file,
 	for (uint32_t i = 0; i < c->webhooks.n; i++) {
 		const struct sbc_hook *h = sbc_config_hook(c, i);
 		int err = read_key(h, key, &n);
+		const char *ca = look_ca(h->ca_file);
 		char at[40];
 
 		(void)snprintf(at, sizeof(at), "webhooks[%u]", i);
@@ -186,6 +228,9 @@ int hooks_check(const struct sbc_config *c, const char *file,
 		else if (n && file_is_open(h->secret_file))
 			log_warn("event=webhook problem=\"others may read "
 				 "%s\" hint=\"chmod 600\"", h->secret_file);
+		if (ca)
+			cfg_err(errs, file, 0, at, "ca_file %s: %s",
+				h->ca_file, ca);
 	}
 	return errs->n == before ? 0 : EBADMSG;
 }

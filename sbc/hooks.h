@@ -18,6 +18,10 @@ int  hooks_check(const struct sbc_config *c, const char *file,
 int  hooks_conf(struct hooks **hp, struct sbc *s, const struct sbc_config *c);
 /** New events are taken; NULL allowed. Cheap when there are none */
 void hooks_turn(struct hooks *h);
+/** The edge ends: what waits is sent at once; NULL allowed */
+void hooks_hurry(struct hooks *h);
+/** It is under way still */
+bool hooks_busy(const struct hooks *h);
 void hooks_free(struct hooks *h);
 
 #endif

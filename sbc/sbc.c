@@ -17,6 +17,7 @@
 
 enum {
 	STOP_MS = 4500,        /**< what runs may take to end                */
+	STOP_HOOKS = 2000,     /**< what waits for webhooks may take         */
 	STOP_LOOK = 50,        /**< [ms] between looks whether it has        */
 	SAVE_MS = 500,         /**< nodes join in crowds: one write for all  */
 };
@@ -160,6 +161,13 @@ static bool admit_h(const struct addr *peer, void *arg)
 	return !s->edge || edge_admits(s->edge, peer, clk_now());
 }
 
+/** Nothing is open, and webhooks have had their time */
+static bool over(const struct sbc *s, uint64_t now)
+{
+	return !edge_pending(s->edge) &&
+	       (now >= s->hooks_at || !hooks_busy(s->hooks));
+}
+
 static void timer_h(void *arg)
 {
 	struct sbc *s = arg;
@@ -172,7 +180,7 @@ static void timer_h(void *arg)
 		api_fault_end(s, "edge", now);
 	if (s->save_at && now >= s->save_at)
 		(void)sbc_save(s);
-	if (s->stop_at && (now >= s->stop_at || !edge_pending(s->edge))) {
+	if (s->stop_at && (now >= s->stop_at || over(s, now))) {
 		turn(s);
 		transport_flush(s->tp);
 		net_stop();
@@ -521,6 +529,8 @@ static void sig_h(int sig, void *arg)
 		edge_drain(s->edge);
 		api_drills_stopping(s);
 		s->stop_at = clk_now() + STOP_MS;
+		s->hooks_at = clk_now() + STOP_HOOKS;
+		hooks_hurry(s->hooks);
 		break;
 	default:
 		return;

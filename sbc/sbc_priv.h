@@ -32,6 +32,7 @@ struct sbc {
 	uint64_t started;            /**< [ms]                                */
 	uint64_t started_wall;       /**< the same, [ms since 1970]           */
 	uint64_t stop_at;            /**< [ms], 0 = not ending                */
+	uint64_t hooks_at;           /**< [ms] ending waits for them until    */
 	uint64_t reloads, reload_errors;
 	struct cdrfile *cdr;         /**< NULL: no records                    */
 	struct cdrfile_stats cdr_st, cdr_before;

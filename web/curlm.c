@@ -300,6 +300,15 @@ int curlm_post(struct curlm_req **rp, struct curlm *m,
 	return 0;
 }
 
+uint64_t curlm_retry_after(const struct curlm_req *r)
+{
+	curl_off_t s = 0;
+
+	if (curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &s) || s < 0)
+		return 0;
+	return (uint64_t)s;
+}
+
 void curlm_cancel(struct curlm_req *r)
 {
 	struct curlm *m;

@@ -48,6 +48,9 @@ struct curlm_post {
  */
 int  curlm_post(struct curlm_req **rp, struct curlm *m,
 		const struct curlm_post *p, curlm_h *h, void *arg);
+/** In the handler: how long the answer asks us to stay away (Retry-After, a
+ *  number or a date, RFC 9110 10.2.3) [s]; 0 = not said, or now */
+uint64_t curlm_retry_after(const struct curlm_req *r);
 /** Its handler will not come any more; NULL allowed */
 void curlm_cancel(struct curlm_req *r);
 

@@ -6,11 +6,14 @@ import json
 import os
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from e2e import check, equal, eventually, test
+from lab import find_program
 from sipua import Auto
 
 USERS = {u: 'pw-' + u for u in ('alice', 'bob')}
@@ -18,11 +21,12 @@ KEY = base64.b64encode(b'k' * 32).decode()
 
 
 class Receiver:
-    """mode: a status, or 'hang'. posts: (mode, headers, body) of all."""
+    """mode: a status, or 'hang'. posts: (mode, headers, body) of all; at:
+    when each came. wait: Retry-After of what is not good. cert: of https."""
 
-    def __init__(self, ctx, port=0):
+    def __init__(self, ctx, port=0, cert=None):
         self.mode, self.posts, self.stop = 200, [], threading.Event()
-        self.good = 0
+        self.good, self.at, self.wait, self.key = 0, [], None, KEY
         me = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,13 +34,16 @@ class Receiver:
                 body = self.rfile.read(int(self.headers['Content-Length']))
                 mode = me.mode
                 me.posts.append((mode, dict(self.headers), body))
-                me.good += signed(self.headers, body)
+                me.at.append(time.monotonic())
+                me.good += signed(self.headers, body, me.key)
                 if mode == 'hang':
                     me.stop.wait(30)
                     return
                 self.send_response(mode)
                 if mode == 302:
                     self.send_header('Location', '/elsewhere')
+                if me.wait and mode != 200:
+                    self.send_header('Retry-After', str(me.wait))
                 self.end_headers()
 
             do_GET = do_POST
@@ -46,6 +53,10 @@ class Receiver:
 
         self.srv = ThreadingHTTPServer(('127.0.0.1', port), Handler)
         self.srv.daemon_threads = True
+        if cert:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(cert + '.pem', cert + '.key')
+            self.srv.socket = tls.wrap_socket(self.srv.socket, True)
         threading.Thread(target=self.srv.serve_forever, daemon=True).start()
         ctx.after(self.close)
 
@@ -69,11 +80,15 @@ def free_port():
         return s.getsockname()[1]
 
 
+def put_key(path, key):
+    with open(path, 'w') as f:
+        f.write('whsec_%s\n' % key)
+    os.chmod(path, 0o600)
+
+
 def start(ctx, port, **more):
     secret = os.path.join(ctx.dir, 'secret')
-    with open(secret, 'w') as f:
-        f.write('whsec_%s\n' % KEY)
-    os.chmod(secret, 0o600)
+    put_key(secret, KEY)
     hook = dict({'url': 'http://127.0.0.1:%d/in?x=1' % port, 'name': 'noc',
                  'secret_file': secret, 'min_interval': 100,
                  'timeout': 400}, **more)
@@ -87,10 +102,10 @@ def metric(lab, name, **labels):
     return lab.edge.metrics()['edgewise_sbc_webhook_%s{%s}' % (name, want)]
 
 
-def signed(headers, body):
+def signed(headers, body, key=KEY):
     h = {k.lower(): v for k, v in headers.items()}
     text = ('%s.%s.' % (h['webhook-id'], h['webhook-timestamp'])).encode()
-    mac = hmac.new(base64.b64decode(KEY), text + body, hashlib.sha256)
+    mac = hmac.new(base64.b64decode(key), text + body, hashlib.sha256)
     return h['webhook-signature'] == 'v1,' + base64.b64encode(
         mac.digest()).decode() and abs(
             time.time() - int(h['webhook-timestamp'])) < 5
@@ -172,3 +187,99 @@ def t_reload(ctx):
     check(metric(lab, 'waiting') >= waiting, 'what waited is gone')
     r = Receiver(ctx, port)
     eventually(lambda: len(r.got()) >= waiting, 15, 'delivery')
+
+
+def event(lab, why):
+    """One event of kind admin."""
+    r = subprocess.run([find_program('edgewise'), 'weight', 'n2',
+                        '50' if why == 'less' else 'default', '-c',
+                        lab.path('edge.conf'), '--why', why],
+                       capture_output=True, text=True, timeout=20)
+    equal(r.returncode, 0, 'edgewise weight: ' + r.stderr)
+
+
+def hup(lab):
+    n = lab.edge.log().count('event=reload result=done')
+    lab.edge.signal(signal.SIGHUP)
+    eventually(lambda: lab.edge.log().count('event=reload result=done') > n,
+               5, 'the reload')
+
+
+def own_ca(path):
+    """A certificate for 127.0.0.1 that is its own CA."""
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                    'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+                    '-subj', '/CN=noc', '-addext',
+                    'subjectAltName=IP:127.0.0.1', '-keyout', path + '.key',
+                    '-out', path + '.pem'], check=True, capture_output=True)
+
+
+@test(limit=40)
+def t_https(ctx):
+    """https: another CA is refused, ours is taken; a new key signs after HUP; Retry-After is obeyed"""
+    good, bad = os.path.join(ctx.dir, 'good'), os.path.join(ctx.dir, 'bad')
+    for path in (good, bad):
+        own_ca(path)
+    r = Receiver(ctx, cert=good)
+    lab = start(ctx, r.srv.server_port, events='admin', ca_file=bad + '.pem',
+                url='https://127.0.0.1:%d/in' % r.srv.server_port)
+    event(lab, 'less')
+    eventually(lambda: 'problem="its certificate is not taken"' in
+               lab.edge.log(), 10, 'the refusal in the log')
+    equal(len(r.posts), 0, 'posts to a stranger')
+    with open(lab.path('edge.conf')) as f:
+        text = f.read()
+    for path in ('/nowhere', lab.path('edge.conf')):
+        with open(lab.path('edge.conf'), 'w') as f:
+            f.write(text.replace(bad + '.pem', path))
+        n = lab.edge.log().count('nothing changed')
+        lab.edge.signal(signal.SIGHUP)
+        eventually(lambda: lab.edge.log().count('nothing changed') > n, 5,
+                   'a reload refused: ' + path)
+    with open(lab.path('edge.conf'), 'w') as f:
+        f.write(text.replace(bad + '.pem', good + '.pem'))
+    hup(lab)
+    eventually(lambda: r.got(), 10, 'delivery over https')
+    equal(r.good, len(r.posts), 'posts signed')
+    # another key, the same settings
+    r.key = base64.b64encode(b'n' * 32).decode()
+    put_key(os.path.join(ctx.dir, 'secret'), r.key)
+    hup(lab)
+    n, r.good = len(r.posts), 0
+    event(lab, 'more')
+    eventually(lambda: len(r.posts) > n, 5, 'a post')
+    equal(r.good, len(r.posts) - n, 'posts signed by the new key')
+    # our own first wait is at most 1 s
+    r.mode, r.wait = 503, 2
+    n = len(r.posts)
+    event(lab, 'less')
+    eventually(lambda: len(r.posts) > n, 5, 'a post')
+    r.mode = 200
+    eventually(lambda: len(r.posts) > n + 1, 10, 'the next try')
+    check(r.at[n + 1] - r.at[n] >= 1.9, 'tried again after %.1f s',
+          r.at[n + 1] - r.at[n])
+
+
+@test(limit=40)
+def t_stop(ctx):
+    """at its end the edge sends what waits; a dead or hanging receiver holds it up 2 s at most"""
+    r = Receiver(ctx)
+    lab = start(ctx, r.srv.server_port, events='admin', min_interval=60000,
+                timeout=5000)
+    event(lab, 'less')
+    eventually(lambda: len(r.got()) == 1 or metric(lab, 'waiting'), 5, 'it')
+    event(lab, 'more')
+    n = len(r.got())
+    check(n < 2, 'nothing waits')
+    lab.edge.end()
+    equal(len(r.got()), 2, 'events delivered')
+    for mode, least, most in (('hang', 1.5, 3), (500, 0, 1)):
+        lab.edge.start().wait_ready()
+        r.mode = mode
+        event(lab, 'less')
+        eventually(lambda: metric(lab, 'waiting'), 5, 'an event that waits')
+        t = time.monotonic()
+        lab.edge.end()
+        t = time.monotonic() - t
+        check(least <= t < most, 'with %s it ended after %.2f s', mode, t)
+        check('not delivered before the end' in lab.edge.log(), 'no line')

@@ -97,7 +97,7 @@ Test(hook, events_of_a_burst_go_in_one_delivery)
 	cr_expect(hook_poll(&h, 251));
 	cr_expect(!hook_poll(&h, 251), "twice at once");
 	cr_expect_eq(hook_next(&h), UINT64_MAX);
-	hook_done(&h, true, 300);
+	hook_done(&h, true, 0, 300);
 	cr_expect_eq(h.delivered, 3);
 	cr_expect_eq(h.waiting, 0);
 }
@@ -109,7 +109,7 @@ Test(hook, deliveries_keep_their_distance)
 	hook_poll(&h, 250);
 	add(EVENT_NODE, 2, 260);
 	cr_expect_eq(begin(270), 0, "while one flies");
-	hook_done(&h, true, 300);
+	hook_done(&h, true, 0, 300);
 	cr_expect_eq(hook_next(&h), 1300);
 	cr_expect_eq(begin(1299), 0);
 	cr_expect_eq(begin(1300), 1);
@@ -126,7 +126,7 @@ Test(hook, a_delivery_is_tried_again_with_its_id_and_bytes)
 	for (int i = 0; i < 5; i++, most *= 2) {
 		cr_assert(hook_poll(&h, now));
 		add(EVENT_NODE, 2, now);
-		hook_done(&h, false, now);
+		hook_done(&h, false, 0, now);
 		gap = hook_next(&h) - now;
 		cr_expect(gap >= most / 2 && gap <= most, "try %d: %llu", i,
 			  (unsigned long long)gap);
@@ -138,7 +138,7 @@ Test(hook, a_delivery_is_tried_again_with_its_id_and_bytes)
 	}
 	cr_expect_eq(h.failed, 5);
 	hook_poll(&h, now);
-	hook_done(&h, true, now);
+	hook_done(&h, true, 0, now);
 	cr_assert_gt(begin(now + 1000), 0);
 	cr_expect_str_neq(h.id, id);
 }
@@ -151,7 +151,7 @@ Test(hook, what_is_too_old_is_given_up_and_told_with_the_next)
 	begin(now);
 	while (h.waiting && now < 1000000) {
 		cr_assert(hook_poll(&h, now));
-		hook_done(&h, false, now);
+		hook_done(&h, false, 0, now);
 		now = hook_next(&h) == UINT64_MAX ? now : hook_next(&h);
 	}
 	cr_expect_eq(h.old, 1);
@@ -192,9 +192,73 @@ Test(hook, no_wait_is_longer_than_the_longest)
 	begin(250);
 	h.tries = 1000000;
 	hook_poll(&h, 250);
-	hook_done(&h, false, 250);
+	hook_done(&h, false, 0, 250);
 	cr_expect_leq(hook_next(&h) - 250, HOOK_RETRY_MAX);
 	cr_expect_geq(hook_next(&h) - 250, HOOK_RETRY_MAX / 2);
+}
+
+/* RFC 9110 10.2.3 */
+Test(hook, a_receiver_that_asks_to_wait_is_left_alone_so_long)
+{
+	add(EVENT_NODE, 1, 0);
+	begin(250);
+	cr_assert(hook_poll(&h, 250));
+	hook_done(&h, false, 20000, 250);
+	cr_expect_eq(hook_next(&h), 20250);
+	cr_assert(hook_poll(&h, 20250));
+	hook_done(&h, false, 1, 20250);
+	cr_expect_geq(hook_next(&h), 20250 + HOOK_RETRY, "less than our own");
+}
+
+Test(hook, what_is_asked_is_bounded_and_a_delivery_is_tried_at_its_end)
+{
+	add(EVENT_NODE, 1, 0);
+	begin(250);
+	cr_assert(hook_poll(&h, 250));
+	hook_done(&h, false, UINT64_MAX / 2, 250);
+	cr_expect_eq(hook_next(&h), 250 + 60000, "max_age");
+	cr_expect_eq(h.old, 0);
+	h.cf.max_age = UINT32_MAX;
+	cr_assert(hook_poll(&h, 60250));
+	hook_done(&h, false, UINT64_MAX / 2, 60250);
+	cr_expect_eq(hook_next(&h), 60250 + HOOK_RETRY_MAX);
+}
+
+Test(hook, at_the_end_all_that_waits_goes_without_a_gap)
+{
+	for (uint64_t i = 1; i <= HOOK_BATCH + 1; i++)
+		add(EVENT_NODE, i, 0);
+	cr_expect(!hook_busy(&h), "nobody asked");
+	hook_hurry(&h, 10);
+	cr_expect_eq(hook_next(&h), 10);
+	cr_assert_eq(begin(10), HOOK_BATCH);
+	cr_assert(hook_poll(&h, 10));
+	cr_expect(hook_busy(&h));
+	hook_done(&h, true, 0, 20);
+	cr_expect(hook_busy(&h), "one is left");
+	cr_assert_eq(begin(20), 1);
+	cr_assert(hook_poll(&h, 20));
+	hook_done(&h, true, 0, 30);
+	cr_expect(!hook_busy(&h));
+	add(EVENT_NODE, 99, 40);
+	cr_expect(hook_busy(&h));
+	cr_assert_eq(begin(40), 1);
+}
+
+Test(hook, at_the_end_one_that_fails_is_not_waited_for)
+{
+	add(EVENT_NODE, 1, 0);
+	begin(250);
+	cr_assert(hook_poll(&h, 250));
+	hook_done(&h, false, 300000, 250);
+	hook_hurry(&h, 300);
+	cr_assert(hook_poll(&h, 300), "tried once more");
+	cr_expect(hook_busy(&h));
+	hook_done(&h, false, 0, 400);
+	cr_expect(!hook_busy(&h));
+	cr_expect(!hook_poll(&h, 100000));
+	cr_expect_eq(hook_next(&h), UINT64_MAX);
+	cr_expect_eq(h.waiting, 1);
 }
 
 /* the example of the Standard Webhooks' own libraries */
