@@ -77,6 +77,7 @@ static int core_stats(struct core *c, struct stats *st)
 	err |= registrar_stats(&c->reg, st);
 	err |= proxy_stats(&c->proxy, st);
 	err |= ping_stats(&c->ping, st);
+	err |= gone_stats(&c->gone, st);
 	return err;
 }
 
@@ -101,6 +102,7 @@ static void wire_up(struct core *c, const struct core_conf *cc)
 	c->ping.cf = cc->cf;
 	c->ping.proxy = &c->proxy;
 	c->ping.loc = &c->loc;
+	c->gone.loc = &c->loc;
 	secret_derive(c->ping.key, cc->secret, "ping 1");
 }
 
@@ -156,6 +158,7 @@ void core_free(struct core *c)
 	stat_del_owner(c->st, &c->reg);
 	stat_del_owner(c->st, &c->proxy);
 	stat_del_owner(c->st, &c->ping);
+	stat_del_owner(c->st, &c->gone);
 	ping_close(&c->ping);
 	core_hold_close(c);
 	proxy_close(&c->proxy);

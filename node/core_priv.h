@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "node/access.h"
 #include "node/core.h"
+#include "node/gone.h"
 #include "node/ping.h"
 #include "node/proxy.h"
 #include "node/registrar.h"
@@ -38,6 +39,7 @@ struct core {
 	struct registrar reg;
 	struct proxy proxy;
 	struct ping ping;
+	struct gone gone;
 	struct stats *st;
 	struct addr self;
 	char sentby[ADDR_TXT];

@@ -3,6 +3,7 @@
  * may answer, then registrar or proxy.
  */
 #include "node/core_priv.h"
+#include "sip/inner.h"
 #include <errno.h>
 
 static const char allow[] =
@@ -198,6 +199,22 @@ static bool for_us(const struct ask *a)
 	return names_us(c, &a->ruri) || access_domain(&c->access, a->ruri.host);
 }
 
+/* The edge says which connections have ended. Who is cut off may be wrong about
+ * what there is: the edge asks another node */
+static void take_gone(struct ask *a)
+{
+	struct core *c = a->c;
+
+	if (!c->ready || c->stopping || !c->ping.majority) {
+		c->gone.refused++;
+		stxn_reply(a->s, 503, SL("No Majority"),
+			   SL("Retry-After: 2\r\n"), a->now);
+		return;
+	}
+	gone_take(&c->gone, a->m->body, a->wall);
+	stxn_reply(a->s, 200, SL_NONE, SL_NONE, a->now);
+}
+
 static void answer_us(struct ask *a)
 {
 	struct core *c = a->c;
@@ -205,6 +222,10 @@ static void answer_us(struct ask *a)
 
 	if (!check_require(a, true))
 		return;
+	if (!a->client_known && inner_is(a->m, SL(INNER_GONE))) {
+		take_gone(a);
+		return;
+	}
 	if (a->m->meth != SIP_OPTIONS) {
 		refuse(a, 405, "Method Not Allowed", SL(
 			"Allow: OPTIONS, REGISTER\r\n"));

@@ -16,6 +16,8 @@ node_libnode_a_SOURCES = \
 	node/core_wait.c \
 	node/files.c \
 	node/files.h \
+	node/gone.c \
+	node/gone.h \
 	node/guess.c \
 	node/guess.h \
 	node/health.c \

@@ -20,8 +20,10 @@ struct edge;
 
 /** What a transaction's user pointer points to; first member of each. All are
  *  in one list of the edge, so that its end can free them. */
-enum eobj_kind { EO_CALL, EO_ATTEMPT, EO_RELAY, EO_PROBE, EO_ASKED };
-enum { EO_N = EO_ASKED + 1 };
+enum eobj_kind {
+	EO_CALL, EO_ATTEMPT, EO_RELAY, EO_PROBE, EO_ASKED, EO_TELL
+};
+enum { EO_N = EO_TELL + 1 };
 struct eobj {
 	enum eobj_kind kind;
 	struct edge *e;

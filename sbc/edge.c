@@ -38,7 +38,7 @@ void edge_tune_set(struct edge *e, const struct edge_tune *t)
 static const size_t eobj_size[EO_N] = {
 	[EO_CALL] = sizeof(struct call), [EO_ATTEMPT] = sizeof(struct attempt),
 	[EO_RELAY] = sizeof(struct relay), [EO_PROBE] = sizeof(struct probe),
-	[EO_ASKED] = sizeof(struct asked),
+	[EO_ASKED] = sizeof(struct asked), [EO_TELL] = sizeof(struct tell),
 };
 
 int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
@@ -69,6 +69,7 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	memcpy(e->branch_key, cf->branch_key, sizeof(e->branch_key));
 	memcpy(tc.key, cf->branch_key, sizeof(tc.key));
 	rng_seed(&e->rng, cf->seed);
+	ended_init(&e->ended);
 	buf_init(&e->top, EDGE_MSG_MAX);
 	buf_init(&e->out_buf, EDGE_MSG_MAX);
 	token_keys_init(&e->keys, cf->key, cf->has_prev ? cf->prev : NULL,
@@ -80,6 +81,8 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	err = outq_init(&e->out, 1u << 20);
 	if (!err)
 		err = edge_known_init(e, cf->max_known);
+	if (!err)
+		err = edge_ended_init(e);
 	if (!err)
 		err = txnl_alloc(&e->txnl, &tc, &e->out, now);
 	if (!err)
@@ -137,7 +140,8 @@ static struct blob *kept(struct eobj *o)
 	case EO_ATTEMPT: return ((struct attempt *)obj)->answer;
 	case EO_RELAY:   return ((struct relay *)obj)->ringing;
 	case EO_ASKED:   return ((struct asked *)obj)->answer;
-	case EO_PROBE:   break;
+	case EO_PROBE:
+	case EO_TELL:    break;
 	}
 	return NULL;
 }
@@ -170,6 +174,7 @@ void edge_free(struct edge *e)
 	for (struct blob *b; (b = cdrq_poll(&e->cdrs));)
 		blob_unref(b);
 	disp_free(e->disp);
+	ended_close(&e->ended);
 	known_free(e->known);
 	outq_free(&e->out);
 	buf_free(&e->top);
@@ -395,6 +400,10 @@ static void lost_ctxn(struct ctxn *c, void *arg)
 		ctxn_abandon(c, e->now);
 		edge_probe_result((struct probe *)(void *)o, NULL, e->now);
 		break;
+	case EO_TELL:
+		ctxn_abandon(c, e->now);
+		edge_ended_result((struct tell *)(void *)o, 0, e->now);
+		break;
 	case EO_CALL:
 	case EO_ASKED:
 		break;
@@ -474,6 +483,7 @@ void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
 	if (f->lst >= e->lstc)
 		return;
 	if (!edge_is_core(e, f)) {
+		edge_ended_lost(e, f);
 		known_lost(e->known, f);
 		txnl_each_ctxn(e->txnl, f, lost_ctxn, e);
 		call_caller_lost(e, f, now);
@@ -502,16 +512,18 @@ void edge_tick(struct edge *e, uint64_t now)
 	edge_learn_tick(e, now);
 	edge_source_tick(e, now);
 	call_caller_tick(e, now);
+	edge_ended_tick(e, now);
 	edge_pump(e, now);
 }
 
 uint64_t edge_next(const struct edge *e)
 {
 	uint64_t a = txnl_next(e->txnl), b = disp_next(e->disp);
-	uint64_t c = call_caller_next(e);
+	uint64_t c = call_caller_next(e), d = ended_next(&e->ended);
 
 	a = a < b ? a : b;
 	a = a < c ? a : c;
+	a = a < d ? a : d;
 	return a < e->learn.due ? a : e->learn.due;
 }
 

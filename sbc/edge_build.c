@@ -270,8 +270,9 @@ struct blob *edge_build_reply(struct edge *e, const struct sip_msg *m,
 	return finish(e);
 }
 
-struct blob *edge_build_probe(struct edge *e, const struct edge_node *n,
-			      struct sl branch)
+struct blob *edge_build_options(struct edge *e, const struct edge_node *n,
+				struct sl branch, struct sl type,
+				struct sl body)
 {
 	const struct listener *core = &e->lst[e->core];
 	struct buf *b = &e->out_buf;
@@ -292,7 +293,16 @@ struct blob *edge_build_probe(struct edge *e, const struct edge_node *n,
 	addr_put(b, &n->flow.peer);
 	buf_lit(b, ">\r\nCall-ID: ");
 	buf_sl(b, branch);
-	buf_lit(b, "\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
+	buf_lit(b, "\r\nCSeq: 1 OPTIONS\r\n");
+	if (sl_isset(type)) {
+		buf_lit(b, "Content-Type: ");
+		buf_sl(b, type);
+		buf_lit(b, "\r\n");
+	}
+	buf_lit(b, "Content-Length: ");
+	buf_u64(b, body.n);
+	buf_lit(b, "\r\n\r\n");
+	buf_sl(b, body);
 	msg = b->err ? NULL : blobs_make(e->blobs, b->p, b->n);
 	if (!msg)
 		e->led.oom++;

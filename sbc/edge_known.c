@@ -45,6 +45,7 @@ void edge_registered(struct edge *e, const struct sip_msg *m,
 	 * current one is the newest */
 	if (e->keys.has_prev) {
 		known_read(&r, m, e->keys.prev.id);
+		r.prev = true;
 		known_apply(e->known, f, &r);
 	}
 	known_read(&r, m, e->keys.cur.id);

@@ -11,6 +11,7 @@
 #include "sbc/call.h"
 #include "sbc/cdr.h"
 #include "sbc/edge.h"
+#include "sbc/ended.h"
 #include "sbc/hide.h"
 #include "sbc/ledger.h"
 #include "sbc/peers.h"
@@ -33,6 +34,7 @@ struct edge_node {
 	char name[64];
 	uint64_t named;            /**< [ms] a node that is UP named it last */
 	bool listed;               /**< one ever did                         */
+	bool ours;                 /**< answers probes with Edgewise-Health  */
 	struct addr http;          /**< as told by the node; af 0 = not       */
 };
 
@@ -66,6 +68,15 @@ struct probe {
 	bool done;
 };
 
+/** A batch of ended connections at a node */
+struct tell {
+	struct eobj o;
+	struct ctxn *ctxn;
+	struct ended_batch *batch;  /**< until done                           */
+	uint16_t node;
+	bool done;
+};
+
 struct edge {
 	struct edge_tune tune;
 	struct listener lst[EDGE_LSTS];
@@ -82,6 +93,8 @@ struct edge {
 	uint8_t branch_key[32];
 	struct token_keys keys;
 	struct known *known;
+	struct ended ended;         /**< connections to be told              */
+	uint16_t ended_node;       /**< told last                            */
 	struct route_conf rc;
 	struct hide_conf hc;
 	struct ledger led;
@@ -127,9 +140,10 @@ struct blob *edge_build_hops(struct edge *e, const struct sip_msg *m,
 /** A response for the sender of s. code: 0 = as it is */
 struct blob *edge_build_reply(struct edge *e, const struct sip_msg *m,
 			      const struct stxn *s, uint16_t code);
-/** OPTIONS for a node */
-struct blob *edge_build_probe(struct edge *e, const struct edge_node *n,
-			      struct sl branch);
+/** OPTIONS for a node. type: of the body, SL_NONE = no body */
+struct blob *edge_build_options(struct edge *e, const struct edge_node *n,
+				struct sl branch, struct sl type,
+				struct sl body);
 
 /* edge.c */
 /** Answer without a transaction; phrase, extra may be SL_NONE */
@@ -241,6 +255,13 @@ uint64_t edge_known_sender(struct edge *e, const struct sip_msg *m,
  *  was found again? @return 0, or the answer for the node */
 uint16_t edge_known_twice(const struct attempt *a, const struct route *r);
 int  edge_known_init(struct edge *e, uint32_t max);
+/* edge_ended.c */
+int  edge_ended_init(struct edge *e);
+/** Before known_lost() */
+void edge_ended_lost(struct edge *e, const struct flow *f);
+void edge_ended_tick(struct edge *e, uint64_t now);
+/** The node's answer, 0 = none */
+void edge_ended_result(struct tell *t, uint16_t code, uint64_t now);
 /* edge_pool.c */
 /** What must not be seen outside: again after each change of the pool */
 void edge_inside_init(struct edge *e);

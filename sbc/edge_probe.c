@@ -19,7 +19,8 @@ void edge_probe_start(struct edge *e, uint16_t node, uint32_t id, uint64_t now)
 	p->node = node;
 	p->id = id;
 	p->sent = now;
-	msg = edge_build_probe(e, &e->node[node], ctxn_branch(p->ctxn));
+	msg = edge_build_options(e, &e->node[node], ctxn_branch(p->ctxn),
+				 SL_NONE, SL_NONE);
 	if (!msg) {
 		ctxn_drop(p->ctxn);
 		eobj_free(p);
@@ -86,8 +87,11 @@ void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
 			    m->status, reason_of(m),
 			    (uint32_t)(now - p->sent) * 1000, now);
 		/* the index may be another node's by now */
-		if (p->e->node[p->node].used && healthy(m->status) &&
-		    flow_eq(ctxn_flow(p->ctxn), &e->node[p->node].flow))
+		if (!e->node[p->node].used ||
+		    !flow_eq(ctxn_flow(p->ctxn), &e->node[p->node].flow))
+			return;
+		e->node[p->node].ours = m->count[SIP_EDGEWISE_HEALTH] > 0;
+		if (healthy(m->status))
 			edge_learn(e, p->node,
 				   sip_first(m, SIP_EDGEWISE_HEALTH), now);
 	}

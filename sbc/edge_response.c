@@ -99,6 +99,9 @@ static void got_response(struct edge *e, const struct txn_event *ev,
 		e->probe_answers++;
 		edge_probe_result((struct probe *)(void *)o, m, now);
 		break;
+	case EO_TELL:
+		edge_ended_result((struct tell *)(void *)o, m->status, now);
+		break;
 	case EO_CALL:
 	case EO_ASKED:
 		break;
@@ -174,6 +177,10 @@ static void timed_out(struct eobj *o, enum txn_timer timer, uint64_t now)
 	case EO_RELAY:
 		relay_timeout((struct relay *)(void *)o, timer, now);
 		break;
+	case EO_TELL:
+		if (timer == TT_FINAL)
+			edge_ended_result((struct tell *)(void *)o, 0, now);
+		break;
 	case EO_PROBE:     /* the dispatcher has its own time-out */
 	case EO_CALL:
 	case EO_ASKED:
@@ -212,6 +219,10 @@ static void gone(struct eobj *o, const struct txn_event *ev, uint64_t now)
 		break;
 	case EO_RELAY:
 		relay_gone((struct relay *)(void *)o, ev, now);
+		break;
+	case EO_TELL:
+		edge_ended_result((struct tell *)(void *)o, 0, now);
+		eobj_free(o);
 		break;
 	case EO_PROBE:
 		eobj_free(o);

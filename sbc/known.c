@@ -5,12 +5,14 @@
 #include <stdlib.h>
 
 #include "base/slab.h"
-#include "sip/uri.h"
 
 struct entry {
 	struct entry *by_id, *by_conn;   /**< next; newest first              */
 	uint64_t id, aor;
 	struct flow flow;
+	char *txt;                       /**< address of record, malloc()     */
+	uint16_t txtn;
+	bool prev;
 };
 
 struct known {
@@ -49,6 +51,9 @@ void known_free(struct known *k)
 {
 	if (!k)
 		return;
+	for (uint32_t i = 0; k->conns && i <= k->mask; i++)
+		for (struct entry *e = k->conns[i]; e; e = e->by_conn)
+			free(e->txt);
 	slab_close(&k->mem);
 	free(k->ids);
 	free(k->conns);
@@ -67,15 +72,16 @@ static uint64_t hash_sl(const uint8_t key[SECRET_KEY], struct sl s)
 	return secret_hash(key, s.p, s.n);
 }
 
-static uint64_t aor_of(const struct sip_msg *m, const uint8_t key[SECRET_KEY])
+static uint64_t aor_of(struct known_reg *r, const struct sip_msg *m,
+		       const uint8_t key[SECRET_KEY])
 {
-	char room[SIP_AOR_MAX];
 	struct name_addr na;
 	struct buf b;
 
-	buf_fixed(&b, room, sizeof(room));
+	buf_fixed(&b, r->aor_txt, sizeof(r->aor_txt));
 	if (name_addr_parse(&na, m->to) || aor_canon(&b, na.uri))
 		return 0;
+	r->aorn = (uint16_t)b.n;
 	return hash_sl(key, buf_as_sl(&b));
 }
 
@@ -126,9 +132,9 @@ void known_read(struct known_reg *r, const struct sip_msg *m,
 	struct sl params = SL_NONE, inst, reg = SL_NONE;
 	unsigned n;
 
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct known_reg, aor_txt));
 	r->what = contacts(m, &params, &n);
-	r->aor = r->what ? aor_of(m, key) : 0;
+	r->aor = r->what ? aor_of(r, m, key) : 0;
 	if (!r->aor) {
 		r->what = KNOWN_NOTHING;
 		return;
@@ -187,6 +193,7 @@ static void take_out(struct known *k, struct entry *e, uint64_t *count)
 {
 	unlink_id(k, e);
 	unlink_conn(k, e);
+	free(e->txt);
 	slab_put(&k->mem, e);
 	k->st.now--;
 	++*count;
@@ -241,7 +248,14 @@ static void claim(struct known *k, const struct flow *f,
 		k->st.refused++;
 		return;
 	}
-	*e = (struct entry){ .id = r->id, .aor = r->aor, .flow = *f };
+	*e = (struct entry){ .id = r->id, .aor = r->aor, .flow = *f,
+			     .prev = r->prev };
+	/* without memory for it nobody is told when the connection ends */
+	e->txt = r->prev ? NULL : malloc(r->aorn);
+	if (e->txt) {
+		memcpy(e->txt, r->aor_txt, r->aorn);
+		e->txtn = r->aorn;
+	}
 	link_first(k, e);
 	k->st.now++;
 	k->st.claimed++;
@@ -279,6 +293,18 @@ void known_apply(struct known *k, const struct flow *f,
 		drop(k, f, r->aor, 0, &k->st.dropped);
 		break;
 	}
+}
+
+void known_each(const struct known *k, const struct flow *f,
+		void (*h)(struct sl aor, uint64_t id, void *arg), void *arg)
+{
+	const struct entry *e = f->conn ? *conn_bucket(k, f->conn) : NULL;
+	struct flow newest;
+
+	for (; e; e = e->by_conn)
+		if (same(e, f) && e->txt && known_find(k, e->id, &newest) &&
+		    same(e, &newest))
+			h(sl_mk(e->txt, e->txtn), e->id, arg);
 }
 
 void known_lost(struct known *k, const struct flow *f)

@@ -17,6 +17,7 @@
 #include "base/stat.h"
 #include "sip/flow.h"
 #include "sip/scan.h"
+#include "sip/uri.h"
 
 /** Most identities of one connection: a PBX registers several users */
 enum { KNOWN_PER_CONN = 64 };
@@ -34,6 +35,9 @@ enum known_what {
 struct known_reg {
 	enum known_what what;
 	uint64_t aor, id;    /**< 0 = none                                    */
+	bool prev;           /**< id is of the previous key                   */
+	uint16_t aorn;
+	char aor_txt[SIP_AOR_MAX];   /**< aorn bytes: the address of record   */
 };
 
 struct known_stats {
@@ -55,6 +59,10 @@ void known_read(struct known_reg *r, const struct sip_msg *m,
 /** r, as read from a REGISTER that came on f and was answered 200 */
 void known_apply(struct known *k, const struct flow *f,
 		 const struct known_reg *r);
+/** Each identity of f whose newest claim is on f, but those of the previous key;
+ *  aor is borrowed */
+void known_each(const struct known *k, const struct flow *f,
+		void (*h)(struct sl aor, uint64_t id, void *arg), void *arg);
 /** The connection has ended */
 void known_lost(struct known *k, const struct flow *f);
 /** The connection with the newest claim. *f is untouched when there is none */

@@ -21,6 +21,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_build.c \
 	sbc/edge_cdr.c \
 	sbc/edge_ghost.c \
+	sbc/edge_ended.c \
 	sbc/edge_hops.c \
 	sbc/edge_known.c \
 	sbc/edge_learn.c \
@@ -34,6 +35,8 @@ sbc_libsbc_a_SOURCES = \
 	sbc/events.h \
 	sbc/fault.c \
 	sbc/fault.h \
+	sbc/ended.c \
+	sbc/ended.h \
 	sbc/hide.c \
 	sbc/history.c \
 	sbc/hook.c \

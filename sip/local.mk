@@ -11,6 +11,8 @@ sip_libsip_a_SOURCES = \
 	sip/frame.h \
 	sip/hop.c \
 	sip/hop.h \
+	sip/inner.c \
+	sip/inner.h \
 	sip/scan.c \
 	sip/scan.h \
 	sip/scan_hdr.c \

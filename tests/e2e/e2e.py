@@ -25,8 +25,8 @@ LIMIT = 40                      # [s] one test, unless it says otherwise
 # longest first, so that two side by side end together
 GROUPS = ['drill', 'cluster', 'stress', 'admin', 'badpeer', 'pagedrill',
           'browser', 'page', 'certs', 'failover', 'torture', 'ua', 'users',
-          'forked', 'members', 'nat', 'ping', 'rotate', 'kamailio', 'hostile',
-          'cli', 'calls', 'node', 'restart', 'policy',
+          'forked', 'members', 'nat', 'ping', 'keep', 'rotate', 'kamailio',
+          'hostile', 'cli', 'calls', 'node', 'restart', 'policy',
           'hide', 'hooks', 'import', 'peers', 'admit', 'baresip', 'start']
 GROUPS = [g for g in GROUPS if os.path.exists(
     os.path.join(HERE, 'group_%s.py' % g))]

@@ -66,6 +66,7 @@ static void begin(struct world *w, bool auth)
 	cc.self = w->cf.sip.address;
 	must(core_alloc(&w->core, &cc, w->st, w->now));
 	core_set_health(w->core, true, "", "state=ready");
+	core_set_slots(w->core, NULL, true);
 	must(addr_parse(&w->edge.peer, SL("127.0.0.1:5070"), 0));
 }
 

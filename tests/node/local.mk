@@ -15,6 +15,7 @@ tests_node_test_node_SOURCES = \
 	tests/node/test_core.c \
 	tests/node/test_files.c \
 	tests/node/test_files_state.c \
+	tests/node/test_gone.c \
 	tests/node/test_guess.c \
 	tests/node/test_health.c \
 	tests/node/test_nonces.c \

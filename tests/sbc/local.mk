@@ -8,6 +8,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_config.c \
 	tests/sbc/test_drills.c \
 	tests/sbc/test_edge.c \
+	tests/sbc/test_ended.c \
 	tests/sbc/test_events.c \
 	tests/sbc/test_fault.c \
 	tests/sbc/test_guard.c \

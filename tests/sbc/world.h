@@ -53,6 +53,10 @@ struct vnode {
 	unsigned idx, branches;
 	unsigned got[SIP_M_N];  /**< requests, copies included                */
 	unsigned sick;          /**< probe is answered 503                    */
+	uint16_t told_code;     /**< answer to ended connections, 0 = 200;
+				     1 = none                                 */
+	unsigned told, told_lines;   /**< such messages, and lines taken      */
+	char told_last[4096];   /**< the last body                            */
 	bool rr;                /**< stays in its dialogs by Record-Route     */
 	const char *rr_more;    /**< elements above its own, or NULL          */
 	unsigned passed;        /**< requests of dialogs it forwarded         */

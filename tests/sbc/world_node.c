@@ -1,5 +1,6 @@
 /* world_node.c - Test support. A stand-in for a node: keeps contacts with their
  * Path, forks in parallel, relays; no retransmissions (the core side is TCP). */
+#include "sip/inner.h"
 #include "world_i.h"
 
 static void send(struct vnode *n, uint32_t conn, const char *txt)
@@ -340,6 +341,23 @@ static void do_response(struct vnode *n, const struct sip_msg *m)
 	}
 }
 
+/** Connections that ended */
+static bool told(struct vnode *n, uint32_t conn, const struct sip_msg *m)
+{
+	struct sl rest = m->body, a, b;
+
+	if (!inner_is(m, SL(INNER_GONE)))
+		return false;
+	n->told++;
+	set(n->told_last, sizeof(n->told_last), m->body);
+	while (!n->told_code && inner_line(&rest, &a, &b))
+		n->told_lines++;
+	if (n->told_code != 1)
+		vnode_answer(n, conn, m, n->told_code ? n->told_code : 200,
+			     "");
+	return true;
+}
+
 static void recv(struct sim_host *h, const struct sim_pkt *p)
 {
 	static struct sip_msg m;
@@ -354,6 +372,8 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 	}
 	n->got[m.meth]++;
 	if (n->mode == V_NORMAL && pass_dialog(n, p->conn, &m))
+		return;
+	if (told(n, p->conn, &m))
 		return;
 	if (m.meth == SIP_OPTIONS && m.count[SIP_VIA] == 1 &&
 	    !memchr(m.ruri.p, '@', m.ruri.n))

@@ -34,6 +34,7 @@ static void start(struct vnode *n)
 	if (core_alloc(&r->core, &cc, r->st, n->w->net->now))
 		abort();
 	core_set_health(r->core, true, "", "state=ready");
+	core_set_slots(r->core, NULL, true);
 }
 
 static void out(struct vnode *n)

@@ -7,6 +7,7 @@ tests_sip_test_sip_SOURCES = \
 	tests/sip/test_flow.c \
 	tests/sip/test_frame.c \
 	tests/sip/test_hop.c \
+	tests/sip/test_inner.c \
 	tests/sip/test_ipv6.c \
 	tests/sip/test_scan.c \
 	tests/sip/test_splice.c \

@@ -1,0 +1,29 @@
+/**
+ * @file inner.h  Pure. What edge and nodes have to say to each other beside
+ * calls: an OPTIONS from one to the other whose body is lines of two words.
+ * docs/decisions/0042-flows-that-are-gone.md.
+ */
+#ifndef SIP_INNER_H
+#define SIP_INNER_H
+
+#include "sip/flow.h"
+#include "sip/scan.h"
+
+/** Edge to node: address of record and Path token of connections that ended */
+#define INNER_GONE "application/edgewise-gone"
+
+/** Largest body [bytes]: with its headers below the largest message, or below
+ *  what a datagram may have */
+enum { INNER_STREAM = 60000, INNER_DATAGRAM = 900 };
+static inline size_t inner_room(uint8_t tp)
+{
+	return tp_stream(tp) ? INNER_STREAM : INNER_DATAGRAM;
+}
+
+/** Is it such a message, of that type, and made by its sender? What a client
+ *  wrote has passed an edge: it has a second Via */
+bool inner_is(const struct sip_msg *m, struct sl type);
+/** Next line "A B". Those that are none are unset. @return false at the end */
+bool inner_line(struct sl *rest, struct sl *a, struct sl *b);
+
+#endif
