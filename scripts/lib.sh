@@ -7,7 +7,7 @@ libconfig-dev libcurl4-openssl-dev libssl-dev libsodium-dev libjansson-dev
 libzdb-dev python3"
 PKG_TEST="chromium libcriterion-dev sip-tester baresip-core iproute2 nftables mandoc clang
 libclang-rt-dev xz-utils git kamailio kamailio-sqlite-modules prometheus linphone-cli
-postgresql mariadb-server sqlite3 valgrind"
+postgresql mariadb-server sqlite3 valgrind keepalived logrotate openssl"
 
 now_s() { date +%s; }
 say() { printf '%s\n' "$*"; }

@@ -22,3 +22,6 @@ tests_ctl_keys_SOURCES = tests/ctl/keys.c
 tests_ctl_keys_LDADD = $(ctl_edgewise_LDADD)
 TESTS += tests/ctl/shipped.sh tests/ctl/completion.sh
 EXTRA_DIST += tests/ctl/test_db.c tests/ctl/shipped.sh tests/ctl/completion.sh
+
+TESTS += tests/support/examples.sh
+EXTRA_DIST += tests/support/examples.sh
