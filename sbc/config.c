@@ -206,6 +206,10 @@ const struct cfg_key sbc_keys[] = {
 	{ .name = "dialog_token", .type = CFG_BOOL, .def = "true",
 	  .off = O(dialog_token), .reload = true,
 	  .help = "Refuse in-dialog requests without our token." },
+	{ .name = "private_targets", .type = CFG_BOOL, .def = "false",
+	  .off = O(private_targets), .reload = true,
+	  .help = "Let clients name private addresses that are not ours; "
+		  "else 403." },
 	{ .name = "timers.t1", .type = CFG_U32, .min = 10, .max = 10000,
 	  .def = "500", .unit = "ms", .off = O(timers.t1),
 	  .help = "Round trip estimate of RFC 3261." },

@@ -76,7 +76,7 @@ struct sbc_config {
 		uint32_t percent, burst;
 	} retry;
 	uint32_t hide;               /**< 0 = core, 1 = none                  */
-	bool dialog_token;
+	bool dialog_token, private_targets;
 	struct {
 		uint32_t t1, t2, t4;                             /**< [ms]    */
 		uint32_t no100, no100_min, no100_max;            /**< [ms]    */

@@ -33,6 +33,7 @@ void edge_tune_set(struct edge *e, const struct edge_tune *t)
 	e->hc.core = t->hide;
 	e->hc.rc = &e->rc;
 	e->rc.dialog_token = t->dialog_token;
+	e->rc.private_targets = t->private_targets;
 }
 
 static const size_t eobj_size[EO_N] = {

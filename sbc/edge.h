@@ -31,6 +31,7 @@ struct edge_tune {
 	uint32_t max_message;    /**< [bytes]                                 */
 	bool hide;               /**< hide = core                             */
 	bool dialog_token;       /**< in-dialog requests need our token       */
+	bool private_targets;    /**< clients may name private addresses      */
 	bool learn;              /**< nodes may name further nodes            */
 	struct disp_conf probe;
 };

@@ -11,6 +11,7 @@ static void count_route(struct edge *e, const struct route *r)
 {
 	e->led.token_forged += r->forged;
 	e->led.token_misused += r->misused;
+	e->led.route_inside += r->inside;
 	if (r->to == ROUTE_FLOW && r->found)
 		e->led.found[r->path]++;
 	if (r->to == ROUTE_POOL)

@@ -84,6 +84,8 @@ static const struct row rows[] = {
 	    "Messages on the core side that came from no node"),
 	ROW(route_foreign, "sbc_route_injected_total", NULL,
 	    "Route entries of clients that were not ours, removed"),
+	ROW(route_inside, "sbc_route_private_total", NULL,
+	    "Requests refused 403: they named a private address"),
 	ROW(token_forged, "sbc_token_refused_total", "why=\"forged\"",
 	    "Flow tokens refused"),
 	ROW(token_misused, "sbc_token_refused_total", "why=\"misused\"", NULL),

@@ -68,6 +68,7 @@ struct ledger {
 	uint64_t dropped;              /**< messages without an answer        */
 	uint64_t stranger;             /**< on the core side, not from a node */
 	uint64_t route_foreign;        /**< Route entries of strangers removed */
+	uint64_t route_inside;         /**< named a private address: 403      */
 	uint64_t token_forged, token_misused;
 	uint64_t loops;                /**< 482                               */
 	uint64_t overload;             /**< refused at a cap                  */

@@ -295,6 +295,37 @@ static bool options_to_us(const struct route_conf *rc,
 	       !sl_isset(u.user) && route_is_ours(rc, &u);
 }
 
+/* With another port it is ours, too: a domain may be our address */
+static bool private_host(const struct route_conf *rc, const struct uri *u)
+{
+	struct addr a = { 0 };
+
+	if (addr_parse_ip(&a, u->host) || !addr_is_private(&a))
+		return false;
+	for (uint32_t i = 0; i < rc->namec; i++)
+		if (sl_ieq(sl_mk(rc->name[i].host, rc->name[i].n), u->host))
+			return false;
+	return true;
+}
+
+/** Without a token of ours, which leads to the private address of a phone that
+ *  registered it, such an address is our inside, or a probe for it */
+static bool leads_inside(const struct route_conf *rc, const struct sip_msg *m,
+			 unsigned others, const struct flow *src)
+{
+	struct sip_iter it = { 0 };
+	struct uri u;
+	bool lr, is;
+
+	if (rc->private_targets ||
+	    (rc->peers && peers_from(rc->peers, &src->peer)))
+		return false;
+	is = !uri_parse(&u, m->ruri) && private_host(rc, &u);
+	while (!is && others && sip_iter(m, SIP_ROUTE, &it))
+		is = !hop_route_parse(it.val, &u, &lr) && private_host(rc, &u);
+	return is;
+}
+
 void route_client(struct route *r, const struct route_conf *rc,
 		  const struct sip_msg *m, const struct flow *src)
 {
@@ -324,6 +355,11 @@ void route_client(struct route *r, const struct route_conf *rc,
 	}
 	if (!l.others && options_to_us(rc, m)) {
 		r->to = ROUTE_LOCAL;
+		return;
+	}
+	if (leads_inside(rc, m, l.others, src)) {
+		refuse(r, 403, "Private Address");
+		r->inside = true;
 		return;
 	}
 	to_pool(r, m, l.others);

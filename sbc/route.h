@@ -39,6 +39,7 @@ struct route_conf {
 	const struct listener *lst;       /**< borrowed                       */
 	uint16_t lstc;
 	bool dialog_token;   /**< refuse requests inside a dialog without token */
+	bool private_targets;     /**< strangers may name private addresses   */
 };
 
 enum route_to {
@@ -68,6 +69,7 @@ struct route {
 				       taken off as well                      */
 	bool forged;              /**< a token in it was not ours             */
 	bool misused;             /**< a token in it was ours, of another use */
+	bool inside;              /**< REFUSE: it named a private address     */
 	/* last: beyond hopn it is not cleared */
 	char hops[TOKEN_HOPS];    /**< Route elements of nodes on the way     */
 };

@@ -1,6 +1,7 @@
 """Who may do what: digest, domains, tokens, injected headers."""
 import os
 import socket
+import subprocess
 import time
 
 from e2e import check, equal, eventually, test
@@ -118,15 +119,23 @@ def t_maddr(ctx):
 
 @test(name='route-injection')
 def t_route_injection(ctx):
-    """Route entries of strangers are removed, the call goes to the pool"""
-    a, b, v = phone(ctx, 'alice'), phone(ctx, 'bob'), Victim(ctx)
+    """Route entries of strangers are removed, the call goes to the pool; private ones get 403"""
+    a, b = phone(ctx, 'alice'), phone(ctx, 'bob')
+    subprocess.run(['ip', 'addr', 'add', '203.0.113.77/32', 'dev', 'lo'],
+                   check=True)
+    v, inside = Victim(ctx, '203.0.113.77'), Victim(ctx)
     edge = '<sip:%s:%d;lr>' % ctx.shared.proxy
     bad = '<sip:%s;lr>' % v.at
     for routes in ([bad], [edge, bad], [bad, edge]):
         call = a.invite(b.aor, routes=routes)
         equal(call.wait_final().status, 200, 'INVITE with Route %s' % routes)
         equal(call.bye().status, 200, 'BYE')
+    call = a.invite(b.aor, routes=[edge, '<sip:%s;lr>' % inside.at])
+    equal(call.wait_final().status, 403, 'INVITE with a private Route')
+    equal(a.invite('sip:bob@' + inside.at).wait_final().status, 403,
+          'INVITE for a private address')
     v.silent()
+    inside.silent()
 
 
 @test(name='path-injection')

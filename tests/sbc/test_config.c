@@ -40,6 +40,7 @@ Test(config, defaults_are_the_documented_ones)
 	cr_expect(t.learn);
 	cr_expect(t.hide);
 	cr_expect(t.dialog_token);
+	cr_expect_not(t.private_targets);
 	cr_expect_eq(sbc_config_pool(&c, n), 1);
 	cr_expect_eq(n[0].tp, TP_TCP);
 	cr_expect_eq(n[0].addr.port, 5060);

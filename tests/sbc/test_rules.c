@@ -293,6 +293,56 @@ Test(route, from_a_client)
 	}
 }
 
+/* The token leads; the private address is that of a phone behind NAT */
+Test(route, private_addresses_are_refused_to_strangers)
+{
+	static const struct {
+		const char *host, *route;
+		bool refused;
+	} v[] = {
+		{ "10.1.2.3", "", true }, { "10.1.2.3:5070", "", true },
+		{ "192.168.0.1", "", true }, { "172.31.0.1", "", true },
+		{ "100.64.0.1", "", true }, { "127.0.0.1", "", true },
+		{ "169.254.1.1", "", true }, { "0.0.0.0", "", true },
+		{ "[fd00::1]", "", true }, { "[fe80::1]", "", true },
+		{ "[::1]", "", true }, { "[::ffff:10.1.2.3]", "", true },
+		{ "172.32.0.1", "", false }, { "192.0.2.9", "", false },
+		{ "[2001:db8::9]", "", false }, { "x.org", "", false },
+		{ "10.0.0.1", "", false }, { "10.0.0.1:9", "", false },
+		{ "x.org", "<sip:evil.org;lr>, <sip:10.9.9.9;lr>", true },
+		{ "x.org", "<sip:192.0.2.1;lr>, <sip:[fd00::1]:5;lr>", true },
+		{ "x.org", "<sip:192.0.2.1;lr>, <sip:198.51.100.4;lr>",
+		  false },
+		{ "10.1.2.3", path_uri, true }, { "10.1.2.3", rr1, true },
+	};
+	char line[100], extra[600], both[600];
+	struct route r;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+			const char *way = v[i].route;
+
+			rc.private_targets = pass;
+			(void)snprintf(line, sizeof(line), "INVITE sip:b@%s "
+				       "SIP/2.0", v[i].host);
+			(void)snprintf(extra, sizeof(extra), "%s%s%s%s", TO,
+				       *way ? "Route: " : "", way,
+				       *way ? "\n" : "");
+			r = go(line, extra, false);
+			cr_expect_eq(r.to == ROUTE_REFUSE && r.code == 403 &&
+				     r.inside, v[i].refused && !pass,
+				     "%s %s", v[i].host, way);
+		}
+	rc.private_targets = false;
+	(void)snprintf(both, sizeof(both), TO_TAG "Route: %s, %s\n", rr1,
+		       rr2);
+	r = go("INVITE sip:b@10.1.2.3 SIP/2.0", both, false);
+	cr_expect_eq(r.to, ROUTE_FLOW);
+	(void)snprintf(both, sizeof(both), TO "Route: %s\n", path_uri);
+	cr_expect_eq(go("INVITE sip:b@10.1.2.3 SIP/2.0", both, true).to,
+		     ROUTE_FLOW);
+}
+
 Test(route, last_token_names_the_target)
 {
 	char both[600];

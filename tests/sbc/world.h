@@ -111,6 +111,8 @@ struct vphone {
 	struct sim_host host;
 	struct world *w;
 	enum sim_kind kind;
+	const char *says;            /**< behind NAT: the host[:port] it knows
+					of itself. NULL = its real one         */
 	char user[16];               /**< its name                             */
 	char aor[16];                /**< user part of its address of record   */
 	unsigned q;                  /**< [1/10] of its contact                */

@@ -53,11 +53,16 @@ static const char *via_tp(const struct vphone *p)
 	return p->kind == SIM_DATAGRAM ? "UDP" : "TCP";
 }
 
+static const char *own_txt(const struct vphone *p, char txt[ADDR_TXT])
+{
+	return p->says ? p->says : addr_txt(&p->host.addr, txt);
+}
+
 static char *contact_of(const struct vphone *p)
 {
 	char txt[ADDR_TXT];
 
-	return fmt("sip:%s@%s%s", p->user, addr_txt(&p->host.addr, txt),
+	return fmt("sip:%s@%s%s", p->user, own_txt(p, txt),
 		   p->kind == SIM_STREAM ? ";transport=tcp" : "");
 }
 
@@ -106,7 +111,7 @@ struct vreq *phone_send(struct vphone *p, enum sip_method meth, const char *to,
 		"To: <sip:%s@example.com>\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
 		"%sContact: <%s>%s\r\nContent-Length: 0\r\n\r\n",
 		sip_method_name(meth), to, via_tp(p),
-		addr_txt(&p->host.addr, txt), p->user, p->seq, p->aor, p->seq,
+		own_txt(p, txt), p->user, p->seq, p->aor, p->seq,
 		to, r->callid, r->cseq, sip_method_name(meth),
 		meth == SIP_INVITE ? "Supported: 100rel\r\n" : "", c, q);
 	free(c);
@@ -195,7 +200,7 @@ static struct vreq *dialog_send(struct vphone *p, const char *callid,
 		"From: %.*s\r\nTo: %.*s\r\nCall-ID: %s\r\nCSeq: %u %s\r\n"
 		"%sContact: <%s>\r\nContent-Length: 0\r\n\r\n",
 		sip_method_name(meth), SL_FMT(target), via_tp(p),
-		addr_txt(&p->host.addr, txt), p->user, ++p->seq, route,
+		own_txt(p, txt), p->user, ++p->seq, route,
 		SL_FMT(ours), SL_FMT(other), callid, cseq,
 		sip_method_name(meth), extra, c);
 	free(c);
