@@ -514,15 +514,22 @@ uint64_t persist_next(const struct persist *p)
 	return at > p->retry_at ? at : p->retry_at;
 }
 
+void persist_retry(struct persist *p)
+{
+	p->retry_at = 0;
+}
+
 void persist_stop(struct persist *p, uint64_t now)
 {
 	p->stopping = true;
+	p->stop_seq = store_seq(p->cf.store);
 	p->flush_at = now;
 	p->retry_at = p->retry_at ? now : 0;
 }
 
 bool persist_stopped(const struct persist *p)
 {
-	return !p->loaded || (!p->out && !p->ready && !p->answered &&
-			      !p->job.n && !p->again && !persist_dirty(p));
+	/* what other nodes still send is theirs to keep, and has no end */
+	return !p->loaded || (!p->out && !p->again &&
+			      p->conf.seq >= p->stop_seq);
 }

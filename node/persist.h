@@ -149,9 +149,11 @@ uint64_t persist_age(const struct persist *p, uint64_t now);
 
 /** Who owns which slot has changed: shared database */
 void persist_moved(struct persist *p);
+/** The database is there again: what failed is tried at once */
+void persist_retry(struct persist *p);
 /** Flush now, and at once what comes: the end is near */
 void persist_stop(struct persist *p, uint64_t now);
-/** Nothing is left to write, or nothing can be */
+/** What was changed before persist_stop() is written, or nothing can be */
 bool persist_stopped(const struct persist *p);
 
 /** Compare all rows with memory, after a flush. What changes meanwhile is

@@ -37,6 +37,7 @@ struct persist {
 	enum persist_err why;
 	uint64_t out_at, fail_at;      /**< [ms]                              */
 	uint64_t retry_at, backoff;
+	uint64_t stop_seq;             /**< to be written before the end      */
 	int64_t offset;                /**< wall clock minus ours             */
 
 	/* Everything up to conf is in the database, everything up to read in

@@ -519,6 +519,48 @@ Test(persist, a_stop_writes_what_is_left_at_once)
 	end();
 }
 
+/* Other nodes go on while this one ends: what they send has no end */
+Test(persist, a_stop_does_not_wait_for_what_comes_later)
+{
+	begin(false);
+	run(INTERVAL + 1);
+	for (int i = 0; i < 100; i++)
+		put(i, 1, 300000);
+	persist_stop(p, now);
+	for (int i = 0; i < 100 && !persist_stopped(p); i++) {
+		struct persist_job *j;
+
+		put(1000 + i, 1, 300000);
+		persist_tick(p, now, wall());
+		j = persist_poll(p, now);
+		if (j) {
+			pdb_run(db, j);
+			persist_done(p, now);
+		}
+	}
+	cr_assert(persist_stopped(p));
+	cr_assert_geq(db->n, 100);
+	cr_assert_gt(persist_dirty(p), 0);
+	end();
+}
+
+Test(persist, a_database_that_is_back_is_tried_at_once)
+{
+	begin(false);
+	put(1, 1, 300000);
+	db->err = PERSIST_DOWN;
+	run(8 * INTERVAL);
+	while (persist_next(p) < now + 1000)
+		run(persist_next(p) - now + 1);
+	db->err = PERSIST_OK;
+	run(500);
+	cr_assert_eq(db->n, 0, "its time has not come");
+	persist_retry(p);
+	run(1);
+	cr_assert_eq(db->n, 1);
+	end();
+}
+
 Test(persist, a_forgotten_record_leaves_nothing_to_write)
 {
 	begin(false);
