@@ -4,6 +4,7 @@
 #include "cluster/cert.h"
 #include "node/config.h"
 #include "node/files.h"
+#include "node/sqlconf.h"
 #include "sbc/config.h"
 #include <errno.h>
 #include <getopt.h>
@@ -56,8 +57,12 @@ static int read_node_files(const char *path, const struct cfg_over *o,
 
 	if (!err) {
 		err = files_cert(&cert, c, e);
+		if (sqlconf_check(c, path, e))
+			err = EBADMSG;
 		say_open(c->cluster.key_file);
 		say_open(c->cluster.cert_key_file);
+		say_open(c->users_db_password_file);
+		say_open(c->db_password_file);
 		cert_free(cert);
 		node_config_clear(c);
 	}

@@ -27,6 +27,7 @@ int ctl_nodes(int argc, char **argv);
 /** bans, ban, unban */
 int ctl_bans(int argc, char **argv);
 int ctl_node(int argc, char **argv);
+int ctl_db_verify(int argc, char **argv);
 int ctl_db(int argc, char **argv);
 
 #endif

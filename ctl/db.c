@@ -16,6 +16,7 @@
 static const char usage[] =
 	"usage: edgewise db init|upgrade|status [OPTIONS]\n"
 	"       edgewise db import [OPTIONS] FILE|URL      (see: import --help)\n"
+	"       edgewise db verify [OPTIONS]               (see: verify --help)\n"
 	DBOPEN_USAGE
 	"  --json             status as JSON\n"
 	"init makes the tables that are missing, upgrade brings older ones up "
@@ -148,6 +149,8 @@ int ctl_db(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "import"))
 		return dbimport_run(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "verify"))
+		return ctl_db_verify(argc - 1, argv + 1);
 	while ((c = getopt_long(argc, argv, DBOPEN_OPTS "h", opts, NULL)) != -1) {
 		if (c == 'j') {
 			r.json = true;

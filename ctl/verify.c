@@ -1,4 +1,5 @@
-/* verify.c - Shell. `edgewise verify`: do all nodes hold the same? */
+/* verify.c - Shell. `edgewise verify`: do all nodes hold the same? `edgewise db
+ * verify`: does the database of a node hold what its memory does? */
 #include "base/sl.h"
 #include "ctl/ctl.h"
 #include "ctl/get.h"
@@ -9,17 +10,28 @@
 #include <string.h>
 #include <time.h>
 
-#define PATH "/api/v1/verify"
-
-static const char usage[] =
+static const char nodes_usage[] =
 	"usage: edgewise verify [-u URL] [-t SECONDS] [--json] [...]\n"
 	POST_USAGE
 	"  -t SECONDS         how long it may take, default 30\n"
 	"The node asked compares itself with all others.\n"
 	"exit: 0 all hold the same, 1 they differ or one was not reached, "
 	"2 not asked\n";
+static const char db_usage[] =
+	"usage: edgewise db verify [-u URL] [-t SECONDS] [--json] [...]\n"
+	POST_USAGE
+	"  -t SECONDS         how long it may take, default 30\n"
+	"The node writes what it has not yet, then compares all rows with its "
+	"memory.\n"
+	"exit: 0 equal, 1 they differ or the database is away, 2 not asked\n";
+
+struct kind {
+	const char *path, *usage;
+	void (*show)(const json_t *o, uint64_t took);
+};
 
 struct run {
+	const struct kind *kind;
 	struct post post;
 	char url[POST_URL];
 	uint32_t timeout;
@@ -54,7 +66,7 @@ static json_t *ask(const struct run *r)
 	struct buf b;
 
 	buf_init(&b, GET_MAX);
-	if (!get_url(&b, r->url, PATH, (long)r->timeout))
+	if (!get_url(&b, r->url, r->kind->path, (long)r->timeout))
 		o = json_loadb((const char *)b.p, b.n, 0, NULL);
 	buf_free(&b);
 	return o;
@@ -116,6 +128,34 @@ static void show(const json_t *o, uint64_t took)
 	       (unsigned long long)took);
 }
 
+static unsigned long long num(const json_t *o, const char *key)
+{
+	return (unsigned long long)json_integer_value(json_object_get(o, key));
+}
+
+static void show_db(const json_t *o, uint64_t took)
+{
+	const json_t *list = json_object_get(o, "differences"), *x;
+	size_t i;
+
+	if (json_array_size(list))
+		printf("%-16s  %s\n", "WHAT", "AOR AND BINDING");
+	json_array_foreach(list, i, x)
+		printf("%-16s  %s  %s\n", str(x, "what"), str(x, "aor"),
+		       str(x, "binding"));
+	if (num(o, "more"))
+		printf("and %llu more\n", num(o, "more"));
+	if (*str(o, "error"))
+		printf("%s: not proved: %s\n", str(o, "name"),
+		       str(o, "error"));
+	else
+		printf("%s: %s: %llu rows, %llu records, %llu changed "
+		       "meanwhile, in %llu ms\n", str(o, "name"),
+		       json_is_true(json_object_get(o, "equal")) ? "equal" :
+		       "they differ", num(o, "rows"), num(o, "records"),
+		       num(o, "changing"), (unsigned long long)took);
+}
+
 static bool options(struct run *r, int argc, char **argv)
 {
 	static const struct option opts[] = {
@@ -146,7 +186,7 @@ static int run(struct run *r)
 	int rc;
 
 	if (post_url(&r->post, r->url, sizeof(r->url)) ||
-	    post_send(&r->post, PATH, json_object(), &answer) != CTL_OK)
+	    post_send(&r->post, r->kind->path, json_object(), &answer) != CTL_OK)
 		return CTL_FAIL;
 	o = wait_for(r, json_integer_value(json_object_get(answer, "run")));
 	json_decref(answer);
@@ -156,25 +196,40 @@ static int run(struct run *r)
 		json_dumpf(o, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
-		show(o, now_ms() - from);
+		r->kind->show(o, now_ms() - from);
 	}
 	rc = json_is_true(json_object_get(o, "equal")) ? CTL_OK : CTL_BAD;
 	json_decref(o);
 	return rc;
 }
 
-int ctl_verify(int argc, char **argv)
+static int verify(const struct kind *k, int argc, char **argv)
 {
-	struct run r = { .post = { .node = true }, .timeout = 30 };
+	struct run r = { .kind = k, .post = { .node = true }, .timeout = 30 };
 
 	if (argc > 1 && (!strcmp(argv[1], "--help") ||
 			 !strcmp(argv[1], "-h"))) {
-		fputs(usage, stdout);
+		fputs(k->usage, stdout);
 		return CTL_OK;
 	}
 	if (!options(&r, argc, argv)) {
-		fputs(usage, stderr);
+		fputs(k->usage, stderr);
 		return CTL_FAIL;
 	}
 	return run(&r);
+}
+
+int ctl_verify(int argc, char **argv)
+{
+	static const struct kind k = { "/api/v1/verify", nodes_usage, show };
+
+	return verify(&k, argc, argv);
+}
+
+int ctl_db_verify(int argc, char **argv)
+{
+	static const struct kind k = { "/api/v1/db/verify", db_usage,
+				       show_db };
+
+	return verify(&k, argc, argv);
 }

@@ -384,6 +384,26 @@ static bool put_cluster(struct buf *b, const json_t *o, const json_t *c)
 	return majority && synced && all_alive(json_object_get(c, "members"));
 }
 
+static bool put_sql(struct buf *b, const json_t *o)
+{
+	const char *st = str(o, "state");
+
+	buf_lit(b, "\ndatabase ");
+	put_text(b, st);
+	if (*str(o, "why")) {
+		buf_lit(b, " (");
+		put_text(b, str(o, "why"));
+		buf_lit(b, ")");
+	}
+	buf_printf(b, ", %llu rows behind, all of ",
+		   (unsigned long long)num(o, "dirty"));
+	put_age(b, num(o, "age_ms"));
+	buf_lit(b, " ago is in ");
+	put_text(b, str(o, "url"));
+	buf_chr(b, '\n');
+	return !strcmp(st, "up");
+}
+
 int view_nodes(struct buf *b, const json_t *o)
 {
 	const json_t *pool = json_object_get(o, "pool");
@@ -426,6 +446,8 @@ int view_status(struct buf *b, const json_t *o)
 	put_counters(b, "calls:", json_object_get(o, "calls"));
 	if (cluster)
 		good &= put_cluster(b, o, cluster);
+	if (json_object_get(o, "sql"))
+		good &= put_sql(b, json_object_get(o, "sql"));
 	if (pool) {
 		buf_chr(b, '\n');
 		good &= view_nodes(b, o) == CTL_OK;

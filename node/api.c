@@ -4,6 +4,7 @@
 #include "node/api.h"
 #include "base/clk.h"
 #include "cluster/slots.h"
+#include "node/api_db.h"
 #include "node/api_import.h"
 #include "node/api_location.h"
 #include "node/api_verify.h"
@@ -21,6 +22,7 @@ struct api {
 	struct http_srv *srv;
 	struct actions *act;
 	struct api_verify *verify;
+	struct api_db *db;
 	struct admin admin;
 };
 
@@ -172,6 +174,8 @@ static json_t *warnings_json(const struct node *n)
 			"domains = \"any\": every domain is served"));
 	if (certs_warning(&n->certs, clk_wall(), txt, sizeof(txt)))
 		(void)json_array_append_new(list, json_string(txt));
+	if (api_db_warning(n, txt, sizeof(txt)))
+		(void)json_array_append_new(list, json_string(txt));
 	if (v && n->cluster)
 		cluster_view(n->cluster, v);
 	for (uint32_t i = 0; v && i < v->n; i++) {
@@ -228,6 +232,8 @@ static json_t *status(void *arg)
 	jsn_u64(o, "malformed", v.malformed);
 	jsn_put(o, "registrar", registrar_json(n, &v));
 	jsn_put(o, "cluster", cluster_json(n));
+	if (n->persist_io)
+		jsn_put(o, "sql", api_db_json(n));
 	jsn_put(o, "warnings", warnings_json(n));
 	return o;
 }
@@ -262,6 +268,8 @@ int api_alloc(struct api **ap, struct node *n)
 	if (!err)
 		err = api_verify_alloc(&a->verify, a->srv, a->act, n);
 	if (!err)
+		err = api_db_alloc(&a->db, a->srv, a->act, n);
+	if (!err)
 		err = leave_routes(a->act, n);
 	if (!err)
 		err = trace_get_route(a->act, &n->told);
@@ -281,6 +289,7 @@ void api_free(struct api *a)
 	http_srv_free(a->srv);
 	actions_free(a->act);
 	api_verify_free(a->verify);
+	api_db_free(a->db);
 	free(a);
 }
 

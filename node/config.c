@@ -14,6 +14,7 @@
 
 static const char *const auth_names[] = { "off", "on", NULL };
 static const char *const users_names[] = { "file", "sql", NULL };
+static const char *const mode_names[] = { "local", "shared", NULL };
 static const char *const ping_names[] = { "off", "nat", "all", NULL };
 static const char *const fork_names[] = { "parallel", "serial", NULL };
 static const char *const level_names[] = {
@@ -108,7 +109,8 @@ const struct cfg_key node_config_keys[] = {
 	    "credentials, made with `edgewise user`"),
 	STR("users_db_url", users_db_url, "",
 	    "database of users = \"sql\": sqlite:///PATH, "
-	    "postgresql://USER@HOST/DB or mysql://USER@HOST/DB"),
+	    "postgresql://USER@HOST/DB or mysql://USER@HOST/DB; empty: "
+	    "db_url"),
 	STR("users_db_password_file", users_db_password_file, "",
 	    "its first line is the password for users_db_url"),
 	U32R("users_cache.max", users_cache.max, 100, 10000000, "100000", NULL,
@@ -124,6 +126,26 @@ const struct cfg_key node_config_keys[] = {
 	U32R("users_cache.wait", users_cache.wait, 10, 5000, "250", "ms",
 	     "longest time a request waits for the database; well below the "
 	     "edge's timers.noreply"),
+	STR("db_url", db_url, "",
+	    "contacts are kept in this database, too, and read from it at "
+	    "the start; as users_db_url; empty: in memory alone"),
+	STR("db_password_file", db_password_file, "",
+	    "its first line is the password for db_url"),
+	ENUM("db_mode", db_mode, mode_names, "local", false,
+	     "a database of this node's own, or one that all nodes share, "
+	     "where each writes its part"),
+	{ .name = "db_required", .type = CFG_BOOL, .off = OFF(db_required),
+	  .def = "false", .reload = true,
+	  .help = "not ready before the contacts were read, however long the "
+		  "database is away; false: it is waited for 3 s" },
+	U32R("flush_interval", flush_interval, 100, 300000, "10000", "ms",
+	     "what changed is written so often: the last of it is lost when "
+	     "all nodes lose power at once"),
+	U32("db_timeout", db_timeout, 500, 60000, "5000", "ms",
+	    "longest time of one statement"),
+	U32R("db_stop_timeout", db_stop_timeout, 0, 15000, "5000", "ms",
+	     "longest time that an end waits for the last changes to be "
+	     "written"),
 	U32R("nonce_age", nonce_age, 10, 86400, "300", "s",
 	     "how long a nonce is accepted"),
 	U32R("auth_delay", auth_delay, 0, 3600, "64", "s",

@@ -29,6 +29,7 @@ struct node_text {
 	char s[NODE_TEXT_MAX + 1];
 };
 
+enum node_db { NODE_DB_LOCAL, NODE_DB_SHARED };
 enum node_users { NODE_USERS_FILE, NODE_USERS_SQL };
 enum node_auth { NODE_AUTH_OFF, NODE_AUTH_ON };
 
@@ -50,6 +51,13 @@ struct node_config {
 		uint32_t ttl, ttl_no, keep;           /**< [s]            */
 		uint32_t wait;                        /**< [ms]           */
 	} users_cache;
+	char db_url[512];
+	char db_password_file[256];
+	uint32_t db_mode;                  /**< enum node_db                  */
+	bool db_required;
+	uint32_t flush_interval;           /**< [ms]                          */
+	uint32_t db_timeout;               /**< of one statement [ms]         */
+	uint32_t db_stop_timeout;          /**< of the last flush [ms]        */
 	uint32_t nonce_age;                /**< [s]                           */
 	uint32_t auth_delay;               /**< [s]                           */
 	struct cfg_list peers;             /**< struct node_text              */

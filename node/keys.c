@@ -38,5 +38,7 @@ void keys_use(struct node *n, const struct keyset *k)
 	log_info("event=cluster_keys first=%s second=%s", name[0], name[1]);
 	n->keys = *k;
 	core_rekey(n->core, k);
-	cluster_rekey(n->cluster, k);
+	/* its links are not there before the rows are read */
+	if (n->cluster)
+		cluster_rekey(n->cluster, k);
 }

@@ -189,6 +189,8 @@ static unsigned act_leave(struct action *a, void *arg)
 	if (t && (!json_is_integer(t) || wait < 0 || wait > DRAIN_MAX))
 		return action_fail(a, 400, "timeout: 0 to %d seconds",
 				   DRAIN_MAX);
+	if (!n->cluster)
+		return action_fail(a, 503, "no cluster yet");
 	if (n->leave != LEAVE_NONE || n->stopping)
 		return action_fail(a, 409, "it leaves or stops already");
 	if (cluster_removed(n->cluster))
@@ -233,6 +235,8 @@ static unsigned turn_other(struct action *a, struct node *n, bool in)
 
 	if (!who)
 		return action_fail(a, 400, "member: name or id");
+	if (!n->cluster)
+		return action_fail(a, 503, "no cluster yet");
 	a->path = sl_cstr(who);                /* for the log */
 	err = cluster_lookup(n->cluster, who, !in, &node);
 	if (!err && node == n->id && !in)

@@ -50,6 +50,8 @@ node_libnode_a_SOURCES = \
 	node/routes.c \
 	node/routes.h \
 	node/registrar.h \
+	node/sqlconf.c \
+	node/sqlconf.h \
 	node/subs.c \
 	node/subs.h \
 	node/users.c \
@@ -59,6 +61,8 @@ sbin_PROGRAMS += node/edgewise-node
 node_edgewise_node_SOURCES = \
 	node/api.c \
 	node/api.h \
+	node/api_db.c \
+	node/api_db.h \
 	node/api_import.c \
 	node/api_import.h \
 	node/api_location.c \
@@ -73,6 +77,8 @@ node_edgewise_node_SOURCES = \
 	node/node.c \
 	node/node.h \
 	node/node_i.h \
+	node/persist_io.c \
+	node/persist_io.h \
 	node/reload.c \
 	node/reload.h \
 	node/users_sql.c \

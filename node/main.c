@@ -11,8 +11,8 @@
 #include "node/files.h"
 #include "node/node.h"
 #include "node/reload.h"
+#include "node/sqlconf.h"
 #include "node/users.h"
-#include "node/users_sql.h"
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static int check(const char *path, const struct cfg_over *over)
 		err = files_keys(&keys, cf.cluster.key_file, &errs);
 	explicit_bzero(&keys, sizeof(keys));
 	if (!err)
-		err = users_sql_check(&cf, path, &errs);
+		err = sqlconf_check(&cf, path, &errs);
 	if (!err && cf.auth == NODE_AUTH_ON && cf.users == NODE_USERS_FILE)
 		err = files_users(&u, cf.users_file, &errs);
 	if (!err)

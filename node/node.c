@@ -19,7 +19,6 @@
 
 enum {
 	STORE_BUDGET = 20000,        /* records looked at in one turn        */
-	GUARD = 10000,               /* [ms] of tombstones beyond max_expires */
 	/* Contacts and tombstones: a phone that comes back from a new port each
 	 * time and unregisters leaves one an hour long */
 	PER_AOR = 512,
@@ -28,7 +27,19 @@ enum {
 	SPARE_FDS = 128,
 };
 
+static int open_cluster(struct node *n);
+
 /* --- turns ------------------------------------------------------------------ */
+
+/* The last flush begins when no call is being set up any more */
+static void look_over(struct node *n)
+{
+	if (n->stopping && n->leave == LEAVE_NONE &&
+	    (!core_open(n->core) || clk_now() >= n->stop_at))
+		n->flushing = true;
+	if (n->flushing && persist_io_over(n->persist_io))
+		net_stop();
+}
 
 static void turn(void *arg)
 {
@@ -47,9 +58,7 @@ static void turn(void *arg)
 		cluster_flush(n->cluster);
 	n->in_turn = false;
 	ntimer_at(n->core_timer, core_next(n->core));
-	if (n->stopping && n->leave == LEAVE_NONE &&
-	    (!core_open(n->core) || clk_now() >= n->stop_at))
-		net_stop();
+	look_over(n);
 }
 
 void node_turn(struct node *n)
@@ -123,21 +132,23 @@ static void tell_health(struct node *n, const struct cluster_view *v)
 	};
 
 	health_text(txt, &h);
-	core_set_health(n->core, n->ready, removed(n) ? "Removed" : "Joining",
-			txt);
+	core_set_health(n->core, n->ready, removed(n) ? "Removed" :
+			n->cluster && persist_io_may_serve(n->persist_io) ?
+			"Joining" : "Reading Database", txt);
 }
 
-/* Ready once it has what the others have; a removed node begins anew when it
- * is admitted */
+/* Ready once it has what the database and the others have; a removed node begins
+ * anew when it is admitted */
 static void look_ready(struct node *n, const struct cluster_view *v)
 {
-	bool now = !removed(n) && (n->ready || !n->cluster ||
-				   cluster_synced(n->cluster));
+	bool now = n->cluster && !removed(n) &&
+		   (n->ready || (cluster_synced(n->cluster) &&
+				 persist_io_may_serve(n->persist_io)));
 
 	if (now == n->ready)
 		return;
 	n->ready = now;
-	if (n->cluster && !n->stopping)
+	if (!n->stopping && n->cluster)
 		cluster_set_state(n->cluster, now ? CLUSTER_READY :
 				  CLUSTER_JOINING);
 	if (now)
@@ -165,19 +176,33 @@ static void set_health(struct node *n)
 	free(v);
 }
 
+/* The rows of the database come first: the digests of the others then bring only
+ * what differs */
+static void look_links(struct node *n)
+{
+	if (n->cluster || n->stopping || n->failed ||
+	    !persist_io_may_link(n->persist_io))
+		return;
+	n->failed = open_cluster(n);
+	if (n->failed)
+		net_stop();
+}
+
 static void on_second(void *arg)
 {
 	struct node *n = arg;
 	bool more = store_tick(n->store, clk_wall(), STORE_BUDGET);
 
 	certs_tick(&n->certs, clk_now(), clk_wall());
+	persist_io_second(n->persist_io);
+	look_links(n);
 	core_awake(n->core, clk_now());
 	set_health(n);
 	turn(n);
 	leave_save(n);
 	ntimer_at(n->second, clk_now() + (more ? 1 : STORE_TICK));
-	if (leave_poll(n))
-		net_stop();
+	n->flushing = n->flushing || leave_poll(n);
+	look_over(n);
 }
 
 static void on_cluster(void *arg)
@@ -190,6 +215,7 @@ static void on_cluster(void *arg)
 	core_set_others(n->core, cluster_alive(n->cluster), clk_now());
 	core_set_slots(n->core, cluster_slots(n->cluster),
 		       cluster_majority(n->cluster));
+	persist_io_moved(n->persist_io);
 	node_turn(n);
 }
 
@@ -212,7 +238,7 @@ void node_store_settings(const struct node *n, struct store_conf *sc)
 		.max_records = max + max / 4 + 16,     /* and tombstones */
 		.max_per_aor = PER_AOR,
 		.max_expires = n->cf.registrar.max_expires,
-		.guard = GUARD,
+		.guard = NODE_GUARD,
 	};
 	secret_derive(sc->key, n->keys.base, "store 1");
 }
@@ -346,8 +372,6 @@ static int open_cluster(struct node *n)
 		  clk_wall());
 	cert_free(n->cert);
 	n->cert = NULL;
-	if (!err)
-		err = certs_figures(&n->certs, n->st);
 	node_tell_digests(n);
 	return err;
 }
@@ -382,6 +406,10 @@ int node_alloc(struct node **np, const char *path,
 	if (!err)
 		err = open_core(n);
 	if (!err)
+		err = certs_figures(&n->certs, n->st);
+	if (!err)
+		err = persist_io_alloc(&n->persist_io, n);
+	if (!err && !n->persist_io)
 		err = open_cluster(n);
 	if (!err)
 		err = users_sql_alloc(&n->users_sql, n);
@@ -410,6 +438,7 @@ void node_free(struct node *n)
 	leave_save(n);
 	buf_free(&n->members);
 	users_sql_free(n->users_sql);
+	persist_io_free(n->persist_io);
 	transport_free(n->tr);
 	core_free(n->core);
 	store_free(n->store);
@@ -477,5 +506,5 @@ int node_run(struct node *n)
 	on_second(n);
 	err = net_run(on_signal, n);
 	log_info("event=stopped");
-	return err;
+	return err ? err : n->failed;
 }

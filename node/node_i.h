@@ -13,11 +13,14 @@
 #include "node/files.h"
 #include "node/leave.h"
 #include "node/node.h"
+#include "node/persist_io.h"
 #include "node/users.h"
 #include "node/users_sql.h"
 #include "sip/trace.h"
 #include "sip/transport.h"
 #include "web/trace_get.h"
+
+enum { NODE_GUARD = 10000 };      /* [ms] of tombstones beyond max_expires */
 
 struct node {
 	char *path;                  /**< settings file                       */
@@ -26,8 +29,9 @@ struct node {
 	struct users *users;
 	struct stats *st;
 	struct store *store;
-	struct cluster *cluster;
+	struct cluster *cluster;     /**< NULL: rows are being read           */
 	struct core *core;
+	struct persist_io *persist_io;    /**< NULL: contacts in memory alone */
 	struct users_sql *users_sql; /**< NULL: users are in a file           */
 	struct transport *tr;
 	struct ntimer *core_timer;   /**< at core_next()                      */
@@ -42,6 +46,8 @@ struct node {
 	struct certs certs;
 	uint64_t stop_at;            /**< [ms] ends then at the latest        */
 	bool ready, stopping, in_turn;
+	bool flushing;               /**< nothing but the last flush is left  */
+	int failed;                  /**< errno of what ended it, 0           */
 	bool notified;               /**< the supervisor, that we are up      */
 	uint32_t health_turn;
 	struct trace trace;          /**< the last messages                   */

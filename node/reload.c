@@ -6,6 +6,7 @@
 #include "node/files.h"
 #include "node/keys.h"
 #include "node/node_i.h"
+#include "node/sqlconf.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -25,7 +26,7 @@ int reload_read(struct node_config *cf, struct users **up, struct cert **cp,
 	if (err == ENOENT && !errs->n)
 		cfg_err(errs, path, 0, NULL, "%s", strerror(err));
 	if (!err)
-		err = users_sql_check(cf, path, errs);
+		err = sqlconf_check(cf, path, errs);
 	if (!err && cf->auth == NODE_AUTH_ON && cf->users == NODE_USERS_FILE)
 		err = files_users(up, cf->users_file, errs);
 	if (!err)
@@ -49,6 +50,8 @@ void reload_warn_files(const struct node_config *cf)
 		files_warn_open(cf->users_file);
 	if (cf->users_db_password_file[0])
 		files_warn_open(cf->users_db_password_file);
+	if (cf->db_password_file[0])
+		files_warn_open(cf->db_password_file);
 }
 
 void reload_warn(const struct node_config *cf)
@@ -89,7 +92,7 @@ static int prepare(struct node *n, const struct node_config *cf,
 	err = keys_reread(&n->keys, keys, cf->cluster.key_file);
 	if (err)
 		return err;
-	err = cluster_recert(n->cluster, cert);
+	err = n->cluster ? cluster_recert(n->cluster, cert) : 0;
 	if (err)
 		log_error("event=reload problem=\"certificate: %s\"",
 			  strerror(err));
@@ -121,7 +124,9 @@ void reload_now(struct node *n)
 	}
 	certs_set(&n->certs, cert ? cert_info(cert) : NULL, clk_now(),
 		  clk_wall());
-	cert_free(cert);
+	/* before the links are opened it waits for them */
+	cert_free(n->cluster ? cert : n->cert);
+	n->cert = n->cluster ? NULL : cert;
 	keys_use(n, &keys);
 	explicit_bzero(&keys, sizeof(keys));
 	old = n->cf;
@@ -134,6 +139,7 @@ void reload_now(struct node *n)
 	node_store_settings(n, &sc);
 	store_reconf(n->store, &sc);
 	node_tell_digests(n);
+	persist_io_reconf(n->persist_io);
 	api_reload(n->api);
 	log_level_set(n->cf.log.level);
 	reload_warn(&n->cf);

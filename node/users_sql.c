@@ -5,9 +5,9 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "db/db_subscriber.h"
-#include "db/db_url.h"
 #include "db/db_worker.h"
 #include "node/node_i.h"
+#include "node/sqlconf.h"
 #include "sip/auth.h"
 #include <errno.h>
 #include <stdio.h>
@@ -33,23 +33,6 @@ struct look {
 	size_t n;
 	char name[SUBS_NAME_MAX];         /* user@domain */
 };
-
-int users_sql_check(const struct node_config *cf, const char *file,
-		    struct cfg_errs *errs)
-{
-	struct db_url u;
-	const char *why;
-
-	if (cf->users != NODE_USERS_SQL)
-		return 0;
-	why = !db_version() ? "this program was built without SQL" :
-		!cf->users_db_url[0] ? "must be given when users is \"sql\"" :
-		db_url_parse(&u, sl_cstr(cf->users_db_url));
-	if (!why)
-		return 0;
-	cfg_err(errs, file, 0, "users_db_url", "%s", why);
-	return EBADMSG;
-}
 
 static struct sl user_of(const struct look *l)
 {
@@ -209,9 +192,9 @@ int users_sql_alloc(struct users_sql **up, struct node *n)
 	u->n = n;
 	cf.arg = u;
 	(void)snprintf(cf.db.url, sizeof(cf.db.url), "%s",
-		       n->cf.users_db_url);
+		       sqlconf_users_url(&n->cf));
 	(void)snprintf(cf.db.password_file, sizeof(cf.db.password_file), "%s",
-		       n->cf.users_db_password_file);
+		       sqlconf_users_password(&n->cf));
 	err = db_worker_alloc(&u->w, &cf);
 	explicit_bzero(&cf, sizeof(cf));
 	if (!err)

@@ -11,9 +11,6 @@ struct node;
 struct node_config;
 struct users_sql;
 
-/** Can users be where the settings say? @return 0 or EBADMSG (text in errs) */
-int  users_sql_check(const struct node_config *cf, const char *file,
-		     struct cfg_errs *errs);
 /** *up = NULL when users are in a file. Connects later, by itself.
  *  @return 0 or errno */
 int  users_sql_alloc(struct users_sql **up, struct node *n);

@@ -24,7 +24,7 @@ sys.path[:0] = [HERE, os.path.join(TREE, 'tests', 'support')]
 LIMIT = 40                      # [s] one test, unless it says otherwise
 # longest first, so that two side by side end together
 GROUPS = ['drill', 'cluster', 'stress', 'admin', 'badpeer', 'pagedrill',
-          'browser', 'page', 'certs', 'failover', 'torture', 'ua', 'users',
+          'sql', 'browser', 'page', 'certs', 'failover', 'torture', 'ua', 'users',
           'forked', 'members', 'nat', 'ping', 'keep', 'rotate', 'kamailio',
           'hostile', 'cli', 'calls', 'node', 'restart', 'policy',
           'hide', 'hooks', 'import', 'peers', 'admit', 'baresip', 'start']

@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/e2e/group_policy.py \
 	tests/e2e/group_restart.py \
 	tests/e2e/group_rotate.py \
+	tests/e2e/group_sql.py \
 	tests/e2e/group_start.py \
 	tests/e2e/group_stress.py \
 	tests/e2e/group_torture.py \

@@ -27,7 +27,7 @@ below() {
 	node) echo base sip cluster web db node ;;
 	drill) echo base sip drill ;;
 	# the tool checks files by the programs' own tables and eyes
-	ctl) echo base sip web db drill ctl sbc/config node/config node/files cluster/cert cluster/keyset ;;
+	ctl) echo base sip web db drill ctl sbc/config node/config node/files node/sqlconf cluster/cert cluster/keyset ;;
 	esac
 }
 
