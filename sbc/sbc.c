@@ -46,7 +46,7 @@ static void keep_sent(struct sbc *s, const struct sip_out *o)
 	if (!s->trace.cap || o->kind != SIP_OUT_SEND ||
 	    (o->flow.lst == s->lstc - 1 && is_probe(s, msg)))
 		return;
-	/* what a message brings about is sent at once: one look at the clock */
+	/* what a message brings about is sent at once, at its time */
 	if (!s->wall)
 		s->wall = clk_wall_us();
 	trace_add(&s->trace, &o->flow, true, msg,
@@ -54,7 +54,8 @@ static void keep_sent(struct sbc *s, const struct sip_out *o)
 }
 
 static void take_msg(struct sbc *s, const struct flow *f, struct sl msg,
-		     enum frame_verdict v, const char *why, uint64_t now)
+		     enum frame_verdict v, const char *why, uint64_t now,
+		     uint64_t wall)
 {
 	uint64_t mark = edge_ledger(s->edge)->ev.last;
 	uint64_t probes = edge_probe_answers(s->edge);
@@ -64,8 +65,8 @@ static void take_msg(struct sbc *s, const struct flow *f, struct sl msg,
 	if (!s->trace.cap || v != FRAME_MSG ||
 	    edge_probe_answers(s->edge) != probes)
 		return;
-	s->wall = clk_wall_us();
-	trace_add(&s->trace, f, false, msg, mark, s->wall);
+	s->wall = wall;
+	trace_add(&s->trace, f, false, msg, mark, wall);
 }
 
 static void send_out(struct sbc *s)
@@ -96,7 +97,7 @@ static void take_effects(struct sbc *s)
 			continue;
 		}
 		take_msg(s, &d.flow, blob_sl(d.blob), FRAME_MSG, NULL,
-			 clk_now());
+			 clk_now(), clk_wall_us());
 		blob_unref(d.blob);
 		send_out(s);
 	}
@@ -144,7 +145,8 @@ static void recv_h(const struct flow *f, struct sl msg, enum frame_verdict v,
 	if (s->fault.o.kind && f->lst == s->lstc - 1 && v == FRAME_MSG &&
 	    fault_in(&s->fault, f, msg, transport_now(s->tp)))
 		return;
-	take_msg(s, f, msg, v, why, transport_now(s->tp));
+	take_msg(s, f, msg, v, why, transport_now(s->tp),
+		 transport_wall_us(s->tp));
 }
 
 static void lost_h(const struct flow *f, int err, void *arg)

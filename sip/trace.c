@@ -29,6 +29,8 @@ int trace_init(struct trace *t, uint32_t messages, uint32_t bytes)
 	}
 	t->cap = messages;
 	t->bytes = bytes;
+	t->longest = TRACE_TEXT;
+	t->next = t->oldest = 1 % messages;
 	return 0;
 }
 
@@ -44,34 +46,37 @@ static struct trace_msg *slot(const struct trace *t, uint64_t id)
 	return &t->v[id % t->cap];
 }
 
-/** n bytes in one piece behind the newest; the oldest in the way go */
+/** n bytes in one piece behind the newest; the oldest in the way go. Positions
+ *  are carried along: divisions would cost more than the rest */
 static uint8_t *room(struct trace *t, uint32_t n)
 {
-	uint64_t in = t->head % t->bytes;
+	uint64_t end;
 
-	if (in + n > t->bytes)
-		t->head += t->bytes - in;
-	while (t->kept) {
-		const struct trace_msg *m = slot(t, t->last - t->kept + 1);
-
-		if (t->kept < t->cap && t->head + n <= m->at + t->bytes)
-			break;
-		t->kept--;
+	if (n > t->bytes - t->pos) {
+		t->head += t->bytes - t->pos;
+		t->pos = 0;
 	}
-	return t->mem + t->head % t->bytes;
+	end = t->head + n;
+	while (t->kept && (t->kept == t->cap ||
+			   end > t->v[t->oldest].at + t->bytes)) {
+		t->kept--;
+		t->oldest = t->oldest + 1 < t->cap ? t->oldest + 1 : 0;
+	}
+	return t->mem + t->pos;
 }
 
 void trace_add(struct trace *t, const struct flow *f, bool out, struct sl msg,
 	       uint64_t mark, uint64_t wall)
 {
-	uint32_t n = msg.n > TRACE_TEXT ? TRACE_TEXT : (uint32_t)msg.n;
+	/* a bound the compiler knew would make it copy by 8 bytes a step */
+	uint32_t n = msg.n > t->longest ? t->longest : (uint32_t)msg.n;
 	struct trace_msg *m;
 	uint8_t *p;
 
 	if (!t->cap || !n)
 		return;
 	p = room(t, n);
-	m = slot(t, t->last + 1);
+	m = &t->v[t->next];
 	memcpy(p, msg.p, n);
 	m->at = t->head;
 	m->n = (uint16_t)n;
@@ -81,9 +86,11 @@ void trace_add(struct trace *t, const struct flow *f, bool out, struct sl msg,
 	m->flow = *f;
 	m->length = (uint32_t)msg.n;
 	m->out = out;
-	m->cut = msg.n > TRACE_TEXT;
-	t->head += m->n;
+	m->cut = n < msg.n;
+	t->head += n;
+	t->pos += n;
 	t->kept++;
+	t->next = t->next + 1 < t->cap ? t->next + 1 : 0;
 }
 
 /* --- reading --- */

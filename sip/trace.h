@@ -39,9 +39,12 @@ struct trace {
 	struct trace_msg *v;
 	uint8_t *mem;
 	uint32_t cap, bytes;
+	uint32_t longest;        /**< TRACE_TEXT                              */
 	uint64_t last;           /**< id of the newest, 0 = none              */
 	uint64_t kept;
 	uint64_t head;           /**< where the next text goes, as `at`       */
+	uint32_t pos;            /**< the same in mem                         */
+	uint32_t next, oldest;   /**< indices in v                            */
 };
 
 /** messages 0: nothing is kept. @return 0, EINVAL, ENOMEM */

@@ -72,8 +72,16 @@ static void stats_init(struct transport *t, struct stats *st)
 
 void tr_enter(struct transport *t)
 {
+	uint64_t us = clk_now_us();
+
 	t->depth++;
-	t->now = clk_now();
+	t->now = us / 1000;
+	t->us = us;
+	/* somebody may have set the wall clock */
+	if (t->now >= t->wall_due) {
+		t->wall_off = clk_wall_us() - us;
+		t->wall_due = t->now + TR_WALL;
+	}
 }
 
 void tr_arm(struct transport *t)
@@ -391,4 +399,9 @@ uint32_t transport_conns(const struct transport *t)
 uint64_t transport_now(const struct transport *t)
 {
 	return t->now;
+}
+
+uint64_t transport_wall_us(const struct transport *t)
+{
+	return t->us + t->wall_off;
 }

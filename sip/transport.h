@@ -60,5 +60,7 @@ bool transport_alive(const struct transport *t, const struct flow *f);
 uint32_t transport_conns(const struct transport *t);
 /** The clock as read at the begin of the running event [ms]; for handlers */
 uint64_t transport_now(const struct transport *t);
+/** The same as wall clock [us since 1970] */
+uint64_t transport_wall_us(const struct transport *t);
 
 #endif

@@ -26,6 +26,7 @@ enum {
 	TR_CORE_TIMEOUT = 5000,    /**< unacknowledged bytes to a node [ms]     */
 	TR_CLIENT_TIMEOUT = 30000, /**< the same to a client [ms]               */
 	TR_RCVBUF = 4 << 20,
+	TR_WALL = 1000,            /**< between looks at the wall clock [ms]    */
 };
 
 enum tr_drop {
@@ -134,7 +135,9 @@ struct transport {
 	uint16_t lstn;
 	uint32_t next_id;
 	unsigned depth;                 /**< inside an event                   */
-	uint64_t now;
+	uint64_t now, us;               /**< of the running event [ms], [us]   */
+	uint64_t wall_off;              /**< wall clock less that [us]         */
+	uint64_t wall_due;              /**< next look at it [ms]              */
 	struct wheel *w;
 	struct ntimer *tmr;
 	struct conn *all;
