@@ -142,7 +142,8 @@ int ctl_bans(int argc, char **argv)
 	const bool ban = !strcmp(argv[0], "ban");
 	struct job j = { 0 };
 
-	if (argc > 1 && !strcmp(argv[1], "--help")) {
+	if (argc > 1 && (!strcmp(argv[1], "--help") ||
+			 !strcmp(argv[1], "-h"))) {
 		fputs(usage, stdout);
 		return CTL_OK;
 	}

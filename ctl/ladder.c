@@ -10,6 +10,7 @@ enum {
 	WIDTH = 22,                /* of one                                  */
 	LEFT = 12,                 /* room for the time                       */
 	CALLS = 64,
+	SLOW = 5000,               /* [us] on the way that are told           */
 	ROW = LEFT + COLS * WIDTH + 1,
 };
 
@@ -180,6 +181,16 @@ static void put_time(char row[ROW], json_int_t us)
 		memcpy(row, txt, t.n);
 }
 
+/** Both ends were asked, and it was long on its way */
+static void put_delay(struct buf *b, const json_t *m)
+{
+	json_int_t us = json_integer_value(json_object_get(m, "got_us")) -
+		json_integer_value(json_object_get(m, "wall_us"));
+
+	if (json_object_get(m, "got_us") && us >= SLOW)
+		buf_printf(b, " +%lld ms", (long long)us / 1000);
+}
+
 /** "INVITE", "180 Ringing (INVITE)" */
 static void what(struct buf *b, const json_t *m)
 {
@@ -215,6 +226,7 @@ static void put_msg(struct buf *b, const struct cols *c, const json_t *m,
 	row[right ? to - 1 : from + 1] = right ? '>' : '<';
 	buf_fixed(&t, txt, sizeof(txt));
 	what(&t, m);
+	put_delay(&t, m);
 	label(row, from + 2, to - 2, txt, t.n);
 	end_row(b, row);
 }
@@ -315,7 +327,8 @@ int ladder_raw(struct buf *b, const json_t *entries)
 			continue;
 		}
 		rc = CTL_OK;
-		buf_printf(b, "--- %llu us, %s ", num(o, "wall_us"),
+		buf_printf(b, "--- %s%s%llu us, %s ", str(o, "at"),
+			   *str(o, "at") ? " " : "", num(o, "wall_us"),
 			   !strcmp(str(o, "dir"), "out") ? "to" : "from");
 		put_text(b, str(o, "transport"), false);
 		buf_chr(b, ' ');

@@ -42,7 +42,9 @@ ctl_libctl_a_SOURCES = \
 	ctl/usersql.h \
 	ctl/verify.c \
 	ctl/view.c \
-	ctl/view.h
+	ctl/view.h \
+	ctl/weave.c \
+	ctl/weave.h
 
 bin_PROGRAMS += ctl/edgewise
 ctl_edgewise_SOURCES = ctl/main.c

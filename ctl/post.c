@@ -94,6 +94,11 @@ static int target_of_config(struct target *t, const char *path)
 	static struct cfg_errs e;
 	int err;
 
+	if (access(path, R_OK)) {
+		err = errno;
+		fprintf(stderr, "edgewise: %s: %s\n", path, strerror(err));
+		return err;
+	}
 	/* one without any setting is right for both: the name tells */
 	e.n = 0;
 	if (!strstr(slash ? slash : path, "node") &&

@@ -72,6 +72,22 @@ for w in nodes\|drain\|maint\|ready\|weight $words; do
 	check "$w takes what is offered" "$(line <"$tmp/unknown")" ""
 done
 
+# whoever talks to a running program, or needs what stands in its settings, takes
+# them as -c FILE, and says when they are not there
+for x in "status" "events" "trace x" "nodes" "drain n1 --why x" "maint n1 --why x" \
+	"ready n1" "weight n1 5" "bans" "ban 192.0.2.1 --why x" "unban 192.0.2.1" \
+	"location list" "verify" "node leave" "node remove n1" "node admit n1" \
+	"user list" "db status" "drill run $src/etc/drills/by-hand.conf --proxy 192.0.2.1 --domain x --phones-file /dev/null --local 127.0.0.1"; do
+	for o in -c --config; do
+		said=$(timeout 5 "$tool" $x $o /nowhere/x.conf 2>&1 </dev/null)
+		check "$x $o: the file is looked for" "$(($? > 1)) $(echo "$said" |
+			grep -c '/nowhere/x.conf')" "1 1"
+	done
+	for o in --help -h; do
+		check "$x $o" "$("$tool" ${x%% *} $o 2>&1 | head -1 | cut -c1-16)" "usage: edgewise "
+	done
+done
+
 mkdir "$tmp/a dir" && touch "$tmp/a file.conf" && cd "$tmp" || exit 1
 check "files, also with blanks" "$(tab check a | line)" "a dir a file.conf"
 check "folders alone" "$(tab ca issue x n1 --out a)" "a dir"

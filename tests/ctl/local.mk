@@ -9,7 +9,8 @@ tests_ctl_test_ctl_SOURCES = \
 	tests/ctl/test_ladder.c \
 	tests/ctl/test_passwd.c \
 	tests/ctl/test_post.c \
-	tests/ctl/test_view.c
+	tests/ctl/test_view.c \
+	tests/ctl/test_weave.c
 tests_ctl_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 if SQL
 tests_ctl_test_ctl_SOURCES += tests/ctl/test_db.c

@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import threading
@@ -273,6 +274,26 @@ def t_trace(ctx):
     o = json.loads(out)
     equal((rc, o['name'], {e['dir'] for e in o['entries']}),
           (0, node.name, {'in', 'out'}), 'JSON of the node')
+    # all of them in one: each message once; the frozen node had it late
+    confs = [x for n in lab.nodes for x in ('-c', lab.path(n.name + '.conf'))]
+    rc, both, err = cli(lab, 'trace', '-c', conf, *confs, moved['call_id'])
+    equal((rc, err), (0, ''), 'merged: status and errors')
+    equal([len(both.splitlines()), both.splitlines()[1]],
+          [len(lines), lines[1]], 'merged: lines, columns: %s' % both)
+    check(re.search(r'INVITE \+\d+ ms', both), 'no delay: %s', both)
+    rc, out, err = cli(lab, 'trace', '--json', '-c', conf, *confs,
+                       moved['call_id'])
+    o = json.loads(out)
+    equal([rc, sorted(s['name'] for s in o['sources'])],
+          [0, ['edge'] + lab.names], 'sources')
+    inner = [e for e in o['entries'] if e['type'] == 'message' and
+             'node' in e]
+    check(inner and all('got_us' in e for e in inner),
+          'messages that one end alone kept: %s', inner)
+    rc, out, err = cli(lab, 'trace', '-c', conf, '-c', nconf, '-u',
+                       'http://127.0.0.1:1', moved['call_id'])
+    check(rc == 0 and 'INVITE' in out and '127.0.0.1:1' in err,
+          'one that is not reached: %s %s', rc, err)
     equal(node.http('/api/v1/trace?aor=a@b')[0], 401, 'node, no token')
     was = node.metrics()
     asked = was['edgewise_node_pings_total']
