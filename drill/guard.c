@@ -15,9 +15,15 @@
 
 #define LINE 4096
 
+/* What is to be undone, as the guard knows it */
+struct undo {
+	char folder[PATH_MAX], cmd[LINE];
+};
+
 struct guard {
 	pid_t pid;
 	int fd;
+	struct undo u;       /* the same, for a guard that was killed */
 };
 
 /* The lab's folder is flat but for one level of state folders; nothing else
@@ -51,9 +57,28 @@ static void run(const char *cmd)
 		return;
 }
 
+static void note(struct undo *u, char what, const char *text)
+{
+	if (what == 'f')
+		(void)snprintf(u->folder, sizeof(u->folder), "%s", text);
+	else if (what == 'c')
+		(void)snprintf(u->cmd, sizeof(u->cmd), "%s", text);
+}
+
+static void undo(const struct undo *u)
+{
+	run(u->cmd);
+	if (*u->folder != '/')
+		return;
+	/* its programs die with the tool, but not before us */
+	usleep(100000);
+	remove_all(AT_FDCWD, u->folder, 2);
+}
+
 static void guard(int fd)
 {
-	static char folder[PATH_MAX], cmd[LINE], line[LINE];
+	static struct undo u;
+	static char line[LINE];
 	FILE *f = fdopen(fd, "r");
 
 	signal(SIGINT, SIG_IGN);
@@ -61,18 +86,9 @@ static void guard(int fd)
 	signal(SIGHUP, SIG_IGN);
 	while (f && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
-		if (*line == 'f')
-			(void)snprintf(folder, sizeof(folder), "%s",
-				       line + 1);
-		else if (*line == 'c')
-			(void)snprintf(cmd, sizeof(cmd), "%s", line + 1);
+		note(&u, line[0], line[0] ? line + 1 : "");
 	}
-	run(cmd);
-	if (*folder == '/') {
-		/* its programs die with the tool, but not before us */
-		usleep(100000);
-		remove_all(AT_FDCWD, folder, 2);
-	}
+	undo(&u);
 	_exit(0);
 }
 
@@ -106,13 +122,16 @@ int guard_alloc(struct guard **gp)
 	return 0;
 }
 
-static void tell(const struct guard *g, char what, const char *text)
+static void tell(struct guard *g, char what, const char *text)
 {
 	char line[LINE];
 	int n = snprintf(line, sizeof(line), "%c%s\n", what, text);
 
-	/* a guard that is gone cannot be helped: the tool undoes it all */
-	if (g && n > 0 && n < LINE && write(g->fd, line, (size_t)n) != n)
+	if (!g || n <= 0 || n >= LINE)
+		return;
+	note(&g->u, what, text);
+	/* a guard that is gone cannot be helped: guard_free() does its work */
+	if (write(g->fd, line, (size_t)n) != n)
 		return;
 }
 
@@ -128,10 +147,16 @@ void guard_command(struct guard *g, const char *cmd)
 
 void guard_free(struct guard *g)
 {
+	int status = 0;
+	pid_t r;
+
 	if (!g)
 		return;
 	close(g->fd);
-	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	do {
+		r = waitpid(g->pid, &status, 0);
+	} while (r < 0 && errno == EINTR);
+	if (r != g->pid || !WIFEXITED(status))
+		undo(&g->u);
 	free(g);
 }

@@ -16,7 +16,9 @@ int  guard_alloc(struct guard **gp);
 void guard_folder(struct guard *g, const char *dir);
 /** Run this command; "" = not any more */
 void guard_command(struct guard *g, const char *cmd);
-/** Ends the guard. It undoes what was not taken back: the folder always */
+/** Ends the guard. It undoes what was not taken back: the folder always. When
+ *  it was killed this does, so a drill whose guard dies leaves nothing either;
+ *  both killed: what the edge brought ends by its time, programs of a lab die */
 void guard_free(struct guard *g);
 
 #endif

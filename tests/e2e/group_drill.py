@@ -466,6 +466,53 @@ def t_fault_die(ctx):
     lab.wait_pool(3)
 
 
+def guard_of(p):
+    """The guard of a running tool: its child of the same program."""
+    with open('/proc/%d/task/%d/children' % (p.pid, p.pid)) as f:
+        kids = [int(k) for k in f.read().split()]
+    exe = os.readlink('/proc/%d/exe' % p.pid)
+    mine = [k for k in kids if os.readlink('/proc/%d/exe' % k) == exe]
+    equal(len(mine), 1, 'guards among %s' % kids)
+    return mine[0]
+
+
+@test(limit=60)
+def t_guard_dies(ctx):
+    """the guard alone killed while the edge, or the lab, has the fault: the tool takes it back, passes, and leaves nothing"""
+    users = {'drill-%d' % i: 'pw%d' % i for i in range(6)}
+    lab = ctx.lab(users=users)
+    phones = os.path.join(ctx.dir, 'phones')
+    with open(phones, 'w') as f:
+        f.write(''.join('%s %s\n' % u for u in users.items()))
+    tmp, e = env(ctx)
+    short = ['--progress-json', '-o', 'calls=20', '-o', 'hold=1000',
+             '-o', 'before=500', '-o', 'after=0']
+    real = [TOOL, 'drill', 'run', 'node-blackhole', '--proxy',
+            '%s:%d' % lab.proxy, '--domain', lab.domain, '--phones-file',
+            phones, '-c', lab.path('edge.conf'), '--reports',
+            os.path.join(ctx.dir, 'reports')]
+    def one(cmd):
+        p = subprocess.Popen(cmd + short, stdout=subprocess.PIPE, text=True,
+                             stderr=subprocess.DEVNULL, env=e)
+        ctx.after(p.kill)
+        said = []
+        for ln in p.stdout:
+            said.append(ln)
+            if 'detected' in ln:
+                check(cmd is not real or fault(lab), 'no fault')
+                os.kill(guard_of(p), signal.SIGKILL)
+                break
+        said += p.stdout.readlines()
+        equal(p.wait(), 0, 'status: ' + ''.join(said[-3:]))
+        p.stdout.close()
+        check(cmd is not real or fault(lab) is None, 'the fault is there')
+
+    side_by_side(one, (real, args(ctx, 'node-freeze')))
+    equal(os.listdir(tmp), [], 'left in the folder of labs')
+    equal(children(), [], 'programs of a lab')
+    lab.wait_pool(3)
+
+
 @test(limit=40)
 def t_fault_off(ctx):
     """faults = false: refused; at a reload it ends what there is"""
