@@ -16,6 +16,7 @@
 enum {
 	PATIENCE = 3000,          /* [ms] for a database that is silent at the
 				     start                                    */
+	BACKOFF = 2000,           /* [ms] between tries to connect, at most  */
 	STOP_WAIT = 100,          /* [ms] for a thread that has nothing to do  */
 };
 
@@ -460,7 +461,7 @@ static int start_worker(struct persist_io *io)
 	struct db_worker_conf wc = {
 		.db = { .query_ms = cf->db_timeout },
 		.check = db_schema_check, .threads = 1,
-		.state = on_state, .arg = io,
+		.backoff_max_ms = BACKOFF, .state = on_state, .arg = io,
 	};
 	int err;
 

@@ -4,13 +4,17 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
+from urllib.parse import quote
 
-from e2e import check, equal, eventually, test
-from lab import find_program
-from sipua import Auto
+from e2e import Skip, check, equal, eventually, test
+from lab import TREE, find_program
+from regload import RegLoad
+from sipp import Sipp
+from sipua import Auto, Ua
 
 USERS = {u: 'pw-' + u for u in ('alice', 'bob', 'carol', 'dave')}
 
@@ -148,10 +152,7 @@ def t_start(ctx):
     lab.nodes[0].wait_ready()
     with sqlite3.connect(urls[0][len('sqlite://'):]) as db:
         db.execute('UPDATE edgewise_version SET version = 99')
-    ctl('db', 'init', '-d', urls[1])
-    written(lab)
-    for n in lab.nodes:
-        equal(n.end(10), 0, 'end of ' + n.name)
+    equal(lab.nodes[0].end(10), 0, 'end')
     lab.nodes[0].start()
     eventually(lambda: lab.nodes[0].http('/readyz')[0], 5, 'an answer')
     eventually(lambda: sql(lab.nodes[0])['why'] == 'schema', 5, 'why')
@@ -164,3 +165,282 @@ def t_start(ctx):
         db.execute('UPDATE edgewise_version SET version = 1')
     lab.nodes[0].wait_ready()
     equal(aors(lab.nodes[0]), {'alice'}, 'contacts')
+    equal(sql(lab.nodes[1])['loaded'], False, 'the other one')
+    ctl('db', 'init', '-d', urls[1])
+    all_well(lab)
+
+
+# --- faults under load ---------------------------------------------------------
+
+LONG = bool(os.environ.get('E2E_LONG'))
+CALLS, REGS, PHONES = (300, 300, 3000) if LONG else (15, 40, 150)     # a second
+HOLD = 20 if LONG else 1             # [s] a fault lasts on when it was noticed
+SECRET = 'secret'
+
+
+class Traffic:
+    """Calls by sipp and REGISTERs, until end(): none may fail."""
+
+    def __init__(self, ctx, lab, seconds):
+        self.lab, self.calls, port = lab, CALLS * seconds, 21000
+        users = ['c%d' % i for i in range(20)]
+        for u in users:
+            with Ua(u, lab.domain, lab.proxy, port=port) as ua:
+                equal(ua.register(contact='<sip:%s@127.0.0.1:%d>' % (u, port),
+                                  expires=600).status, 200, 'REGISTER ' + u)
+        path = os.path.join(ctx.dir, 'users.csv')
+        with open(path, 'w') as f:
+            f.write('SEQUENTIAL\n' + ''.join(u + '\n' for u in users))
+        self.legs = [Sipp(ctx.dir, name, proxy=lab.proxy, port=p,
+                          limit=seconds + 30, calls=self.calls)
+                     for name, p in (('load.uas', port),
+                                     ('load.uac', port + 2))]
+        for s in self.legs:
+            s.cmd[s.cmd.index('-r') + 1] = str(CALLS)
+            s.cmd[s.cmd.index('-l') + 1] = str(CALLS * 20)
+            at = s.cmd.index('-trace_msg')
+            del s.cmd[at:at + 3]
+            ctx.after(s.kill)
+        self.legs[1].cmd += ['-inf', path, '-trace_stat', '-stf',
+                             self.legs[1].path('csv'), '-fd', '1']
+        self.legs[0].start().wait_bound()
+        self.legs[1].start()
+        self.regs = RegLoad(lab.proxy, lab.domain, phones=PHONES, prefix='r')
+        ctx.after(self.regs.stop)
+        self.regs.start(REGS)
+        eventually(lambda: self.regs.answered() > REGS, 10, 'answers')
+        self.rss = [n.rss_kb() for n in lab.nodes]
+
+    def end(self):
+        self.legs[1].wait()
+        with open(self.legs[1].path('csv')) as f:
+            lines = f.read().strip().split('\n')
+        last = dict(zip(lines[0].split(';'), lines[-1].split(';')))
+        equal((int(last['SuccessfulCall(C)']), int(last['FailedCall(C)'])),
+              (self.calls, 0), 'calls made and failed')
+        self.regs.pause()
+        self.regs.settle()
+        equal(set(self.regs.statuses), {200}, 'answers to REGISTER')
+        for n, was in zip(self.lab.nodes, self.rss):
+            check(n.rss_kb() < was + 16384, '%s grew from %d to %d kB',
+                  n.name, was, n.rss_kb())
+
+    def held(self):
+        """What each node holds is what the phones were told."""
+        bad = self.regs.check({n.name: n.contacts() for n in self.lab.nodes},
+                              self.regs.phones)
+        check(not bad, '%d: %s', len(bad), bad[:3])
+
+
+def is_down(n, *why):
+    s = sql(n)
+    return s['state'] == 'down' and (not why or s['why'] in why)
+
+
+def all_well(lab):
+    eventually(lambda: all(sql(n)['state'] == 'up' for n in lab.nodes), 15,
+               'all up')
+    written(lab)
+    for n in lab.nodes:
+        verify(lab, n)
+
+
+def kill_all(lab):
+    for n in lab.nodes:
+        n.kill()
+    again(lab)
+
+
+def small_disk(ctx):
+    """A folder on a disk of 12 MB, or where none can be made: None."""
+    path = os.path.join(ctx.dir, 'small')
+    os.makedirs(path)
+    r = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=12m', 'tmpfs',
+                        path], capture_output=True, check=False)
+    if r.returncode:
+        return None
+    ctx.after(lambda: subprocess.run(['umount', '-l', path], check=False))
+    return path
+
+
+def fill(path):
+    with open(os.path.join(path, 'filler'), 'wb', buffering=0) as f:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    f.write(b'x' * size)
+            except OSError:
+                pass
+
+
+@test(name='sqlite', limit=150)
+def t_sqlite(ctx):
+    """SQLite with a full disk, and locked: no call and no REGISTER fails, all is
+    written afterwards"""
+    urls, small = files(ctx, 2), small_disk(ctx)
+    if small:
+        urls[0] = 'sqlite://' + os.path.join(small, 'n1.db')
+        ctl('db', 'init', '-d', urls[0])
+    lab = sql_lab(ctx, urls, auth='off')
+    load = Traffic(ctx, lab, 4 + 2 * HOLD)
+    other = sqlite3.connect(urls[1][len('sqlite://'):], isolation_level=None)
+    ctx.after(other.close)
+    if small:
+        fill(small)
+    other.execute('BEGIN EXCLUSIVE')
+    eventually(lambda: is_down(lab.nodes[1], 'locked'), 10, 'locked')
+    check(not small or is_down(lab.nodes[0], 'full'), 'disk full: %s',
+          sql(lab.nodes[0]))
+    time.sleep(HOLD)
+    check(sql(lab.nodes[1])['dirty'] > 10, 'nothing waits')
+    other.execute('ROLLBACK')
+    if small:
+        os.unlink(os.path.join(small, 'filler'))
+    load.end()
+    all_well(lab)
+    kill_all(lab)
+    load.held()
+
+
+TOOL = os.path.join(TREE, 'tests', 'support', 'sqlserver')
+SERVERS = {}                         # kind: (process that starts it, folder)
+
+
+def setup(ctx):
+    """Servers take seconds to start: meanwhile the other tests run."""
+    for kind in 'postgresql', 'mariadb':
+        place = os.path.join(ctx.root, kind)
+        SERVERS[kind] = subprocess.Popen(
+            [TOOL, 'start', kind, place], stdout=subprocess.PIPE,
+            text=True), place
+
+
+def teardown(ctx):
+    for p, _ in SERVERS.values():
+        p.wait(60)
+    ends = [subprocess.Popen([TOOL, 'kill', place])
+            for _, place in SERVERS.values()]
+    for p in ends:
+        p.wait(30)
+
+
+def server(ctx, kind):
+    """(what(COMMAND), URL without password, port)"""
+    p, place = SERVERS[kind]
+
+    def what(cmd, *more):
+        args = [TOOL, cmd] + ([kind] if cmd == 'start' else []) + [place]
+        subprocess.run(args + list(more), stdout=subprocess.PIPE, timeout=90,
+                       check=True)
+    url = p.communicate(timeout=60)[0].strip().replace(':' + SECRET, '')
+    if p.returncode == 77:
+        raise Skip(kind + ' is not installed')
+    equal(p.returncode, 0, 'sqlserver start')
+    secret(ctx, SECRET)
+    return what, url, re.search(r':(\d+)/', url).group(1)
+
+
+def secret(ctx, text):
+    path = os.path.join(ctx.dir, 'db.pw')
+    with open(path, 'w') as f:
+        f.write(text + '\n')
+    os.chmod(path, 0o600)
+    return path
+
+
+NASTY = [b"a'; DROP TABLE edgewise_location; --", b'"quoted" \\ \\\\ %s %n {}',
+         b'\xff\xfe\x80 no UTF-8', '\u00e4\u0416\U0001f4de'.encode(),
+         b'\x01\x02\t control', b'x' * 4000, b'a\x00b', b'$1 ? :1 \\x00 NULL']
+
+
+def nasty_phones(lab):
+    """Strings that are only data: in User-Agent, and escaped in the user part."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(('127.0.0.1', 0))
+        s.settimeout(5)
+        for i, text in enumerate(NASTY):
+            aor = b'%s@example.com' % quote(text[:40], safe='').encode()
+            s.sendto(b'REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP '
+                     b'127.0.0.1:%d;branch=z9hG4bKnasty%d\r\nMax-Forwards: 70'
+                     b'\r\nFrom: <sip:%s>;tag=1\r\nTo: <sip:%s>\r\nCall-ID: '
+                     b"n%d'\"\r\nCSeq: 1 REGISTER\r\nContact: <sip:n%d@"
+                     b'127.0.0.1:9>;expires=600\r\nUser-Agent: %s\r\n'
+                     b'Content-Length: 0\r\n\r\n' % (
+                         s.getsockname()[1], i, aor, aor, i, i, text),
+                     lab.proxy)
+            status = int(s.recv(65536).split()[1])
+            check(status in (200, 400), '%r: %d', text, status)
+
+
+def no_secret(lab):
+    """The password is in no log, status, figure or output of a command."""
+    texts = {p.name: p.log() for p in lab.procs}
+    for n in lab.nodes:
+        for path in '/api/v1/status', '/metrics', '/api/v1/db/verify':
+            texts[n.name + path] = n.http(path)[1]
+    texts['status'] = ctl('db', 'status', '-c', lab.path('n1.conf'))
+    for where, text in texts.items():
+        check(SECRET not in text and 'wrong-pw' not in text,
+              'a password is in ' + where)
+
+
+def shared_lab(ctx, url):
+    pw = os.path.join(ctx.dir, 'db.pw')
+    ctl('db', 'init', '-d', url, '-p', pw)
+    return sql_lab(ctx, [url, url], db_mode='shared', db_password_file=pw,
+                   db_timeout=1000, auth='off')
+
+
+def freeze(lab, what):
+    what('freeze')
+    eventually(lambda: any(is_down(n) for n in lab.nodes), 10, 'frozen')
+    time.sleep(HOLD)
+    what('thaw')
+    eventually(lambda: not any(is_down(n) for n in lab.nodes), 15, 'thawed')
+
+
+def kill(ctx, lab, what, port):
+    """Killed, and back with another password than the nodes have."""
+    secret(ctx, 'wrong-pw')
+    what('kill')
+    eventually(lambda: any(is_down(n) for n in lab.nodes), 8, 'killed')
+    what('start', port)
+    eventually(lambda: any(is_down(n, 'denied') for n in lab.nodes), 10,
+               'denied')
+    time.sleep(HOLD)
+    secret(ctx, SECRET)
+
+
+def all_held(lab, load):
+    load.end()
+    all_well(lab)
+    no_secret(lab)
+    kill_all(lab)
+    load.held()
+
+
+@test(name='postgresql', limit=200)
+def t_postgresql(ctx):
+    """a PostgreSQL that all nodes share, killed, with another password: as above;
+    hostile strings are only data; the password is told nowhere"""
+    what, url, port = server(ctx, 'postgresql')
+    lab = shared_lab(ctx, url)
+    nasty_phones(lab)
+    load = Traffic(ctx, lab, 4 + 3 * HOLD)
+    if LONG:
+        freeze(lab, what)
+    kill(ctx, lab, what, port)
+    all_held(lab, load)
+
+
+@test(name='mariadb', limit=200)
+def t_mariadb(ctx):
+    """a MariaDB that all nodes share, frozen: the same"""
+    what, url, port = server(ctx, 'mariadb')
+    lab = shared_lab(ctx, url)
+    nasty_phones(lab)
+    load = Traffic(ctx, lab, 5 + 3 * HOLD)
+    freeze(lab, what)
+    if LONG:
+        kill(ctx, lab, what, port)
+    all_held(lab, load)
