@@ -228,11 +228,13 @@ Test(call, no_branch_is_opened_for_a_caller_who_has_his_answer)
 	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r;
 
-	/* the node is deaf: the callee's 200 passes it, and it never knows */
-	n->deaf = true;
-	b->answer = 30;
+	/* the node goes deaf: the callee's 200 passes it, and it never knows */
+	b->ring = 20;
+	b->answer = 200;
 	r = phone_invite(a, "bob");
-	world_run(w, 2000);
+	world_run(w, 100);
+	n->deaf = true;
+	world_run(w, 1000);
 	cr_assert_eq(r->final, 200);
 	n->deaf = false;
 	(void)phone_register(c);
