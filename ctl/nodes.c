@@ -210,6 +210,21 @@ static int do_weight(const struct job *j, const char *node, const char *text)
 	return rc;
 }
 
+/* An older edge, or one that asks no node, has nothing to add */
+static void add_pings(struct buf *out, const char *url)
+{
+	struct buf b;
+	json_t *o;
+
+	buf_init(&b, GET_MAX);
+	if (!get_url(&b, url, "/api/v1/dashboard", 5)) {
+		o = json_loadb((const char *)b.p, b.n, 0, NULL);
+		view_pings(out, o);
+		json_decref(o);
+	}
+	buf_free(&b);
+}
+
 static int do_nodes(const struct job *j)
 {
 	char url[300];
@@ -225,6 +240,8 @@ static int do_nodes(const struct job *j)
 		o = json_loadb((const char *)b.p, b.n, 0, NULL);
 		rc = view_nodes(&out, o);
 		json_decref(o);
+		if (rc != CTL_FAIL)
+			add_pings(&out, url);
 		if (rc == CTL_FAIL)
 			fprintf(stderr, "edgewise: %s: no edge\n", url);
 		else

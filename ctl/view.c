@@ -49,6 +49,17 @@ static const struct col peer_cols[] = {
 	{ NULL, C_TEXT, NULL }
 };
 
+static const struct col ping_cols[] = {
+	{ "PINGS", C_TEXT, "name" },
+	{ "CONTACTS", C_NUM, "said.ping.contacts" },
+	{ "50 % IN", C_US, "said.ping.p50_us" },
+	{ "95 % IN", C_US, "said.ping.p95_us" },
+	{ "LOST", C_NUM, "said.ping.lost" },
+	{ "CALLED LAST", C_NUM, "said.ping.quarantined" },
+	{ "REMOVED", C_NUM, "said.ping.removed" },
+	{ NULL, C_TEXT, NULL }
+};
+
 static const struct col member_cols[] = {
 	{ "MEMBER", C_TEXT, "name" },
 	{ "ADDRESS", C_TEXT, "address" },
@@ -92,7 +103,7 @@ static void put_text(struct buf *b, const char *s)
 		buf_chr(b, (uint8_t)*s < ' ' || *s == 0x7f ? '?' : *s);
 }
 
-/** Value of "key" or "object.key" */
+/** Value of "key", "object.key" and so on */
 static const json_t *get(const json_t *o, const char *key)
 {
 	const char *dot = strchr(key, '.');
@@ -102,7 +113,7 @@ static const json_t *get(const json_t *o, const char *key)
 		return json_object_get(o, key);
 	memcpy(outer, key, (size_t)(dot - key));
 	outer[dot - key] = 0;
-	return json_object_get(json_object_get(o, outer), dot + 1);
+	return get(json_object_get(o, outer), dot + 1);
 }
 
 static void put_cell(struct buf *b, const struct col *c, const json_t *row)
@@ -404,6 +415,21 @@ static bool put_sql(struct buf *b, const json_t *o)
 	return !strcmp(st, "up");
 }
 
+/** Asked of the page's view: only nodes know */
+void view_pings(struct buf *b, const json_t *dash)
+{
+	const json_t *pool = json_object_get(dash, "pool"), *n;
+	uint64_t all = 0;
+	size_t i;
+
+	json_array_foreach(pool, i, n)
+		all += num(get(n, "said.ping"), "contacts");
+	if (!all)
+		return;
+	buf_chr(b, '\n');
+	put_table(b, ping_cols, pool);
+}
+
 int view_nodes(struct buf *b, const json_t *o)
 {
 	const json_t *pool = json_object_get(o, "pool");
@@ -472,6 +498,34 @@ static void put_fixed(struct buf *b, const char *s, unsigned width, bool last)
 	buf_str(b, last ? "\n" : "  ");
 }
 
+/** What is known of it stands at the node that asks it, alone */
+static void put_ping(struct buf *b, const json_t *p)
+{
+	if (!p)
+		return;
+	buf_lit(b, "  pinged by ");
+	put_text(b, *str(p, "by") ? str(p, "by") : "?");
+	if (!json_is_true(json_object_get(p, "here"))) {
+		buf_lit(b, ": ask it for more\n");
+		return;
+	}
+	if (json_object_get(p, "answer_ms")) {
+		buf_printf(b, ": answered in %llu ms, ",
+			   (unsigned long long)num(p, "answer_ms"));
+		put_age(b, num(p, "answered_ago_ms"));
+		buf_lit(b, " ago");
+	}
+	else {
+		buf_lit(b, ": no answer yet");
+	}
+	if (num(p, "failures"))
+		buf_printf(b, ", silent %llu times since",
+			   (unsigned long long)num(p, "failures"));
+	if (json_is_true(json_object_get(p, "quarantined")))
+		buf_lit(b, ", called last by this node");
+	buf_chr(b, '\n');
+}
+
 void view_contacts(struct buf *b, const json_t *contacts, bool head)
 {
 	const json_t *c;
@@ -492,5 +546,6 @@ void view_contacts(struct buf *b, const json_t *contacts, bool head)
 		put_fixed(b, str(c, "contact"), 36, false);
 		put_fixed(b, mem, 8, false);
 		put_fixed(b, str(c, "callid"), 0, true);
+		put_ping(b, json_object_get(c, "ping"));
 	}
 }

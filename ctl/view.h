@@ -12,6 +12,9 @@
 int view_status(struct buf *b, const json_t *status);
 /** Its pool alone. @return the same */
 int view_nodes(struct buf *b, const json_t *status);
+/** Pings of the nodes, from the edge's /api/v1/dashboard; nothing when no node
+ *  pings */
+void view_pings(struct buf *b, const json_t *dash);
 
 /** A list of contacts, in columns of fixed width: pages fit below each other.
  *  head: with the titles */

@@ -7,6 +7,7 @@
 #include "node/api_db.h"
 #include "node/api_import.h"
 #include "node/api_location.h"
+#include "node/api_ping.h"
 #include "node/api_verify.h"
 #include "node/node_i.h"
 #include "web/action.h"
@@ -231,6 +232,7 @@ static json_t *status(void *arg)
 	jsn_u64(o, "dropped_source", v.dropped_source);
 	jsn_u64(o, "malformed", v.malformed);
 	jsn_put(o, "registrar", registrar_json(n, &v));
+	jsn_put(o, "ping", api_ping_status(n));
 	jsn_put(o, "cluster", cluster_json(n));
 	if (n->persist_io)
 		jsn_put(o, "sql", api_db_json(n));

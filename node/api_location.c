@@ -3,6 +3,7 @@
  */
 #include "node/api_location.h"
 #include "base/clk.h"
+#include "node/api_ping.h"
 #include "node/location.h"
 #include "node/node_i.h"
 #include "sip/uri.h"
@@ -99,7 +100,7 @@ static void location(struct http_call *c, void *arg)
 {
 	struct node *n = arg;
 	struct location loc = { .store = n->store };
-	json_t *o, *list;
+	json_t *o, *list, *one, *ping;
 	struct loc_set *set;
 	struct buf aor;
 
@@ -120,10 +121,14 @@ static void location(struct http_call *c, void *arg)
 	o = json_object();
 	list = json_array();
 	jsn_sl(o, "aor", buf_as_sl(&aor));
-	for (uint32_t i = 0; i < set->n; i++)
-		(void)json_array_append_new(list, contact_json(
-			buf_as_sl(&aor), &set->v[i].b, &set->v[i].vstamp,
-			clk_wall()));
+	for (uint32_t i = 0; i < set->n; i++) {
+		one = contact_json(buf_as_sl(&aor), &set->v[i].b,
+				   &set->v[i].vstamp, clk_wall());
+		ping = api_ping_contact(n, buf_as_sl(&aor), &set->v[i]);
+		if (ping)
+			jsn_put(one, "ping", ping);
+		(void)json_array_append_new(list, one);
+	}
 	jsn_put(o, "contacts", list);
 	jsn_u64(o, "undecoded", set->undecoded);
 	jsn_reply(c, 200, o);

@@ -454,6 +454,11 @@ bool core_serves(const struct core *c, struct sl host)
 	return access_domain(&c->access, host) != NULL;
 }
 
+const struct ping *core_ping(const struct core *c)
+{
+	return &c->ping;
+}
+
 const struct location *core_location(const struct core *c)
 {
 	return &c->loc;

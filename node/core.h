@@ -17,6 +17,7 @@
 #include "sip/frame.h"
 
 struct core;
+struct ping;
 struct slots;
 
 struct core_conf {
@@ -104,6 +105,8 @@ void core_view(const struct core *c, struct core_view *v);
 
 /** Is it a domain of ours? host: as in a URI */
 bool core_serves(const struct core *c, struct sl host);
+/** Its pings, borrowed */
+const struct ping *core_ping(const struct core *c);
 /** The location service, borrowed */
 const struct location *core_location(const struct core *c);
 

@@ -41,6 +41,7 @@ node_libnode_a_SOURCES = \
 	node/ping.h \
 	node/ping_i.h \
 	node/ping_item.c \
+	node/ping_seen.c \
 	node/proxy.c \
 	node/proxy.h \
 	node/proxy_i.h \
@@ -67,6 +68,8 @@ node_edgewise_node_SOURCES = \
 	node/api_import.h \
 	node/api_location.c \
 	node/api_location.h \
+	node/api_ping.c \
+	node/api_ping.h \
 	node/api_trace.c \
 	node/api_trace.h \
 	node/api_verify.c \

@@ -30,6 +30,9 @@ void ping_close(struct ping *p)
 			ping_drop(p, p->tab[k]);
 	free(p->tab);
 	p->tab = NULL;
+	free(p->seen);
+	p->seen = NULL;
+	p->seen_n = 0;
 }
 
 int ping_stats(struct ping *p, struct stats *st)
@@ -68,6 +71,15 @@ int ping_stats(struct ping *p, struct stats *st)
 		{ STAT_COUNTER, "node_ping_kept_total",
 		  "Failures that removed nothing: no majority, or nobody "
 		  "behind the edge answers", &p->kept },
+		{ STAT_GAUGE, "node_ping_contacts",
+		  "Contacts that are ours to ask, in the last round",
+		  &p->share },
+		{ STAT_GAUGE_US, "node_ping_p50_seconds",
+		  "Half of the last round's answers took at most so long",
+		  &p->p50_us },
+		{ STAT_GAUGE_US, "node_ping_p95_seconds",
+		  "95 % of the last round's answers took at most so long",
+		  &p->p95_us },
 		{ STAT_GAUGE, "node_ping_open",
 		  "Questions not answered yet", &p->open_now },
 		{ STAT_GAUGE, "node_ping_quarantined",
@@ -79,6 +91,8 @@ int ping_stats(struct ping *p, struct stats *st)
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		err |= stat_add(st, row[i].type, row[i].name, NULL,
 				row[i].help, row[i].v, p);
+	err |= stat_add(st, STAT_HIST, "node_ping_answer_seconds", NULL,
+			"Time that answers took", &p->waits, p);
 	return err;
 }
 
@@ -107,7 +121,7 @@ static bool behind_nat(const struct binding *b)
 	       !addr_ip_eq(&says, &is);
 }
 
-static bool named(const struct ping *p, const struct binding *b)
+bool ping_named(const struct ping *p, const struct binding *b)
 {
 	/* it keeps its flow alive itself, RFC 5626 4.4 */
 	if (!p->cf->ping.outbound && binding_outbound(b))
@@ -195,8 +209,9 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 	struct flow hop;
 
 	(void)wall;
-	if (binding_decode(&b, c->value) || !named(p, &b))
+	if (binding_decode(&b, c->value) || !ping_named(p, &b))
 		return;
+	p->asked++;
 	if (proxy_hop(p->proxy, &b, &hop)) {
 		p->no_hop++;
 		return;
@@ -290,6 +305,8 @@ void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
 		if (p->slots && p->cf->ping.contacts != NODE_PING_OFF &&
 		    slots_mine(p->slots, bucket / SLOTS_BUCKETS))
 			walk(p, bucket, now, wall);
+		if (bucket == STORE_BUCKETS - 1)
+			ping_round(p);
 	}
 }
 

@@ -6,7 +6,8 @@
  * the wall clock: each contact has its moment, the same on every node, so that
  * an owner that takes over goes on where the last one was. Of the slots that are
  * ours (cluster/slots.h) each contact that the rules name gets an OPTIONS along
- * its Path. Memory: only for questions open and contacts that failed.
+ * its Path. Memory: for questions open and contacts that failed, and a few bytes
+ * for the last answer of each.
  */
 #ifndef NODE_PING_H
 #define NODE_PING_H
@@ -25,6 +26,24 @@ struct ping_item;
 struct ping_edge {
 	struct addr addr;
 	uint64_t heard;          /**< [ms] a contact behind it answered last */
+};
+
+/** When a contact answered last, and how fast */
+struct ping_seen {
+	uint32_t tag;            /**< of its hash, 0 = free                  */
+	uint32_t at;             /**< [100 ms]                               */
+	uint32_t ms;
+};
+
+/** What is known of one contact here */
+struct ping_look {
+	bool named;              /**< it is pinged, by some node             */
+	bool ours;               /**< by us; what follows is known then only */
+	bool answered, quarantined;
+	uint32_t failures;       /**< questions lost since the last answer   */
+	uint32_t ms;             /**< answered: its last answer took so long */
+	uint64_t ago;            /**< answered: [ms] since then              */
+	uint64_t owner;          /**< node, 0 = nobody                       */
 };
 
 struct ping {
@@ -49,6 +68,12 @@ struct ping {
 	uint64_t sent, answered, refused, lost, full, no_hop, slow;
 	uint64_t removed, refreshed, kept;
 	uint64_t quarantined_now, open_now, latency_ms, latency_max;
+	/* the last round; ping_seen.c */
+	uint64_t asked, share;   /**< contacts ours to ask: so far, last time */
+	uint64_t p50_us, p95_us;
+	struct stat_hist waits, waits_was;
+	struct ping_seen *seen;
+	uint32_t seen_n;
 };
 
 /** @return 0 or ENOMEM */
@@ -67,5 +92,9 @@ bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
  *  are such. @return how many */
 uint32_t ping_pass_over(const struct ping *p, struct sl aor,
 			struct loc_set *set);
+
+/** key: of the binding */
+void ping_look(const struct ping *p, struct sl aor, struct sl key,
+	       const struct binding *b, uint64_t now, struct ping_look *l);
 
 #endif

@@ -52,7 +52,15 @@ void ping_lost(struct ping *p, struct ping_item *i, uint64_t wall);
 /** ping.max_failures may be another */
 void ping_recount(struct ping *p);
 
+/* ping_seen.c */
+/** Its answer came after ms */
+void ping_seen_put(struct ping *p, uint64_t hash, uint64_t ms, uint64_t now);
+/** Each bucket was visited once more */
+void ping_round(struct ping *p);
+
 /* ping.c */
+/** Do the rules name it? */
+bool ping_named(const struct ping *p, const struct binding *b);
 /** "z9hG4bKpg", hash, seq */
 #define PING_BRANCH (9 + 16 + 8)
 

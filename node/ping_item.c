@@ -149,6 +149,7 @@ void ping_alive(struct ping *p, struct ping_item *i, uint64_t now)
 	uint64_t ms = now - i->sent;
 
 	p->answered++;
+	ping_seen_put(p, i->hash, ms, now);
 	p->latency_ms += ms;
 	if (ms > p->latency_max)
 		p->latency_max = ms;

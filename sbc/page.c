@@ -369,7 +369,8 @@ static const struct {
 	{ "verdict", put_verdict }, { "calls", put_calls },
 	{ "topology", page_topology }, { "nodes", page_nodes },
 	{ "peers", page_peers },
-	{ "location", page_location }, { "sip", put_sip },
+	{ "location", page_location }, { "pings", page_pings },
+	{ "sip", put_sip },
 	{ "flows", put_flows }, { "certs", page_certs },
 	{ "refused", put_refused }, { "bans", page_bans },
 	{ "drills", page_drills }, { "events", put_events },
@@ -377,8 +378,8 @@ static const struct {
 };
 
 const char *const page_sections[] = {
-	"verdict", "calls", "topology", "nodes", "peers", "location", "sip",
-	"flows", "certs", "refused", "bans", "drills", "events", "about", NULL,
+	"verdict", "calls", "topology", "nodes", "peers", "location", "pings",
+	"sip", "flows", "certs", "refused", "bans", "drills", "events", "about", NULL,
 };
 
 bool page_section(struct buf *b, struct sl name, const json_t *view)

@@ -33,6 +33,7 @@ void page_us(struct buf *b, uint64_t us);
 void page_topology(struct buf *b, const json_t *view);
 void page_nodes(struct buf *b, const json_t *view);
 void page_location(struct buf *b, const json_t *view);
+void page_pings(struct buf *b, const json_t *view);
 void page_certs(struct buf *b, const json_t *view);
 
 /* page_bans.c */

@@ -110,6 +110,22 @@ static void put_cluster(json_t *o, const json_t *st)
 	(void)json_object_set_new(o, "cluster", to);
 }
 
+static void put_ping(json_t *o, const json_t *p)
+{
+	static const char *const keys[] = {
+		"contacts", "lost", "removed", "quarantined", "p50_us",
+		"p95_us",
+	};
+	json_t *to;
+
+	if (!json_is_object(p))
+		return;
+	to = json_object();
+	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+		copy(to, p, keys[k]);
+	(void)json_object_set_new(o, "ping", to);
+}
+
 json_t *told_json(const json_t *status)
 {
 	static const char *const keys[] = {
@@ -124,6 +140,7 @@ json_t *told_json(const json_t *status)
 	copy(o, reg, "records");
 	copy(o, reg, "tombstones");
 	copy(o, reg, "unacked");
+	put_ping(o, json_object_get(status, "ping"));
 	put_cluster(o, status);
 	return o;
 }

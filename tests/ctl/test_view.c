@@ -175,3 +175,59 @@ Test(view, contacts_of_a_hostile_phone_stay_in_their_columns)
 	json_decref(o);
 	buf_free(&b);
 }
+
+Test(view, pings_are_told_when_a_node_pings)
+{
+	json_t *o = json_loads("{\"pool\":[{\"name\":\"n1\",\"said\":{\"ping\":"
+		"{\"contacts\":332,\"p50_us\":500,\"p95_us\":25000,"
+		"\"lost\":4,\"quarantined\":1,\"removed\":2}}},"
+		"{\"name\":\"n2\",\"said\":{}}]}", 0, NULL);
+	struct buf b;
+
+	cr_assert_not_null(o);
+	buf_init(&b, 4096);
+	view_pings(&b, o);
+	buf_chr(&b, 0);
+	cr_expect_str_eq((char *)b.p,
+		"\nPINGS  CONTACTS  50 % IN  95 % IN  LOST  CALLED LAST  "
+		"REMOVED\n"
+		"n1          332    0.5ms   25.0ms     4            1  "
+		"      2\n"
+		"n2            -        -        -     -            -  "
+		"      -\n");
+	json_decref(o);
+	buf_free(&b);
+	o = json_loads("{\"pool\":[{\"name\":\"n1\",\"said\":{\"ping\":null}},"
+		       "{\"said\":3}]}", 0, NULL);
+	buf_init(&b, 4096);
+	view_pings(&b, o);
+	view_pings(&b, NULL);
+	cr_expect_eq(b.n, 0);
+	json_decref(o);
+	buf_free(&b);
+}
+
+Test(view, what_is_known_of_a_pinged_contact_stands_below_it)
+{
+	json_t *o = json_loads("[{\"ping\":{\"by\":\"n2\",\"here\":false}},"
+		"{\"ping\":{\"by\":\"n1\",\"here\":true,\"failures\":3,"
+		"\"quarantined\":true,\"answer_ms\":12,"
+		"\"answered_ago_ms\":61000}},"
+		"{\"ping\":{\"by\":\"n1\",\"here\":true,\"failures\":0}},"
+		"{\"ping\":7}]", 0, NULL);
+	struct buf b;
+
+	cr_assert_not_null(o);
+	buf_init(&b, 4096);
+	view_contacts(&b, o, false);
+	buf_chr(&b, 0);
+	cr_expect_not_null(strstr((char *)b.p, "\n  pinged by n2: ask it for "
+				  "more\n"));
+	cr_expect_not_null(strstr((char *)b.p, "\n  pinged by n1: answered in "
+				  "12 ms, 1m01s ago, silent 3 times since, "
+				  "called last by this node\n"));
+	cr_expect_not_null(strstr((char *)b.p, "\n  pinged by n1: no answer "
+				  "yet\n"));
+	json_decref(o);
+	buf_free(&b);
+}

@@ -1,6 +1,9 @@
 """Phones are asked whether they are there, each by one node; who does not
 answer is taken out everywhere."""
-from e2e import check, eventually, test
+import os
+import subprocess
+
+from e2e import check, equal, eventually, test
 
 USERS = {'u%d' % i: 'pw%d' % i for i in range(12)}
 CONF = {'ping': {'contacts': 'all', 'interval': 1000, 'timeout': 400,
@@ -25,6 +28,31 @@ def registered(lab):
     return uas
 
 
+def seen_by_operators(lab, phones):
+    """Shares add up, 10 s after the start; one node tells of a phone, the
+    others tell which."""
+    def cli(*args):
+        r = subprocess.run([os.path.join(os.environ['EDGEWISE_BUILD'], 'ctl',
+                                         'edgewise')] + list(args),
+                           capture_output=True, text=True)
+        equal((r.returncode, r.stderr), (0, ''), 'edgewise %s' % args[0])
+        return r.stdout
+
+    eventually(lambda: sum((p.status()['ping'] or {'contacts': 0})['contacts']
+                           for p in lab.nodes) == phones, 14,
+               'each contact is of one node')
+    url = 'http://127.0.0.1:%d'
+    told = [cli('location', 'show', '-u', url % p.http_port,
+                'u5@' + lab.domain) for p in lab.nodes]
+    equal(sum('answered in ' in t for t in told), 1, 'one knows: %s' % told)
+    equal(sum('ask it for more' in t for t in told), 2, 'others: %s' % told)
+    equal(len({t.split('pinged by ')[1][:2] for t in told}), 1, 'name it')
+    edge = url % lab.edge.http_port
+    eventually(lambda: 'PINGS' in cli('nodes', '-u', edge), 6,
+               'edgewise nodes')
+    check('<h2>Pings' in lab.edge.http('/')[1], 'the page')
+
+
 @test
 def asked_vanished_removed(ctx):
     """Every phone is asked and answers; one that vanishes is removed on all
@@ -47,6 +75,7 @@ def asked_vanished_removed(ctx):
                'the one that vanished is gone on all nodes')
     check(sum(figure(p, 'edgewise_node_ping_removed_total')
               for p in nodes) == 1, 'one removed')
+    seen_by_operators(lab, len(USERS) - 1)
     nodes[2].kill()
     eventually(lambda: all(
         p.status()['cluster']['slots']['members'] <= 2 and

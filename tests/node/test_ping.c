@@ -311,6 +311,52 @@ Test(ping, a_step_of_the_wall_clock_moves_intervals_by_one_percent)
 	done();
 }
 
+static struct ping_look look_at(int node, uint32_t i)
+{
+	struct binding bi = { .uri = SL("sip:u@10.0.0.7"), .nat = true };
+	struct ping_look l;
+	char aor[64], key[64];
+
+	(void)snprintf(aor, sizeof(aor), "sip:u%u@example.com", i);
+	(void)snprintf(key, sizeof(key), "k%u", i);
+	ping_look(&b->ping[node], sl_cstr(aor), sl_cstr(key), &bi, b->now, &l);
+	return l;
+}
+
+/* Three places in four for each contact: of one or two in a hundred nothing is
+ * remembered, nothing wrong of any */
+Test(ping, its_node_tells_of_a_contact_and_the_others_tell_which_node)
+{
+	uint32_t share = 0, ours = 0, answered = 0;
+
+	box("sip = { address = \"127.0.0.11\"; };", 3000);
+	pass(SLOTS_NEW + 3 * INTERVAL);
+	for (int n = 0; n < N; n++) {
+		share += (uint32_t)b->ping[n].share;
+		cr_assert_gt(b->ping[n].share, 900);
+		cr_assert_gt(b->ping[n].p95_us, 0);
+		for (uint32_t i = 0; i < 3000; i++) {
+			struct ping_look l = look_at(n, i);
+
+			cr_assert(l.named && l.owner >= 1 && l.owner <= N);
+			cr_assert_eq(l.ours, l.owner == (uint64_t)n + 1);
+			ours += l.ours;
+			answered += l.answered;
+			cr_assert(!l.answered || l.ours);
+			cr_assert(!l.answered || l.ago <= INTERVAL + 200);
+			cr_assert(!l.failures && !l.quarantined);
+		}
+	}
+	cr_assert_eq(share, 3000);
+	cr_assert_eq(ours, 3000);
+	cr_assert_gt(answered, 2900);
+	b->ph[7].gone = true;
+	pass(4 * INTERVAL);
+	for (int n = 0; n < N; n++)
+		cr_assert_eq(look_at(n, 7).quarantined, look_at(n, 7).ours);
+	done();
+}
+
 /* --- verdicts ----------------------------------------------------------------- */
 
 static const char quick[] = "sip = { address = \"127.0.0.11\"; };\n"

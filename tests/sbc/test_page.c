@@ -278,3 +278,19 @@ Test(page, numbers_read_well)
 	cr_expect_str_eq(piece(page_us, 1234), "1.2 ms");
 	cr_expect_str_eq(piece(page_us, 250000), "250 ms");
 }
+
+Test(page, pings_stand_there_when_a_node_pings)
+{
+	const char *t = put("pings", node(",\"said\":{\"ping\":{\"contacts\":"
+		"300,\"p50_us\":500,\"p95_us\":25000,\"quarantined\":2}}"));
+
+	HAS(t, "<th scope=\"row\">n1</th>");
+	HAS(t, ">300</td>");
+	HAS(t, ">100 %</td>");
+	HAS(t, "n warn\"");
+	cr_expect_str_eq(put("pings", node("")), "");
+	cr_expect_str_eq(put("pings", node(",\"said\":{\"ping\":{\"contacts\":"
+					   "0}}")), "");
+	cr_expect_str_eq(put("pings", node(",\"said\":{\"stale\":true,"
+		"\"ping\":{\"contacts\":300}}")), "");
+}

@@ -137,3 +137,20 @@ Test(told, the_digest_of_most_is_the_right_one)
 	cr_expect_null(json_object_get(json_array_get(p, 3), "said"));
 	json_decref(p);
 }
+
+Test(told, pings_are_figures_alone)
+{
+	json_t *s = json("{\"ping\":{\"contacts\":9,\"p50_us\":500,\"x\":1,"
+			 "\"lost\":{\"a\":1}}}");
+	json_t *o = told_json(s), *p = json_object_get(o, "ping");
+
+	cr_expect_eq(json_integer_value(json_object_get(p, "contacts")), 9);
+	cr_expect_eq(json_object_size(p), 2);
+	json_decref(o);
+	json_decref(s);
+	s = json("{\"ping\":[1]}");
+	o = told_json(s);
+	cr_expect_null(json_object_get(o, "ping"));
+	json_decref(o);
+	json_decref(s);
+}
