@@ -72,3 +72,8 @@ bench_fill_SOURCES = bench/fill.c
 bench_fill_LDADD = node/libnode.a cluster/libcluster.a sip/libsip.a \
 	base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS) $(RE_LIBS)
 CLEANFILES += bench/fill
+
+# phones that answer pings, for bench/ping: `make bench/phones`
+EXTRA_PROGRAMS += bench/phones
+bench_phones_SOURCES = bench/phones.c
+CLEANFILES += bench/phones
