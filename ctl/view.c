@@ -323,8 +323,10 @@ static void put_notes(struct buf *b, const json_t *pool)
 			strcmp(str(n, "admin"), "ready") != 0;
 		uint64_t pct = num(n, "slowstart_pct");
 		bool slow = pct && pct < 100;
+		const char *sql = str(n, "sql");
+		bool ill = *sql && strcmp(sql, "up") != 0;
 
-		if (!wish && !slow && !num(n, "ejected_ms") &&
+		if (!wish && !slow && !ill && !num(n, "ejected_ms") &&
 		    !num(n, "held_ms") &&
 		    !json_is_true(json_object_get(n, "learned")))
 			continue;
@@ -341,6 +343,10 @@ static void put_notes(struct buf *b, const json_t *pool)
 		if (slow)
 			buf_printf(b, ": slow start, %llu %%",
 				   (unsigned long long)pct);
+		if (ill) {
+			buf_lit(b, ": database ");
+			put_text(b, sql);
+		}
 		buf_chr(b, '\n');
 	}
 }

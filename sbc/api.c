@@ -107,7 +107,7 @@ static json_t *calls_json(const struct sbc *s)
 static json_t *status(void *arg)
 {
 	struct sbc *s = arg;
-	json_t *o = json_object();
+	json_t *o = json_object(), *pool;
 	char txt[128];
 	struct buf why;
 	bool ok;
@@ -124,7 +124,10 @@ static json_t *status(void *arg)
 	jsn_u64(o, "connections", transport_conns(s->tp));
 	jsn_bool(o, "frozen", disp_frozen(edge_disp(s->edge)));
 	jsn_put(o, "listen", listen_json(s));
-	jsn_put(o, "pool", api_pool_json(s));
+	pool = api_pool_json(s);
+	if (s->dash)
+		dash_put_sql(s->dash, pool, clk_now());
+	jsn_put(o, "pool", pool);
 	jsn_put(o, "peers", api_peers_json(s, clk_now()));
 	jsn_put(o, "calls", calls_json(s));
 	api_admit_put(s, o, clk_now());

@@ -63,6 +63,8 @@ const char *dash_refused_name(uint32_t i);
 /* dash_view.c */
 /** Everything the page shows */
 json_t *dash_view(struct dash *d, uint64_t now);
+/** Add to each node of the pool how its database is, where it has told */
+void dash_put_sql(const struct dash *d, json_t *pool, uint64_t now);
 
 /* dash_past.c */
 /** GET /api/v1/history: all rows. NULL: no memory */

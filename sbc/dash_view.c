@@ -72,6 +72,28 @@ static uint32_t look_pool(struct dash *d, json_t *pool, struct verdict_node *v,
 	return n;
 }
 
+void dash_put_sql(const struct dash *d, json_t *pool, uint64_t now)
+{
+	struct disp *disp = edge_disp(d->s->edge);
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(pool, i, o) {
+		const char *name = json_string_value(
+			json_object_get(o, "name")), *st;
+		struct scrape_view sv;
+		uint16_t idx;
+
+		if (!name || disp_by_name(disp, sl_cstr(name), &idx))
+			continue;
+		scrape_view(d->scrape, idx, now, &sv);
+		st = json_string_value(json_object_get(
+			json_object_get(sv.status, "sql"), "state"));
+		if (st && now - sv.at <= SCRAPE_STALE)
+			jsn_sl(o, "sql", sl_cstr(st));
+	}
+}
+
 /* --- the edge's own --- */
 
 static json_t *grown(const struct dash *d, uint32_t i, const uint64_t *v,

@@ -58,6 +58,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/page_drills.c \
 	sbc/page_nodes.c \
 	sbc/page_peers.c \
+	sbc/page_sql.c \
 	sbc/page_pings.c \
 	sbc/page_put.c \
 	sbc/peers.c \

@@ -370,7 +370,7 @@ static const struct {
 	{ "topology", page_topology }, { "nodes", page_nodes },
 	{ "peers", page_peers },
 	{ "location", page_location }, { "pings", page_pings },
-	{ "sip", put_sip },
+	{ "sql", page_sql }, { "sip", put_sip },
 	{ "flows", put_flows }, { "certs", page_certs },
 	{ "refused", put_refused }, { "bans", page_bans },
 	{ "drills", page_drills }, { "events", put_events },
@@ -379,7 +379,8 @@ static const struct {
 
 const char *const page_sections[] = {
 	"verdict", "calls", "topology", "nodes", "peers", "location", "pings",
-	"sip", "flows", "certs", "refused", "bans", "drills", "events", "about", NULL,
+	"sql", "sip", "flows", "certs", "refused", "bans", "drills", "events",
+	"about", NULL,
 };
 
 bool page_section(struct buf *b, struct sl name, const json_t *view)

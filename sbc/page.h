@@ -41,6 +41,9 @@ void page_bans(struct buf *b, const json_t *view);
 /* page_peers.c */
 void page_peers(struct buf *b, const json_t *view);
 
+/* page_sql.c */
+void page_sql(struct buf *b, const json_t *view);
+
 /* page_drills.c */
 void page_drills(struct buf *b, const json_t *view);
 

@@ -126,6 +126,23 @@ static void put_ping(json_t *o, const json_t *p)
 	(void)json_object_set_new(o, "ping", to);
 }
 
+static void put_sql(json_t *o, const json_t *st)
+{
+	static const char *const keys[] = {
+		"state", "why", "mode", "loaded", "rows_read",
+		"rows_written", "dirty", "age_ms",
+	};
+	const json_t *sql = json_object_get(st, "sql");
+	json_t *to;
+
+	if (!json_is_object(sql))
+		return;
+	to = json_object();
+	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+		copy(to, sql, keys[k]);
+	(void)json_object_set_new(o, "sql", to);
+}
+
 json_t *told_json(const json_t *status)
 {
 	static const char *const keys[] = {
@@ -142,6 +159,7 @@ json_t *told_json(const json_t *status)
 	copy(o, reg, "unacked");
 	put_ping(o, json_object_get(status, "ping"));
 	put_cluster(o, status);
+	put_sql(o, status);
 	return o;
 }
 
@@ -161,6 +179,8 @@ void told_judge(struct verdict_node *v, const json_t *node, const json_t *st)
 		return;
 	v->ready = yes(st, "ready");
 	v->synced = yes(c, "synced");
+	v->sql_down = is(json_object_get(st, "sql"), "state", "down");
+	v->sql_behind = is(json_object_get(st, "sql"), "state", "behind");
 	v->has_cert = json_is_object(cert);
 	v->cert_days = json_integer_value(json_object_get(cert, "days_left"));
 	judge_members(json_object_get(c, "members"), v);

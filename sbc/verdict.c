@@ -106,6 +106,11 @@ static void look_node(const struct verdict_node *n, struct verdict_out *o)
 		       "registrations that no second node had, in the last "
 		       "5 min", n->name,
 		       (unsigned long long)n->unacked);
+	if (n->sql_down || n->sql_behind)
+		reason(o, VERDICT_DEGRADED, n->sql_down ? "the database of "
+		       "%.60s is down: contacts are in memory alone" :
+		       "the database of %.60s is behind what changes",
+		       n->name);
 	if (!n->has_cert || n->cert_days >= VERDICT_CERT_DAYS)
 		return;
 	if (n->cert_days < 0)

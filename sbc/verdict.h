@@ -27,6 +27,7 @@ struct verdict_node {
 	bool synced;
 	uint64_t unacked;        /**< registrations without a second copy in
 					the last 5 minutes                   */
+	bool sql_down, sql_behind;    /**< its database: calls go on        */
 	bool has_cert;
 	int64_t cert_days;
 };

@@ -293,6 +293,12 @@ def t_sqlite(ctx):
           sql(lab.nodes[0]))
     time.sleep(HOLD)
     check(sql(lab.nodes[1])['dirty'] > 10, 'nothing waits')
+    eventually(lambda: ': database down' in ctl(
+        'nodes', '-c', lab.path('edge.conf')), 5, 'edgewise nodes')
+    page = lab.edge.http('/')[1]
+    check(re.search(r'data-s="sql">.*>n2<.*down</span>', page, re.S),
+          'the page')
+    check('the database of n2 is down' in page, 'the verdict')
     other.execute('ROLLBACK')
     if small:
         os.unlink(os.path.join(small, 'filler'))

@@ -128,6 +128,24 @@ Test(page, peers_and_bans_are_there_when_there_are_any)
 	HAS(t, "5 min");
 }
 
+Test(page, databases_are_there_when_a_node_has_one)
+{
+	const char *t;
+
+	cr_expect_str_eq(put("sql", json("{\"pool\":[{\"name\":\"n1\","
+					 "\"said\":{\"age_ms\":1}}]}")), "");
+	t = put("sql", json("{\"pool\":[{\"name\":\"n1\",\"said\":{}},"
+		"{\"name\":\"n2\",\"said\":{\"sql\":{\"state\":\"down\","
+		"\"why\":\"fu<ll\",\"dirty\":1200,\"age_ms\":60000,"
+		"\"mode\":\"shared\"}}}]}"));
+	LACKS(t, "n1");
+	HAS(t, "n2");
+	HAS(t, "tag bad\">down</span> <small>fu&lt;ll</small>");
+	HAS(t, "200<");
+	HAS(t, "60 s ago");
+	HAS(t, "shared by all");
+}
+
 Test(page, the_verdict_says_why)
 {
 	const char *t = put("verdict", json("{\"verdict\":{\"state\":"

@@ -103,6 +103,33 @@ Test(told, only_known_names_and_plain_values_are_taken)
 	json_decref(s);
 }
 
+Test(told, a_database_is_told_and_judged)
+{
+	json_t *s = json("{\"sql\":{\"state\":\"down\",\"why\":\"full\","
+			 "\"dirty\":7,\"url\":\"x\",\"text\":\"y\"}}");
+	json_t *n = json("{\"name\":\"n1\"}");
+	json_t *t = told_json(s), *sql = json_object_get(t, "sql");
+	struct verdict_node v;
+
+	cr_expect_str_eq(json_string_value(json_object_get(sql, "why")),
+			 "full");
+	cr_expect_eq(json_integer_value(json_object_get(sql, "dirty")), 7);
+	cr_expect_null(json_object_get(sql, "url"));
+	cr_expect_null(json_object_get(sql, "text"));
+	told_judge(&v, n, s);
+	cr_expect(v.sql_down && !v.sql_behind);
+	json_decref(t);
+	json_decref(s);
+	s = json("{\"sql\":[\"down\"]}");
+	t = told_json(s);
+	cr_expect_null(json_object_get(t, "sql"));
+	told_judge(&v, n, s);
+	cr_expect(!v.sql_down);
+	json_decref(t);
+	json_decref(s);
+	json_decref(n);
+}
+
 Test(told, peers_are_capped)
 {
 	json_t *m = json_array(), *s, *t;

@@ -93,6 +93,14 @@ static void c_cert_far(void)
 	w.n[1].has_cert = true;
 	w.n[1].cert_days = 30;
 }
+static void c_sql(void)
+{
+	w.n[1].sql_down = true;
+}
+static void c_sql_behind(void)
+{
+	w.n[1].sql_behind = true;
+}
 static void c_cert_out(void)
 {
 	w.n[1].has_cert = true;
@@ -136,6 +144,9 @@ static const struct {
 	  "n1 answered 3 registrations" },
 	{ c_cert, VERDICT_DEGRADED, SPARE_YES, "n2 runs out in 29 days" },
 	{ c_cert_far, VERDICT_OK, SPARE_YES, NULL },
+	{ c_sql, VERDICT_DEGRADED, SPARE_YES,
+	  "the database of n2 is down" },
+	{ c_sql_behind, VERDICT_DEGRADED, SPARE_YES, "of n2 is behind" },
 	{ c_cert_out, VERDICT_RISK, SPARE_NO, "of n2 has run out" },
 	{ c_joining, VERDICT_DEGRADED, SPARE_NO, "n1 does not hold all" },
 	{ c_not_ready, VERDICT_DEGRADED, SPARE_YES, "n1 says it is not" },
