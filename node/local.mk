@@ -41,6 +41,7 @@ node_libnode_a_SOURCES = \
 	node/ping.h \
 	node/ping_i.h \
 	node/ping_item.c \
+	node/ping_missed.c \
 	node/ping_seen.c \
 	node/proxy.c \
 	node/proxy.h \

@@ -44,6 +44,9 @@ int ping_stats(struct ping *p, struct stats *st)
 	} row[] = {
 		{ STAT_COUNTER, "node_ping_sent_total",
 		  "Contacts asked whether they are there", &p->sent },
+		{ STAT_COUNTER, "node_ping_made_up_total",
+		  "Contacts asked for a node that died before it could",
+		  &p->made_up },
 		{ STAT_COUNTER, "node_ping_answered_total",
 		  "Answers of contacts", &p->answered },
 		{ STAT_COUNTER, "node_ping_wait_total",
@@ -281,6 +284,39 @@ static void time_out(struct ping *p, uint64_t now, uint64_t wall)
 	}
 }
 
+/* As many buckets of what a dead node missed */
+static void make_up(struct ping *p, uint64_t n, uint64_t now, uint64_t wall)
+{
+	uint64_t asked = p->asked, sent = p->sent;
+	uint16_t bucket;
+
+	for (; n; n--)
+		if (ping_missed_next(p, &bucket))
+			walk(p, bucket, now, wall);
+	p->made_up += p->sent - sent;
+	p->asked = asked;            /* they are not more contacts */
+}
+
+static void advance(struct ping *p, uint64_t to, uint64_t now, uint64_t wall)
+{
+	bool on = p->slots && p->cf->ping.contacts != NODE_PING_OFF;
+	uint64_t n = to - p->pos, round = p->pos / STORE_BUCKETS;
+
+	if (on)
+		ping_missed_look(p);
+	for (; on && p->pos < to; p->pos++) {
+		uint16_t bucket = (uint16_t)(p->pos % STORE_BUCKETS);
+
+		if (slots_mine(p->slots, bucket / SLOTS_BUCKETS))
+			walk(p, bucket, now, wall);
+	}
+	p->pos = to;
+	if (to / STORE_BUCKETS != round)
+		ping_round(p);
+	if (on && p->back < p->back_to)
+		make_up(p, n, now, wall);
+}
+
 /* What was missed is made up for at twice the pace, no faster */
 void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
 {
@@ -299,15 +335,7 @@ void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
 	most = ms * 2 * STORE_BUCKETS / p->cf->ping.interval + 1;
 	if (to > p->pos + most)
 		to = p->pos + most;
-	for (; p->pos < to; p->pos++) {
-		uint16_t bucket = (uint16_t)(p->pos % STORE_BUCKETS);
-
-		if (p->slots && p->cf->ping.contacts != NODE_PING_OFF &&
-		    slots_mine(p->slots, bucket / SLOTS_BUCKETS))
-			walk(p, bucket, now, wall);
-		if (bucket == STORE_BUCKETS - 1)
-			ping_round(p);
-	}
+	advance(p, to, now, wall);
 }
 
 uint64_t ping_next(const struct ping *p)

@@ -68,6 +68,12 @@ struct ping {
 	uint64_t sent, answered, refused, lost, full, no_hop, slow;
 	uint64_t removed, refreshed, kept;
 	uint64_t quarantined_now, open_now, latency_ms, latency_max;
+	/* what a dead node missed; ping_missed.c */
+	uint64_t slots_version;
+	uint32_t whos;
+	uint64_t back, back_to;  /**< buckets to be walked once more         */
+	uint64_t made_up;
+	uint8_t mine[SLOTS / 8], gained[SLOTS / 8];
 	/* the last round; ping_seen.c */
 	uint64_t asked, share;   /**< contacts ours to ask: so far, last time */
 	uint64_t p50_us, p95_us;

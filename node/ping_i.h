@@ -52,6 +52,13 @@ void ping_lost(struct ping *p, struct ping_item *i, uint64_t wall);
 /** ping.max_failures may be another */
 void ping_recount(struct ping *p);
 
+/* ping_missed.c */
+/** Owners of slots may have changed */
+void ping_missed_look(struct ping *p);
+/** One further bucket of those that a dead node missed.
+ *  @return false: nothing of ours is in it, or there is none */
+bool ping_missed_next(struct ping *p, uint16_t *bucket);
+
 /* ping_seen.c */
 /** Its answer came after ms */
 void ping_seen_put(struct ping *p, uint64_t hash, uint64_t ms, uint64_t now);
