@@ -235,6 +235,7 @@ static unsigned unfit(struct action *a, struct sbc *s)
 		return action_fail(a, 409, "unfit: %u of %u nodes are up and "
 				   "take requests; all must, at least 3", up,
 				   up + other);
+	dash_look(s);
 	if (s->dash->state >= VERDICT_RISK)
 		return action_fail(a, 409, "unfit: the verdict is %s",
 				   s->dash->state == VERDICT_RISK ? "AT RISK" :

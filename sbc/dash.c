@@ -267,6 +267,11 @@ static void timer(void *arg)
 	ntimer_at(d->timer, d->turned + DASH_TURN);
 }
 
+void dash_look(struct sbc *s)
+{
+	(void)view(s->dash, false);
+}
+
 /* Who pressed a button sees it at once; a script that presses a hundred times a
  * second does not draw a hundred pages */
 void dash_changed(struct sbc *s)

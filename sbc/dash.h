@@ -75,6 +75,8 @@ void dash_past_row(struct buf *b, const struct dash *d, uint32_t age);
 /* dash.c */
 int  dash_start(struct sbc *s);
 void dash_stop(struct sbc *s);
+/** Let dash->state be what it is now, also when nobody looks at the page */
+void dash_look(struct sbc *s);
 /** Show what an action has changed at once */
 void dash_changed(struct sbc *s);
 

@@ -52,6 +52,9 @@ void scrape_set(struct scrape *s, uint32_t i, const char *name,
 	forget(p);
 	(void)snprintf(p->name, sizeof(p->name), "%s", name);
 	p->http = *http;
+	/* one that is new is not unknown for longer than it must */
+	if (http->af)
+		s->due = 0;
 }
 
 static void failed(struct place *p, const char *why)

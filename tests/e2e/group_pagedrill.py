@@ -1,4 +1,5 @@
 """Drills that the page runs: by its API, in Chromium, and what stays of them."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -28,19 +29,19 @@ PLANS = {
 }
 
 
-def begin(ctx, **drills):
+def begin(ctx, place='lab', **drills):
     """A lab whose edge may run drills."""
-    d = os.path.join(ctx.dir, 'plans')
+    d = os.path.join(ctx.dir, place + '-plans')
     os.makedirs(d)
     for name, t in PLANS.items():
         with open(os.path.join(d, name), 'w') as f:
             f.write(t)
-    phones = os.path.join(ctx.dir, 'phones')
+    phones = os.path.join(ctx.dir, place + '-phones')
     with open(phones, 'w') as f:
         f.write(''.join('%s %s\n' % u for u in USERS.items()))
     conf = dict({'tool': TOOL, 'plans': d, 'phones': phones,
                  'domain': 'example.com'}, **drills)
-    lab = ctx.lab(users=USERS, node_conf={
+    lab = ctx.lab(dir=os.path.join(ctx.dir, place), users=USERS, node_conf={
         'cluster': {'heartbeat': 100, 'dead': 600}}, edge_conf={
         'drills': conf, 'probe': {'inter': 200, 'fastinter': 50,
                                   'downinter': 200, 'timeout': 200}})
@@ -110,11 +111,30 @@ def events(lab):
             .startswith('drill')]
 
 
+def in_a_lab(lab):
+    """At an edge of its own, beside the one of t_api."""
+    equal(run(lab, 'quick-kill', 'lab')[0], 202, 'in a lab')
+    equal(run(lab, 'quick')[0], 409, 'a second one')
+    over(lab, 'quick-kill', 'PASS')
+    passed(lab)
+
+
+def passed(lab):
+    """One drill has, and nothing of it stays."""
+    eventually(lambda: not tools(lab), 5, 'no process stays')
+    equal([(e['action'], e['who']) for e in events(lab)],
+          [('drill', 'carol'), ('drill-end', 'carol')], 'events')
+    m = lab.edge.metrics()
+    equal((m['edgewise_sbc_drills_total{verdict="pass"}'],
+           m['edgewise_sbc_drill_running']), (1, 0), 'figures')
+
+
 @test(limit=90)
 def t_api(ctx):
     """a drill at this edge and one in a lab pass, told as events, with a report to be kept; wrong orders and a second one are refused"""
-    lab = begin(ctx)
-    lab.wait_pool(3)
+    lab, other = begin(ctx), begin(ctx, 'other')
+    for x in (lab, other):
+        x.wait_pool(3)
     names = {d['name'] for d in get(lab)['list']}
     check({'quick', 'node-slow', 'node-kill'} <= names, '%s', names)
     check(not {'command', 'partition'} & names, 'not from a page: %s', names)
@@ -127,8 +147,20 @@ def t_api(ctx):
                confirm='quick')[0], 403, 'a wrong token')
     equal(post(lab, 'abort')[0], 409, 'nothing to abort')
     equal(tools(lab), [], 'processes of refused ones')
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(in_a_lab, other)
+        here(lab)
+        beside.result()
+    lab.node('n1').kill()
+    lab.wait_node_state('n1', 'down')
+    s, o = run(lab, 'quick')
+    equal(s, 409, '%s' % o)
+    check('unfit' in o['error'], '%s', o)
+
+
+def here(lab):
     s, o = eventually(lambda: (lambda x: x[0] == 202 and x)(
-        run(lab, 'quick')), 10, 'fit')
+        run(lab, 'quick')), 1.5, 'fit')
     equal((o['running']['name'], o['running']['who']), ('quick', 'carol'),
           'answer')
     equal(run(lab, 'quick-kill', 'lab')[0], 409, 'a second one')
@@ -150,19 +182,28 @@ def t_api(ctx):
             raise AssertionError(bad + ' was served')
         except urllib.error.HTTPError as e:
             equal(e.code, 404, bad)
-    equal(run(lab, 'quick-kill', 'lab')[0], 202, 'in a lab')
-    over(lab, 'quick-kill', 'PASS')
-    eventually(lambda: not tools(lab), 5, 'no process stays')
-    equal([(e['action'], e['who']) for e in events(lab)],
-          [('drill', 'carol'), ('drill-end', 'carol')] * 2, 'events')
-    m = lab.edge.metrics()
-    equal((m['edgewise_sbc_drills_total{verdict="pass"}'],
-           m['edgewise_sbc_drill_running']), (2, 0), 'figures')
-    lab.node('n1').kill()
-    lab.wait_node_state('n1', 'down')
-    s, o = run(lab, 'quick')
-    equal(s, 409, '%s' % o)
-    check('unfit' in o['error'], '%s', o)
+    passed(lab)
+
+
+def go(lab, name, where):
+    eventually(lambda: run(lab, name, where)[0] == 202, 15, 'begin', 0.2)
+    eventually(lambda: get(lab)['running']['step'] == 'fault', 15, 'fault',
+               0.1)
+    check(len(tools(lab)) >= (1 if where == 'edge' else 5), '%s', tools(lab))
+
+
+def aborted(lab):
+    """An abort, at an edge of its own while another one is killed."""
+    go(lab, 'long', 'edge')
+    check(lab.edge.status()['fault'], 'a fault')
+    equal(post(lab, 'abort', who='dave')[0], 202, 'abort')
+    eventually(lambda: lab.edge.status()['fault'] is None, 2,
+               'end of the fault')
+    over(lab, 'long', 'ABORTED')
+    equal(lab.edge.status()['fault'], None, 'fault after the abort')
+    check([e['who'] for e in events(lab)] == ['carol', 'dave', 'carol'],
+          '%s', events(lab))
+    check(not tools(lab), '%s', tools(lab))
 
 
 @test(limit=60)
@@ -170,33 +211,27 @@ def t_end(ctx):
     """abort takes the fault back; kill -9 of the edge, its end and the longest time leave no process of a drill"""
     long = bool(os.environ.get('E2E_LONG'))
     lab = begin(ctx, max_time=10 if long else 600)
+    other = begin(ctx, 'other')
     lab.wait_pool(3)
+    other.wait_pool(3)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(aborted, other)
+        killed(lab, long)
+        beside.result()
 
-    def go(name, where):
-        eventually(lambda: run(lab, name, where)[0] == 202, 15, 'begin', 0.2)
-        eventually(lambda: get(lab)['running']['step'] == 'fault', 15,
-                   'fault', 0.1)
-        check(len(tools(lab)) >= (1 if where == 'edge' else 5), '%s',
-              tools(lab))
-    go('long', 'edge')
-    check(lab.edge.status()['fault'], 'a fault')
-    equal(post(lab, 'abort', who='dave')[0], 202, 'abort')
-    r = over(lab, 'long', 'ABORTED')
-    equal(lab.edge.status()['fault'], None, 'fault after the abort')
-    check([e['who'] for e in events(lab)] == ['carol', 'dave', 'carol'],
-          '%s', events(lab))
-    check(not tools(lab), '%s', tools(lab))
+
+def killed(lab, long):
     if long:
-        go('long', 'lab')
+        go(lab, 'long', 'lab')
         r = over(lab, 'long', 'ABORTED', 25)
         check(r['took_ms'] >= 10000, '%s', r)
-    go('long', 'lab')
+    go(lab, 'long', 'lab')
     lab.edge.kill()
     eventually(lambda: not tools(lab), 5, 'none after kill -9')
     lab.edge.start().wait_ready()
     lab.wait_pool(3)
     eventually(lambda: get(lab)['list'], 5, 'the list')
-    go('long', 'edge')
+    go(lab, 'long', 'edge')
     lab.edge.signal(signal.SIGTERM)
     eventually(lambda: not tools(lab), 10, 'none after the end')
 
@@ -210,6 +245,20 @@ def t_off(ctx):
         check('h-drills' not in r.read().decode(), 'on the page')
 
 
+def phone(p, what, name=None):
+    """The page fits a phone, then it is wide again."""
+    p.size(360, 740, mobile=True)
+    p.wait('innerWidth === 360')
+    equal(p.js('document.documentElement.scrollWidth'), 360, 'width, ' + what)
+    if name:
+        p.js('document.querySelector("#drill-choice").scrollIntoView(); 1')
+        equal(p.js('document.documentElement.scrollWidth'), 360,
+              'width, there, ' + what)
+        shot(p, name)
+    p.size(1400, 1000)
+    p.wait('innerWidth === 1400')
+
+
 @test(limit=90)
 def t_browser(ctx):
     """from Chromium: chosen, explained, refused with a wrong token, run with the right one, numbers move, a verdict, a report; another one is aborted"""
@@ -217,10 +266,11 @@ def t_browser(ctx):
         raise Skip('NO CHROMIUM: drills were not tested in a browser')
     lab = begin(ctx)
     p = look(ctx, lab, width=1400, height=1000)
-    well(p)
     p.wait('document.querySelector("#drill-choice")')
     p.click('#drill-choice summary')
     n = p.js('performance.now()')
+    well(p)
+    phone(p, 'open', 'drill-phone')
     p.wait('performance.now() - %d > 2500' % n)
     check(p.js('document.querySelector("#drill-choice").open'),
           'closed by an update')
@@ -251,20 +301,14 @@ def t_browser(ctx):
                '".html")'), 'report')
     check(p.js('document.querySelector("#drill-past time").textContent'),
           'its time')
-    p.size(360, 740, mobile=True)
-    p.wait('innerWidth === 360')
-    equal(p.js('document.documentElement.scrollWidth'), 360, 'width')
+    well(p)
     p.wait('document.querySelector("#drill-choice")')
     p.js('document.querySelector("#drill-choice").open = true; 1')
-    p.js('document.querySelector("#drill-choice").scrollIntoView(); 1')
-    equal(p.js('document.documentElement.scrollWidth'), 360, 'width, open')
-    shot(p, 'drill-phone')
-    p.size(1400, 1000)
-    well(p)
     p.click('button[data-act=lab][data-node=long]')
     p.wait('document.querySelector("#ask").open')
     p.click('#ask-yes')
     p.wait('document.querySelector("button[data-act=abort]")', 10)
+    phone(p, 'while one runs')
     p.wait('document.querySelector("#drill-step").textContent === "fault"',
            20)
     p.click('button[data-act=abort]')
