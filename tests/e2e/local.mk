@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/e2e/kill_rounds.py \
 	tests/e2e/run \
 	tests/e2e/scenarios \
+	tests/e2e/sql_rounds.py \
 	tests/e2e/sipp.py \
 	tests/support/lab.py \
 	tests/support/netlab.py \
