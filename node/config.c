@@ -16,6 +16,15 @@ static const char *const auth_names[] = { "off", "on", NULL };
 static const char *const users_names[] = { "file", "sql", NULL };
 static const char *const mode_names[] = { "local", "shared", NULL };
 static const char *const ping_names[] = { "off", "nat", "all", NULL };
+static const char *const how_udp_names[] = {
+	"options", "keep", "none", "stun", NULL
+};
+static const char *const how_stream_names[] = {
+	"options", "keep", "none", NULL
+};
+static const char *const how_domain_names[] = {
+	"default", "options", "keep", "none", NULL
+};
 static const char *const fork_names[] = { "parallel", "serial", NULL };
 static const char *const level_names[] = {
 	"error", "warn", "info", "debug", NULL
@@ -37,6 +46,11 @@ static const struct cfg_key domain_keys[] = {
 	  .min = 1, .max = AUTH_ALG_N, .def = "( \"MD5\" )",
 	  .help = "digest algorithms offered: \"MD5\", \"SHA-256\"",
 	  .sub = text_keys, .elem_size = sizeof(struct node_text) },
+	{ .name = "ping", .type = CFG_ENUM,
+	  .off = offsetof(struct node_domain, ping),
+	  .names = how_domain_names, .def = "default",
+	  .help = "how its contacts are pinged; default: as ping.udp and "
+		  "ping.stream say" },
 	{ .name = NULL }
 };
 
@@ -182,6 +196,12 @@ const struct cfg_key node_config_keys[] = {
 	ENUM("ping.contacts", ping.contacts, ping_names, "nat", true,
 	     "who is asked whether it is there: nat = whose Contact or Via is "
 	     "not where it registers from"),
+	ENUM("ping.udp", ping.udp, how_udp_names, "options", true,
+	     "how contacts over UDP are pinged: by OPTIONS, by a keep-alive "
+	     "that the edge writes on their flow (keep: 4 bytes, stun: a "
+	     "Binding request), or not"),
+	ENUM("ping.stream", ping.stream, how_stream_names, "options", true,
+	     "the same over TCP; keep: CRLF CRLF (RFC 5626)"),
 	U32R("ping.interval", ping.interval, 1000, 3600000, "30000", "ms",
 	     "between two questions to one contact; below the life of NAT "
 	     "mappings"),

@@ -13,6 +13,7 @@ enum { NODE_NAME_MAX = 63, NODE_DOMAIN_MAX = 255, NODE_TEXT_MAX = 63,
 struct node_domain {
 	char name[NODE_DOMAIN_MAX + 1];    /**< lower case                    */
 	struct cfg_list algorithms;        /**< struct node_text              */
+	uint32_t ping;                     /**< enum node_domain_ping         */
 	uint32_t algs;                     /**< bits 1 << enum auth_alg       */
 };
 
@@ -73,6 +74,7 @@ struct node_config {
 	} timers;
 	struct {
 		uint32_t contacts;                 /**< enum node_ping        */
+		uint32_t udp, stream;              /**< enum node_how         */
 		uint32_t interval, timeout, slow;  /**< [ms]                  */
 		uint32_t max_failures, remove_after;
 		bool outbound;
@@ -132,6 +134,11 @@ static inline bool node_ping_code(struct sl *rest, struct sl *code)
 }
 
 enum node_ping { NODE_PING_OFF, NODE_PING_NAT, NODE_PING_ALL };
+/** How a contact is pinged */
+enum node_how { NODE_HOW_OPTIONS, NODE_HOW_KEEP, NODE_HOW_NONE, NODE_HOW_STUN };
+/** Of a domain */
+enum node_domain_ping { NODE_DOMAIN_DEFAULT, NODE_DOMAIN_OPTIONS,
+			NODE_DOMAIN_KEEP, NODE_DOMAIN_NONE };
 enum node_fork { NODE_FORK_PARALLEL, NODE_FORK_SERIAL };
 
 extern const struct cfg_key node_config_keys[];

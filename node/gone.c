@@ -18,8 +18,8 @@ int gone_stats(struct gone *g, struct stats *st)
 		{ "result=\"bad\"", &g->bad },
 	};
 	int err = stat_add(st, STAT_COUNTER, "node_gone_refused_total", NULL,
-			   "Messages of edges about ended connections answered "
-			   "503: no majority", &g->refused, g);
+			   "Messages of edges about ended connections "
+			   "answered 503: no majority", &g->refused, g);
 
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		err |= stat_add(st, STAT_COUNTER, "node_gone_total",

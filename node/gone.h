@@ -13,7 +13,7 @@
 #include "node/location.h"
 
 struct gone {
-	struct location *loc;    /**< borrowed                                */
+	struct location *loc;    /**< borrowed                               */
 	/* figures */
 	uint64_t removed, refreshed, none, bad, refused;
 };

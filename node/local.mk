@@ -24,6 +24,8 @@ node_libnode_a_SOURCES = \
 	node/health.h \
 	node/keys.c \
 	node/keys.h \
+	node/keep.c \
+	node/keep.h \
 	node/location.c \
 	node/location.h \
 	node/nonces.c \

@@ -20,11 +20,13 @@ int ping_init(struct ping *p)
 {
 	p->tab = calloc(PING_PLACES, sizeof(*p->tab));
 	p->last = &p->first;
+	keep_init(&p->keep);
 	return p->tab ? 0 : ENOMEM;
 }
 
 void ping_close(struct ping *p)
 {
+	keep_close(&p->keep);
 	for (uint32_t k = 0; p->tab && k < PING_PLACES; k++)
 		while (p->tab[k])
 			ping_drop(p, p->tab[k]);
@@ -96,7 +98,7 @@ int ping_stats(struct ping *p, struct stats *st)
 				row[i].help, row[i].v, p);
 	err |= stat_add(st, STAT_HIST, "node_ping_answer_seconds", NULL,
 			"Time that answers took", &p->waits, p);
-	return err;
+	return err | keep_stats(&p->keep, st);
 }
 
 void ping_reconf(struct ping *p, const struct node_config *cf)
@@ -104,6 +106,7 @@ void ping_reconf(struct ping *p, const struct node_config *cf)
 	if (cf->ping.interval != p->cf->ping.interval)
 		p->ticked = 0;       /* a round begins where it is now */
 	p->cf = cf;
+	p->keep.from = cf->ping.from;
 	ping_recount(p);
 }
 
@@ -138,6 +141,37 @@ bool ping_named(const struct ping *p, const struct binding *b)
 		break;
 	}
 	return true;
+}
+
+/* What the Contact says; a phone on TCP has to say it there */
+static bool by_stream(const struct binding *b)
+{
+	struct uri u;
+
+	return !uri_parse(&u, b->uri) &&
+	       (u.scheme == URI_SIPS || uri_transport(&u) >= TP_TCP);
+}
+
+static enum node_how how(const struct ping *p, struct sl aor,
+			 const struct binding *b)
+{
+	size_t at = sl_chr(aor, '@');
+	const struct node_domain *d = access_domain(p->proxy->access,
+					sl_sub(aor, at + 1, aor.n));
+	bool stream = by_stream(b);
+
+	switch (d ? (enum node_domain_ping)d->ping : NODE_DOMAIN_DEFAULT) {
+	case NODE_DOMAIN_OPTIONS:
+		return NODE_HOW_OPTIONS;
+	case NODE_DOMAIN_KEEP:
+		return !stream && p->cf->ping.udp == NODE_HOW_STUN ?
+			NODE_HOW_STUN : NODE_HOW_KEEP;
+	case NODE_DOMAIN_NONE:
+		return NODE_HOW_NONE;
+	case NODE_DOMAIN_DEFAULT:
+		break;
+	}
+	return stream ? p->cf->ping.stream : p->cf->ping.udp;
 }
 
 /* Edges beyond the table share its last place */
@@ -203,16 +237,41 @@ static void send_it(struct ping *p, struct ping_item *i,
 	outq_send(p->proxy->out, hop, msg);
 }
 
+/* Its edge keeps it alive */
+static void keep_it(struct ping *p, struct sl aor,
+		    const struct store_contact *c, const struct binding *b,
+		    const struct flow *hop, uint64_t hash, bool by_stun,
+		    uint64_t now)
+{
+	struct keep_one o = { .aor = aor, .key = c->key, .vstamp = c->vstamp,
+			      .hash = hash, .stun = by_stun };
+	struct sl rest = b->path, elem;
+	struct uri u;
+	bool lr;
+
+	if (!sl_elem(&rest, &elem) || hop_route_parse(elem, &u, &lr) ||
+	    !u.user.n) {
+		p->no_hop++;
+		return;
+	}
+	o.token = u.user;
+	keep_add(&p->keep, hop, &o, now);
+}
+
 static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 		uint64_t now, uint64_t wall)
 {
 	uint64_t hash = ping_hash(p, aor, c->key);
 	struct ping_item *i = ping_find(p, hash);
+	enum node_how kind;
 	struct binding b;
 	struct flow hop;
 
 	(void)wall;
 	if (binding_decode(&b, c->value) || !ping_named(p, &b))
+		return;
+	kind = how(p, aor, &b);
+	if (kind == NODE_HOW_NONE)
 		return;
 	p->asked++;
 	if (proxy_hop(p->proxy, &b, &hop)) {
@@ -222,6 +281,11 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 	if (i && stamp_cmp(i->vstamp, c->vstamp)) {
 		ping_drop(p, i);     /* it registered: it was there */
 		i = NULL;
+	}
+	if (kind != NODE_HOW_OPTIONS) {
+		keep_it(p, aor, c, &b, &hop, hash, kind == NODE_HOW_STUN,
+			now);
+		return;
 	}
 	if (i && i->open)
 		return;              /* the interval is below the time-out */
@@ -280,6 +344,7 @@ static void time_out(struct ping *p, uint64_t now, uint64_t wall)
 {
 	while (p->first && now >= p->first->sent + p->cf->ping.timeout) {
 		p->lost++;
+		p->first->sure = false;
 		ping_lost(p, p->first, wall);
 	}
 }
@@ -336,12 +401,14 @@ void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
 	if (to > p->pos + most)
 		to = p->pos + most;
 	advance(p, to, now, wall);
+	keep_tick(&p->keep, now);
 }
 
 uint64_t ping_next(const struct ping *p)
 {
 	if (!p->slots ||
-	    (p->cf->ping.contacts == NODE_PING_OFF && !p->first))
+	    (p->cf->ping.contacts == NODE_PING_OFF && !p->first &&
+	     !p->keep.lines))
 		return UINT64_MAX;
 	return p->ticked + PING_TICK;
 }
@@ -375,14 +442,48 @@ static bool is_dead(const struct ping *p, uint16_t code)
 	return false;
 }
 
+struct kept {
+	struct ping *p;
+	uint64_t wall;
+};
+
+/* What an edge said of one that it keeps alive */
+static void kept(const struct keep_one *o, const struct flow *hop, bool dead,
+		 uint64_t sent, void *arg)
+{
+	const struct kept *x = arg;
+	struct ping *p = x->p;
+	struct ping_item *i = ping_find(p, o->hash);
+
+	if (!dead) {
+		if (i && !i->open)
+			ping_drop(p, i);
+		return;
+	}
+	if (!i)
+		i = ping_new(p, o->hash, o->aor, o->key);
+	if (!i) {
+		p->full++;
+		return;
+	}
+	i->vstamp = o->vstamp;
+	i->sent = sent;
+	i->edge = edge_of(p, &hop->peer);
+	i->sure = true;
+	ping_lost(p, i, x->wall);
+}
+
 bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 		   uint64_t wall)
 {
 	const size_t at = sizeof(COOKIE) - 1;
+	struct kept x = { p, wall };
 	struct ping_item *i;
 	uint64_t hash, seq;
 	struct via v;
 
+	if (keep_response(&p->keep, m, kept, &x))
+		return true;
 	if (via_top(m, &v) || v.branch.n != PING_BRANCH ||
 	    memcmp(v.branch.p, COOKIE, at) ||
 	    !hex(sl_mk(v.branch.p + at, 16), &hash) ||
@@ -393,6 +494,7 @@ bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 		return true;         /* late, or not final */
 	if (is_dead(p, m->status)) {
 		p->refused++;
+		i->sure = false;
 		ping_lost(p, i, wall);
 	} else {
 		ping_alive(p, i, now);

@@ -15,6 +15,7 @@
 #include "base/stat.h"
 #include "cluster/slots.h"
 #include "node/config.h"
+#include "node/keep.h"
 #include "node/proxy.h"
 
 enum { PING_TICK = 20,           /**< [ms] between two looks                 */
@@ -53,6 +54,7 @@ struct ping {
 	const struct slots *slots;    /**< borrowed; NULL = nothing is ours  */
 	bool majority;
 	uint8_t key[32];
+	struct keep keep;        /**< those that the edge keeps alive        */
 	struct ping_item **tab;  /**< by hash                                */
 	struct ping_item *first, **last;   /**< open, by the time sent       */
 	uint32_t items, seq;

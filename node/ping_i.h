@@ -17,6 +17,8 @@ struct ping_item {
 	uint32_t seq, fails;
 	uint8_t edge;
 	bool open;
+	bool sure;                           /* its edge said that its flow has
+						ended                         */
 	uint16_t aorn, keyn;
 	uint8_t text[];                      /* AoR, key                      */
 };

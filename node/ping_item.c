@@ -168,11 +168,13 @@ void ping_alive(struct ping *p, struct ping_item *i, uint64_t now)
 }
 
 /* Silence is the contact's own only if another one behind the same edge was
- * heard meanwhile, and a node that may be cut off itself removes nothing */
+ * heard meanwhile, unless the edge knows, and a node that may be cut off itself
+ * removes nothing */
 static bool to_remove(const struct ping *p, const struct ping_item *i)
 {
 	return i->fails >= p->cf->ping.max_failures + p->cf->ping.remove_after
-		&& p->majority && p->edge[i->edge].heard >= i->failing;
+		&& p->majority &&
+		(i->sure || p->edge[i->edge].heard >= i->failing);
 }
 
 static void remove_it(struct ping *p, struct ping_item *i, uint64_t wall)

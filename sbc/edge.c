@@ -85,6 +85,8 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	if (!err)
 		err = edge_ended_init(e);
 	if (!err)
+		err = edge_keep_init(e);
+	if (!err)
 		err = txnl_alloc(&e->txnl, &tc, &e->out, now);
 	if (!err)
 		err = disp_alloc(&e->disp, &cf->tune.probe, cf->seed, now);
@@ -176,6 +178,7 @@ void edge_free(struct edge *e)
 		blob_unref(b);
 	disp_free(e->disp);
 	ended_close(&e->ended);
+	edge_keep_close(e);
 	known_free(e->known);
 	outq_free(&e->out);
 	buf_free(&e->top);
@@ -365,7 +368,9 @@ void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
 	}
 	if (!edge_source_in(e, f, msg.n, v, now))
 		return;
-	if (v == FRAME_BAD || v == FRAME_BIG)
+	if (v == FRAME_PING)
+		edge_stun(e, f, msg);
+	else if (v == FRAME_BAD || v == FRAME_BIG)
 		recv_unframed(e, f, msg, v, why);
 	else
 		recv_msg(e, f, msg);

@@ -11,6 +11,9 @@
 #include "sip/frame.h"
 #include "sbc/source.h"
 
+/** Phrase of the answer to a node's keep-alives */
+#define EDGE_KEPT "Kept"
+
 struct edge;
 struct ledger;
 struct peer_conf;
@@ -128,7 +131,8 @@ void edge_cdr_on(struct edge *e, bool on);
 struct blob *edge_poll_cdr(struct edge *e);
 /** At least one node is UP */
 bool edge_ready(const struct edge *e);
-/** Answers to probes so far: was the last message one? */
+/** Messages of edge and nodes alone so far, answers to probes and the like: was
+ *  the last message one? */
 uint64_t edge_probe_answers(const struct edge *e);
 /** Requests that have no final answer yet */
 uint32_t edge_pending(const struct edge *e);

@@ -1,5 +1,5 @@
-/* edge_ended.c - Pure. A phone's connection has ended: a node is told, so that it
- * takes out the contact that is reached by it.
+/* edge_ended.c - Pure. A phone's connection has ended: a node is told, so that
+ * it takes out the contact that is reached by it.
  *
  * Nothing is told of what ends with the edge, nor of a connection whose phone
  * has a newer one. */
@@ -19,8 +19,8 @@ int edge_ended_init(struct edge *e)
 		  "Connections of phones that ended, not told yet",
 		  &e->ended.waiting },
 		{ STAT_COUNTER, "sbc_ended_total", "result=\"told\"",
-		  "Connections of registered phones that ended, by what a node "
-		  "heard of it", &e->ended.told },
+		  "Connections of registered phones that ended, by what a "
+		  "node heard of it", &e->ended.told },
 		{ STAT_COUNTER, "sbc_ended_total", "result=\"late\"", "",
 		  &e->ended.late },
 		{ STAT_COUNTER, "sbc_ended_total", "result=\"full\"", "",
@@ -126,10 +126,11 @@ static bool tell(struct edge *e, struct ended_batch *g, uint16_t node,
 
 void edge_ended_tick(struct edge *e, uint64_t now)
 {
+	size_t room = inner_room(e->lst[e->core].tp);
 	struct ended_batch *g;
 	uint16_t node;
 
-	while ((g = ended_poll(&e->ended, inner_room(e->lst[e->core].tp), now)))
+	while ((g = ended_poll(&e->ended, room, now)))
 		if (!next_node(e, g, &node) || !tell(e, g, node, now))
 			ended_none(&e->ended, g, now);
 }

@@ -93,6 +93,10 @@ struct edge {
 	uint8_t branch_key[32];
 	struct token_keys keys;
 	struct known *known;
+	struct {                   /**< keep-alives on behalf of nodes       */
+		uint64_t sent, dead, bad, full, batches, stun;
+		struct blob *crlf;
+	} keep;
 	struct ended ended;         /**< connections to be told              */
 	uint16_t ended_node;       /**< told last                            */
 	struct route_conf rc;
@@ -262,6 +266,13 @@ void edge_ended_lost(struct edge *e, const struct flow *f);
 void edge_ended_tick(struct edge *e, uint64_t now);
 /** The node's answer, 0 = none */
 void edge_ended_result(struct tell *t, uint16_t code, uint64_t now);
+/* edge_keep.c */
+int  edge_keep_init(struct edge *e);
+void edge_keep_close(struct edge *e);
+/** A node's list of flows to be kept alive? Then it is done and answered */
+bool edge_keep(struct edge *e, const struct sip_msg *m, const struct flow *f);
+/** A datagram of a client that is STUN */
+void edge_stun(struct edge *e, const struct flow *f, struct sl msg);
 /* edge_pool.c */
 /** What must not be seen outside: again after each change of the pool */
 void edge_inside_init(struct edge *e);

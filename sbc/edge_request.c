@@ -302,6 +302,8 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 	bool core = edge_is_core(e, f);
 	struct route r;
 
+	if (core && edge_keep(e, m, f))
+		return;
 	if (core) {
 		if (!edge_peer_route(e, m, &r, now))
 			route_core(&r, &e->rc, m);

@@ -100,6 +100,7 @@ static void got_response(struct edge *e, const struct txn_event *ev,
 		edge_probe_result((struct probe *)(void *)o, m, now);
 		break;
 	case EO_TELL:
+		e->probe_answers++;
 		edge_ended_result((struct tell *)(void *)o, m->status, now);
 		break;
 	case EO_CALL:

@@ -1,6 +1,7 @@
 /* edge_source.c - Pure. Admission: what sources may ask and be sent, and whom we
  * do not answer at all. Peers, trusted networks and nodes are not looked at. */
 #include "sbc/edge_priv.h"
+#include "sip/stun.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -97,13 +98,18 @@ bool edge_source_in(struct edge *e, const struct flow *f, size_t n,
 	return true;
 }
 
+static bool is_answer(struct sl m)
+{
+	return sl_starts(m, SL("SIP/2.0 ")) || stun_is_answer(m);
+}
+
 bool edge_source_out(struct edge *e, const struct sip_out *out)
 {
 	const struct blob *b = out->blob;
 	struct source *x;
 
 	if (tp_stream(out->flow.tp) || out->kind != SIP_OUT_SEND || !b ||
-	    b->n < 8 || memcmp(b->p, "SIP/2.0 ", 8) != 0)
+	    !is_answer(blob_sl(b)))
 		return true;
 	x = source_of(e, &out->flow, e->now);
 	if (!x || source_pays(x, b->n, e->now))

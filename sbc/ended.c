@@ -135,7 +135,8 @@ void ended_none(struct ended *g, struct ended_batch *b, uint64_t now)
 	b->due = now + ENDED_AGAIN;
 }
 
-void ended_done(struct ended *g, struct ended_batch *b, bool taken, uint64_t now)
+void ended_done(struct ended *g, struct ended_batch *b, bool taken,
+		uint64_t now)
 {
 	b->sent = false;
 	b->due = now;

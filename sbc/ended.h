@@ -4,8 +4,8 @@
  * together make twenty messages, not ten thousand.
  *
  * Who sends asks ended_poll() for a batch, names the node by ended_sent(), and
- * says by ended_done() what came of it; then it is given out again for the next
- * node, until one has taken it. Telling late does no harm: what a node removes
+ * says by ended_done() what came of it; then it is given out again for the
+ * next node, until one has taken it. Telling late does no harm: what a node removes
  * is named by the token of that very connection.
  */
 #ifndef SBC_ENDED_H
@@ -15,28 +15,28 @@
 #include "dispatcher/dispatcher.h"
 
 enum {
-	ENDED_MAX   = 65536,      /**< lines waiting                           */
-	ENDED_OPEN  = 4,          /**< batches under way                       */
-	ENDED_WAIT  = 20,         /**< [ms] a line waits for others            */
-	ENDED_PACE  = 5,          /**< [ms] from one batch to the next         */
-	ENDED_AGAIN = 1000,       /**< [ms] until all nodes are asked again    */
-	ENDED_AGE   = 60000,      /**< [ms] no longer told after that          */
+	ENDED_MAX   = 65536,      /**< lines waiting                         */
+	ENDED_OPEN  = 4,          /**< batches under way                     */
+	ENDED_WAIT  = 20,         /**< [ms] a line waits for others          */
+	ENDED_PACE  = 5,          /**< [ms] from one batch to the next       */
+	ENDED_AGAIN = 1000,       /**< [ms] until all nodes are asked again  */
+	ENDED_AGE   = 60000,      /**< [ms] no longer told after that        */
 };
 
 struct ended_line;
 
 struct ended_batch {
 	struct buf body;
-	uint32_t lines;          /**< 0 = free                                */
-	bool sent;               /**< at a node, no answer yet                */
+	uint32_t lines;          /**< 0 = free                               */
+	bool sent;               /**< at a node, no answer yet               */
 	struct disp_set tried;
-	uint64_t since, due;     /**< [ms]                                    */
+	uint64_t since, due;     /**< [ms]                                   */
 };
 
 struct ended {
 	struct ended_line *first, **last;
 	struct ended_batch batch[ENDED_OPEN];
-	uint64_t due;            /**< [ms] no new batch before                */
+	uint64_t due;            /**< [ms] no new batch before               */
 	/* figures; waiting: gauge, those in batches included */
 	uint64_t waiting, told, full, late, batches;
 };
@@ -53,7 +53,8 @@ void ended_sent(struct ended_batch *b, uint16_t node);
 /** No node is left for it */
 void ended_none(struct ended *g, struct ended_batch *b, uint64_t now);
 /** The node has taken it, or not */
-void ended_done(struct ended *g, struct ended_batch *b, bool taken, uint64_t now);
+void ended_done(struct ended *g, struct ended_batch *b, bool taken,
+		uint64_t now);
 /** [ms] When ended_poll() may have one; UINT64_MAX: never */
 uint64_t ended_next(const struct ended *g);
 

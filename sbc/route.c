@@ -1,4 +1,6 @@
 /* route.c - Pure. Where a request goes. */
+#include <errno.h>
+
 #include "sbc/route.h"
 #include "sbc/peers.h"
 #include "sip/hop.h"
@@ -225,6 +227,23 @@ static bool flow_now(struct route *r, const struct route_conf *rc,
 	r->flow = f;
 	r->id = t->prev ? 0 : t->id;
 	return flow_known(rc, &r->flow);
+}
+
+int route_path_flow(const struct route_conf *rc,
+		    const struct token_keys *keys, struct sl token,
+		    struct flow *f)
+{
+	enum token_verdict v;
+	struct route r;
+	struct token t;
+
+	v = token_open(&t, keys, token, TOKEN_PATH, SL_NONE);
+	if (v != TOKEN_OK && v != TOKEN_STALE)
+		return EACCES;
+	if (!flow_now(&r, rc, &t, v == TOKEN_STALE))
+		return ESTALE;
+	*f = r.flow;
+	return 0;
 }
 
 static void hops_take(struct route *r, const struct token *t, bool back)

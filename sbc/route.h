@@ -91,6 +91,17 @@ bool route_own_text(const struct route_conf *rc, struct sl elem,
 bool route_elem_ours(const struct route_conf *rc, struct sl elem,
 		     struct sl *user);
 
+/**
+ * The flow to the client of a path token, as it is now. keys: those of rc, with
+ * or without a memo.
+ *
+ * @return 0; ESTALE: it has ended, or is of a listener that is no more; EACCES:
+ *         no path token of ours
+ */
+int  route_path_flow(const struct route_conf *rc,
+		     const struct token_keys *keys, struct sl token,
+		     struct flow *f);
+
 /** A request from a client */
 void route_client(struct route *r, const struct route_conf *rc,
 		  const struct sip_msg *m, const struct flow *src);

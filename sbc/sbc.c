@@ -37,13 +37,21 @@ static bool is_probe(const struct sbc *s, struct sl msg)
 	return false;
 }
 
+/** A keep-alive, or our answer to a node that wants some */
+static bool is_keep(struct sl msg)
+{
+	const struct sl kept = SL("SIP/2.0 200 " EDGE_KEPT "\r\n");
+
+	return !msg.n || (uint8_t)msg.p[0] < 'A' || sl_starts(msg, kept);
+}
+
 /** What goes to a node that a fault keeps from it counts as sent, what it keeps
  *  from us as not received: as with a network that loses them */
 static void keep_sent(struct sbc *s, const struct sip_out *o)
 {
 	struct sl msg = blob_sl(o->blob);
 
-	if (!s->trace.cap || o->kind != SIP_OUT_SEND ||
+	if (!s->trace.cap || o->kind != SIP_OUT_SEND || is_keep(msg) ||
 	    (o->flow.lst == s->lstc - 1 && is_probe(s, msg)))
 		return;
 	/* what a message brings about is sent at once, at its time */

@@ -117,9 +117,9 @@ void hop_vias_put(struct buf *b, const struct sip_msg *m,
 		put_hdr(b, "Via: ", sip_val(m, h));
 }
 
-void reply_write(struct buf *b, const struct sip_msg *req,
-		 const struct addr *src, uint16_t code, struct sl phrase,
-		 struct sl to_tag, struct sl extra)
+static void reply_head(struct buf *b, const struct sip_msg *req,
+		       const struct addr *src, uint16_t code,
+		       struct sl phrase, struct sl to_tag)
 {
 	struct sl s;
 
@@ -148,8 +148,27 @@ void reply_write(struct buf *b, const struct sip_msg *req,
 	s = sip_first(req, SIP_CSEQ);
 	if (sl_isset(s))
 		put_hdr(b, "CSeq: ", s);
+}
+
+void reply_write(struct buf *b, const struct sip_msg *req,
+		 const struct addr *src, uint16_t code, struct sl phrase,
+		 struct sl to_tag, struct sl extra)
+{
+	reply_head(b, req, src, code, phrase, to_tag);
 	buf_sl(b, extra);
 	buf_lit(b, "Content-Length: 0\r\n\r\n");
+}
+
+void reply_write_body(struct buf *b, const struct sip_msg *req,
+		      const struct addr *src, uint16_t code, struct sl phrase,
+		      struct sl to_tag, struct sl type, struct sl body)
+{
+	reply_head(b, req, src, code, phrase, to_tag);
+	put_hdr(b, "Content-Type: ", type);
+	buf_lit(b, "Content-Length: ");
+	buf_u64(b, body.n);
+	buf_lit(b, "\r\n\r\n");
+	buf_sl(b, body);
 }
 
 void hop_reply_vias(struct splice *s, struct sl vias)

@@ -42,6 +42,11 @@ void reply_write(struct buf *b, const struct sip_msg *req,
 		 const struct addr *src, uint16_t code, struct sl phrase,
 		 struct sl to_tag, struct sl extra);
 
+/** The same with a body of this type */
+void reply_write_body(struct buf *b, const struct sip_msg *req,
+		      const struct addr *src, uint16_t code, struct sl phrase,
+		      struct sl to_tag, struct sl type, struct sl body);
+
 /**
  * A response passed upstream: status line and headers of `resp` without its
  * Vias, with `vias` (header lines kept from the request) in their place.

@@ -11,6 +11,9 @@
 
 /** Edge to node: address of record and Path token of connections that ended */
 #define INNER_GONE "application/edgewise-gone"
+/** Node to edge: "crlf TOKEN" or "stun TOKEN", a keep-alive is to be written
+ *  on that flow. The answer's body: "dead TOKEN" for each that has ended */
+#define INNER_KEEP "application/edgewise-keep"
 
 /** Largest body [bytes]: with its headers below the largest message, or below
  *  what a datagram may have */

@@ -22,6 +22,8 @@ sip_libsip_a_SOURCES = \
 	sip/scan_quick.h \
 	sip/splice.c \
 	sip/splice.h \
+	sip/stun.c \
+	sip/stun.h \
 	sip/trace.c sip/trace_clean.c \
 	sip/trace.h \
 	sip/transport.c \

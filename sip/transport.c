@@ -60,6 +60,8 @@ static void stats_init(struct transport *t, struct stats *st)
 		 "Stream connections ended or failed", &t->c.ended, t);
 	stat_add(st, STAT_COUNTER, "sip_pings_total", NULL,
 		 "CRLF keep-alives answered", &t->c.pings, t);
+	stat_add(st, STAT_COUNTER, "sip_stun_total", NULL,
+		 "STUN datagrams received", &t->c.stun, t);
 	stat_add(st, STAT_COUNTER, "sip_icmp_errors_total", NULL,
 		 "Datagrams refused by the network", &t->c.icmp, t);
 	for (i = 0; i < DROP_N; i++)

@@ -25,7 +25,8 @@ struct transport_conf {
 };
 
 struct transport_h {
-	/** One message. verdict FRAME_MSG; or FRAME_BAD/FRAME_BIG with why: answer, then SIP_OUT_CLOSE */
+	/** One message. verdict FRAME_MSG; or FRAME_BAD/FRAME_BIG with why: answer, then SIP_OUT_CLOSE;
+	 *  or FRAME_PING: a datagram of a client that is STUN */
 	void (*recv)(const struct flow *f, struct sl msg, enum frame_verdict v,
 		     const char *why, void *arg);
 	/** A stream ended or could not be opened (once for each, conn set, peer =

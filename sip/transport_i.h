@@ -52,7 +52,7 @@ struct tr_stats {
 	uint64_t rx_bytes[TP_N], tx_bytes[TP_N];
 	uint64_t conns;                 /**< gauge */
 	uint64_t in, out, ended;        /**< streams                           */
-	uint64_t pings, icmp;
+	uint64_t pings, stun, icmp;
 	uint64_t drop[DROP_N];
 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "sip/stun.h"
 #include "sip/transport_i.h"
 
 static struct flow udp_flow(const struct lst *l, const struct addr *peer)
@@ -108,8 +109,14 @@ static void deliver(struct lst *l, struct mmsghdr *m, const uint8_t *p)
 	    net_from_sockaddr(&peer, m->msg_hdr.msg_name) || !peer.port)
 		return;
 
-	t->c.rx_msg[TP_UDP]++;
 	f = udp_flow(l, &peer);
+	if (stun_is(sl_mk(p, n))) {
+		t->c.stun++;
+		if (!l->core)
+			t->h.recv(&f, sl_mk(p, n), FRAME_PING, NULL, t->h.arg);
+		return;
+	}
+	t->c.rx_msg[TP_UDP]++;
 	if (n > max_msg(l))
 		t->h.recv(&f, sl_mk(p, n), FRAME_BIG, "Message Too Large",
 			  t->h.arg);

@@ -99,3 +99,57 @@ def many_at_once_and_the_edge_itself(ctx):
     check(removed(lab) == 200, 'removed: only those')
     for s in socks + more:
         s.close()
+
+
+STUN = bytes.fromhex('000100002112a442') + b'edgewisetest'
+
+
+def udp_phone(lab, user):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(('127.0.0.1', 0))
+    s.settimeout(5)
+    ip, port = s.getsockname()
+    s.sendto(('REGISTER sip:example.com SIP/2.0\r\n'
+              'Via: SIP/2.0/UDP %s:%d;branch=z9hG4bK%s\r\n'
+              'Max-Forwards: 70\r\nFrom: <sip:%s@example.com>;tag=1\r\n'
+              'To: <sip:%s@example.com>\r\nCall-ID: %s\r\n'
+              'CSeq: 1 REGISTER\r\nContact: <sip:%s@%s:%d>\r\n'
+              'Content-Length: 0\r\n\r\n' % (
+                  ip, port, user, user, user, user, user, ip,
+                  port)).encode(), lab.proxy)
+    check(s.recv(4096).startswith(b'SIP/2.0 200'), 'registered')
+    return s
+
+
+@test
+def kept_alive(ctx):
+    """The edge writes CRLF CRLF on TCP and STUN on UDP flows for the nodes, and answers STUN of phones."""
+    lab = ctx.lab(nodes=3, node_conf={'auth': 'off', 'ping': {
+        'contacts': 'all', 'interval': 1000, 'udp': 'stun',
+        'stream': 'keep', 'max_failures': 1, 'remove_after': 0}})
+    tcp = register_all(lab, 1)[0]
+    udp = udp_phone(lab, 'u')
+    for i in range(2):
+        got = tcp.recv(100)
+        check(got and got == b'\r\n\r\n' * (len(got) // 4),
+              'CRLF CRLF, not %r', got)
+        got = udp.recv(100)
+        check(len(got) == 20 and got[:8] == STUN[:8], 'a Binding request')
+        tcp.sendall(b'\r\n')
+    udp.sendto(STUN, lab.proxy)
+    got = udp.recv(100)
+    while got[:2] == b'\0\1':
+        got = udp.recv(100)
+    port = udp.getsockname()[1]
+    check(got[:4] == b'\x01\x01\0\x0c' and got[8:20] == STUN[8:] and
+          got[26:28] == bytes([port >> 8 ^ 0x21, port & 255 ^ 0x12]),
+          'its answer names our port')
+    check(contacts(lab) == [2] * 3, 'silence is no verdict')
+    # an edge that forgets its streams says so, and they go
+    lab.edge.kill()
+    lab.edge.start().wait_ready()
+    eventually(lambda: contacts(lab) == [1] * 3, 6, 'the stream is removed')
+    check(sum(figure(p, 'edgewise_node_keep_dead_total')
+              for p in lab.nodes) >= 1, 'by what the edge said')
+    tcp.close()
+    udp.close()

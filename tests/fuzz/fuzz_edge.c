@@ -6,7 +6,9 @@
  * connection ends and his next one is another. In a piece, 0x01 stands for the
  * Vias and 0x02 for the first Record-Route or Path value of the last request
  * the edge sent, so that answers and routes can be right; 0x03 for the value
- * before. */
+ * before, 0x04 for the user part of the first; 0x05 ends the headers with the
+ * right Content-Length. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -14,6 +16,7 @@
 #include "sbc/edge.h"
 #include "sbc/peers.h"
 #include "sip/scan.h"
+#include "sip/stun.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,6 +44,8 @@ static void note(struct run *r, struct sl msg)
 	struct sip_iter it = { 0 };
 	struct sip_fault f;
 
+	if (sl_eq(msg, SL("\r\n\r\n")) || stun_is(msg))
+		return;
 	/* what the edge sends must be readable, but for a refusal that
 	 * repeats what was wrong */
 	if (sip_scan(&m, msg.p, msg.n, true, &f)) {
@@ -154,9 +159,31 @@ static void pass(struct run *r, uint64_t ms)
 	r->now = end;
 }
 
+static struct sl user_part(struct sl v)
+{
+	size_t from = sl_chr(v, ':') + 1;
+
+	return sl_sub(v, from, from + sl_chr(sl_sub(v, from, v.n), '@'));
+}
+
+/** What stands behind `at` becomes the body */
+static void make_body(struct buf *b, size_t at)
+{
+	char len[40];
+	size_t n = (size_t)snprintf(len, sizeof(len), "Content-Length: %zu"
+				    "\r\n\r\n", b->n - at);
+
+	if (b->err || !buf_room(b, n))
+		return;
+	memmove(b->p + at + n, b->p + at, b->n - at);
+	memcpy(b->p + at, len, n);
+	b->n += n;
+}
+
 static void piece(struct run *r, const uint8_t *p, size_t n)
 {
 	struct flow f = { .tp = TP_UDP };
+	size_t body = 0;
 	struct buf b;
 
 	if (p[0] == 't') {
@@ -184,9 +211,15 @@ static void piece(struct run *r, const uint8_t *p, size_t n)
 			buf_sl(&b, buf_as_sl(&r->route));
 		else if (p[i] == 3)
 			buf_sl(&b, buf_as_sl(&r->before));
+		else if (p[i] == 4)
+			buf_sl(&b, user_part(buf_as_sl(&r->route)));
+		else if (p[i] == 5)
+			body = b.n;
 		else
 			buf_chr(&b, (char)p[i]);
 	}
+	if (body)
+		make_body(&b, body);
 	if (!b.err)
 		edge_recv(r->e, &f, buf_as_sl(&b), FRAME_MSG, NULL, r->now);
 	buf_free(&b);

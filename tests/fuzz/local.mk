@@ -51,6 +51,11 @@ tests_fuzz_fuzz_node_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_node_LDADD = node/libnode.a cluster/libcluster.a sip/libsip.a \
 	base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) $(SSL_LIBS)
 
+check_PROGRAMS += tests/fuzz/fuzz_inner
+tests_fuzz_fuzz_inner_SOURCES = tests/fuzz/fuzz_inner.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_inner_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_inner_LDADD = $(tests_fuzz_fuzz_node_LDADD)
+
 check_PROGRAMS += tests/fuzz/fuzz_token tests/fuzz/fuzz_edge \
 	tests/fuzz/fuzz_members
 FUZZ_SBC = sbc/libsbc.a dispatcher/libdispatcher.a sip/libsip.a \

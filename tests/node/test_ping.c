@@ -5,6 +5,8 @@
 #include "base/secret.h"
 #include "node/ping.h"
 #include "node/proxy_i.h"
+#include "sip/hop.h"
+#include "sip/inner.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@ struct phone {
 	uint64_t last, least, most;    /* [ms] ping; gaps                */
 	uint32_t pings;
 	bool gone;
+	bool closed;                   /* the edge knows that it is      */
 };
 
 struct box {
@@ -31,6 +34,8 @@ struct box {
 	uint64_t now, wall;
 	uint32_t phones, sec_n, sec_most;
 	uint64_t sec, by[N];
+	uint32_t batches, stuns, largest;
+	unsigned keep_code;            /* answer to batches, 0 = none    */
 	struct phone ph[MANY];
 };
 
@@ -39,14 +44,17 @@ static struct box *b;
 static void put(uint32_t i, uint32_t cseq)
 {
 	struct binding bi = { .uri = SL_NONE, .path = SL_NONE };
-	char aor[64], uri[96], key[64];
+	char aor[64], uri[96], key[64], path[96];
 	struct buf v;
 
 	(void)snprintf(aor, sizeof(aor), "sip:u%u@example.com", i);
-	(void)snprintf(uri, sizeof(uri), "sip:u%u@10.0.0.7:5060", i);
+	(void)snprintf(uri, sizeof(uri), "sip:u%u@10.0.0.7:5060%s", i,
+		       i % 2 ? ";transport=tcp" : "");
+	(void)snprintf(path, sizeof(path), "<sip:u%u@" EDGE ";transport=tcp;"
+		       "lr;ob>", i);
 	(void)snprintf(key, sizeof(key), "k%u", i);
 	bi.uri = sl_cstr(uri);
-	bi.path = SL(PATH("tok"));
+	bi.path = sl_cstr(path);
 	bi.callid = SL("c");
 	bi.received = SL("192.0.2.7");
 	bi.q = 1000;
@@ -83,6 +91,8 @@ static void start_node(int i)
 	b->ping[i].cf = &b->cf;
 	b->ping[i].proxy = &b->proxy[i];
 	b->ping[i].loc = &b->loc;
+	b->ping[i].keep.proxy = &b->proxy[i];
+	b->ping[i].keep.from = b->cf.ping.from;
 	b->ping[i].slots = &b->slots[i];
 	b->ping[i].majority = true;
 	cr_assert(ping_init(&b->ping[i]) == 0);
@@ -111,6 +121,7 @@ static void box(const char *conf, uint32_t phones)
 	cr_assert(access_init(&b->access, &b->cf, NULL, &keys, key) == 0);
 	b->loc.store = b->store;
 	b->phones = phones;
+	b->keep_code = 200;
 	for (uint32_t i = 0; i < phones; i++)
 		put(i, 1);
 	for (int i = 0; i < N; i++)
@@ -176,6 +187,45 @@ static void note(int i, uint32_t u)
 		b->sec_most = b->sec_n;
 }
 
+/* What an edge does with a batch */
+static void batch(int i, const struct sip_msg *m)
+{
+	static struct sip_msg a;
+	struct sl rest = m->body, kind, token;
+	struct sip_fault fault;
+	struct buf dead, ans;
+	uint32_t u, n = 0;
+
+	buf_init(&dead, 100000);
+	buf_init(&ans, 100000);
+	while (inner_line(&rest, &kind, &token)) {
+		cr_assert(sscanf((const char *)token.p, "u%u\r", &u) == 1);
+		b->stuns += sl_eq(kind, SL("stun"));
+		note(i, u);
+		n++;
+		if (b->ph[u].closed)
+			buf_printf(&dead, "dead u%u\r\n", u);
+	}
+	b->batches++;
+	b->largest = n > b->largest ? n : b->largest;
+	if (b->keep_code == 200)
+		reply_write_body(&ans, m, &b->proxy[i].cf->sip.address, 200,
+				 SL("Kept"), SL("t"), SL(INNER_KEEP),
+				 buf_as_sl(&dead));
+	else if (b->keep_code)
+		reply_write(&ans, m, &b->proxy[i].cf->sip.address,
+			    (uint16_t)b->keep_code, SL("x"), SL("t"),
+			    SL_NONE);
+	if (ans.n) {
+		cr_assert(sip_scan(&a, ans.p, ans.n, false, &fault) == 0);
+		cr_assert(ping_response(&b->ping[i], &a, b->now, b->wall));
+		/* once more: it belongs to nothing any more */
+		cr_assert(ping_response(&b->ping[i], &a, b->now, b->wall));
+	}
+	buf_free(&dead);
+	buf_free(&ans);
+}
+
 static void take(int i)
 {
 	static struct sip_msg m;
@@ -187,6 +237,11 @@ static void take(int i)
 		cr_assert(sip_scan(&m, o.blob->p, o.blob->n, false,
 				   &fault) == 0);
 		cr_assert(m.meth == SIP_OPTIONS);
+		if (inner_is(&m, SL(INNER_KEEP))) {
+			batch(i, &m);
+			blob_unref(o.blob);
+			continue;
+		}
 		cr_assert(sscanf((const char *)m.ruri.p, "sip:u%u@", &u) == 1);
 		note(i, u);
 		if (!b->ph[u].gone)
@@ -215,7 +270,7 @@ static void forget(void)
 {
 	memset(b->ph, 0, sizeof(b->ph));
 	memset(b->by, 0, sizeof(b->by));
-	b->sec_most = b->sec_n = 0;
+	b->sec_most = b->sec_n = b->batches = b->stuns = b->largest = 0;
 }
 
 static void gaps(uint64_t *least, uint64_t *most)
@@ -285,6 +340,66 @@ Test(ping, thirty_thousand_over_three_nodes, .timeout = 60)
 	cr_assert_leq(b->slots[0].moved, SLOTS * 36 / 100);
 	/* from the living: nothing was missed */
 	cr_assert_eq(b->ping[2].made_up, 0);
+	done();
+}
+
+#define SIP "sip = { address = \"127.0.0.11\"; };\n"
+
+Test(ping, kept_alive_by_the_edge_as_smoothly_as_asked, .timeout = 60)
+{
+	uint64_t least, most, mean = MANY / (INTERVAL / 1000);
+
+	box(SIP "ping = { udp = \"stun\"; stream = \"keep\"; };", MANY);
+	pass(SLOTS_NEW + INTERVAL);
+	forget();
+	pass(3 * INTERVAL);
+	gaps(&least, &most);
+	cr_assert_geq(least, INTERVAL * 95 / 100);
+	cr_assert_leq(most, INTERVAL * 105 / 100);
+	cr_assert_leq(b->sec_most, 2 * mean);
+	/* three nodes, ten times a second at most */
+	cr_assert_leq(b->batches, 3 * 10 * 3 * INTERVAL / 1000);
+	cr_assert_leq(b->largest, 4 * mean / 10);
+	cr_assert_eq(b->stuns, 3 * MANY / 2);
+	cr_assert_eq(b->ping[0].sent, 0);
+	cr_assert_eq(b->ping[0].items, 0);
+	b->dead[2] = true;
+	forget();
+	pass(3 * INTERVAL);
+	for (uint32_t i = 0; i < MANY; i++)
+		cr_assert_leq(b->now - b->ph[i].last, 2 * INTERVAL);
+	cr_assert_leq(b->sec_most, 2 * mean);
+	done();
+}
+
+Test(ping, each_contact_as_its_transport_and_domain_say)
+{
+	box(SIP "ping = { interval = 1000; udp = \"none\";"
+	    " stream = \"keep\"; };", 50);
+	pass(SLOTS_NEW + 3000);
+	for (uint32_t i = 0; i < 50; i++)
+		cr_assert_eq(b->ph[i].pings > 0, i % 2);
+	cr_assert_eq(b->stuns, 0);
+	done();
+	box(SIP "ping = { interval = 1000; udp = \"keep\"; };", 50);
+	pass(SLOTS_NEW + 3000);
+	cr_assert_gt(b->batches, 0);
+	cr_assert_eq(b->ping[0].sent + b->ping[1].sent + b->ping[2].sent,
+		     b->ping[0].answered + b->ping[1].answered +
+		     b->ping[2].answered);
+	cr_assert_gt(b->ping[0].sent, 0);
+	done();
+	box(SIP "domains = ( { name = \"example.com\"; ping = \"none\"; } );"
+	    "ping = { interval = 1000; };", 50);
+	pass(SLOTS_NEW + 3000);
+	for (uint32_t i = 0; i < 50; i++)
+		cr_assert_eq(b->ph[i].pings, 0);
+	done();
+	box(SIP "domains = ( { name = \"example.com\"; ping = \"keep\"; } );"
+	    "ping = { interval = 1000; };", 50);
+	pass(SLOTS_NEW + 3000);
+	cr_assert_gt(b->batches, 0);
+	cr_assert_eq(b->ping[0].sent, 0);
 	done();
 }
 
@@ -439,6 +554,112 @@ Test(ping, when_nobody_behind_an_edge_answers_nobody_is_removed)
 	pass(20000);
 	cr_assert_eq(removed(), 0);
 	cr_assert_gt(b->ping[0].kept + b->ping[1].kept + b->ping[2].kept, 0);
+	done();
+}
+
+static const char quick_keep[] = SIP
+	"ping = { interval = 1000; timeout = 300; max_failures = 3;"
+	" remove_after = 2; udp = \"keep\"; stream = \"keep\"; };";
+
+Test(ping, a_flow_that_its_edge_calls_dead_is_removed)
+{
+	box(quick_keep, 50);
+	pass(SLOTS_NEW + 1000);
+	b->ph[7].closed = true;
+	b->ph[7].pings = 0;
+	while (b->ph[7].pings < 3)
+		pass(STEP);
+	cr_assert_eq(sum_quarantined(), 1);
+	cr_assert(there(7));
+	pass(2200);
+	cr_assert_not(there(7));
+	cr_assert_eq(removed(), 1);
+	/* one answer without it forgives */
+	b->ph[9].closed = true;
+	pass(4100);
+	b->ph[9].closed = false;
+	pass(1100);
+	cr_assert_eq(sum_quarantined(), 0);
+	b->ph[9].closed = true;
+	pass(4100);
+	cr_assert(there(9));
+	done();
+}
+
+Test(ping, of_many_in_a_batch_the_dead_ones_are_removed)
+{
+	uint32_t n = 0;
+
+	box(quick_keep, 600);
+	pass(SLOTS_NEW + 1000);
+	forget();
+	for (uint32_t i = 0; i < 600; i++)
+		n += b->ph[i].closed = i % 19 == 3;
+	pass(7000);
+	cr_assert_geq(b->largest, 10);
+	for (uint32_t i = 0; i < 600; i++)
+		cr_assert_eq(there(i), i % 19 != 3, "%u", i);
+	cr_assert_eq(removed(), n);
+	done();
+}
+
+Test(ping, of_what_is_kept_alive_a_minority_removes_nothing)
+{
+	box(quick_keep, 50);
+	pass(SLOTS_NEW + 1000);
+	for (int i = 0; i < N; i++)
+		b->ping[i].majority = false;
+	b->ph[7].closed = true;
+	pass(10000);
+	cr_assert(there(7));
+	done();
+}
+
+Test(ping, an_edge_that_answers_nothing_removes_nobody)
+{
+	box(quick_keep, 50);
+	pass(SLOTS_NEW + 1000);
+	b->keep_code = 0;
+	pass(20000);
+	cr_assert_eq(removed() + sum_quarantined(), 0);
+	cr_assert_gt(b->ping[0].keep.lost, 0);
+	/* nor does one that does not know what that is */
+	b->keep_code = 405;
+	pass(20000);
+	cr_assert_eq(removed() + sum_quarantined(), 0);
+	cr_assert_gt(b->ping[0].keep.refused, 0);
+	pass(6000);
+	for (int i = 0; i < N; i++)
+		cr_assert_lt(b->ping[i].keep.lines, 50);
+	done();
+}
+
+/* The edge says of its flow that it has ended while the phone registers over
+ * another one */
+Test(ping, a_refresh_wins_against_a_dead_flow_in_1000_rounds, .timeout = 60)
+{
+	struct rng rng;
+
+	box(quick_keep, 5);
+	rng_seed(&rng, 12);
+	pass(SLOTS_NEW + 1000);
+	b->ph[3].closed = true;
+	for (uint32_t round = 2; round < 1002; round++) {
+		bool late = round % 10 == 0;
+
+		for (uint32_t i = 0; i < 5 && late; i++)
+			if (i != 3)
+				put(i, round);
+		pass(3000 + rng_below(&rng, 950) / STEP * STEP);
+		cr_assert(there(3), "removed early in round %u", round);
+		if (late) {
+			pass(3000);
+			cr_assert_not(there(3), "stays in round %u", round);
+		}
+		put(3, round);
+		cr_assert(there(3));
+	}
+	cr_assert_eq(removed(), 100);
 	done();
 }
 

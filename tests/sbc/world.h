@@ -57,6 +57,8 @@ struct vnode {
 				     1 = none                                 */
 	unsigned told, told_lines;   /**< such messages, and lines taken      */
 	char told_last[4096];   /**< the last body                            */
+	unsigned kept;          /**< answers to its keep-alives               */
+	char kept_last[4096];   /**< body of the last one                     */
 	bool rr;                /**< stays in its dialogs by Record-Route     */
 	const char *rr_more;    /**< elements above its own, or NULL          */
 	unsigned passed;        /**< requests of dialogs it forwarded         */
@@ -131,6 +133,7 @@ struct vphone {
 	struct vinv *inv;            /**< W_INVS                               */
 	unsigned invc;
 	unsigned got[SIP_M_N];
+	unsigned crlf, stun;         /**< keep-alives it got                   */
 	char *last[SIP_M_N];         /**< last request of each method          */
 	unsigned acks;
 	unsigned dup_invites;        /**< a second INVITE for one call         */

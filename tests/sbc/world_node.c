@@ -365,6 +365,12 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 
 	if (!scan(&m, p->data))
 		abort();
+	if (!m.req && sl_ieq(sip_first(&m, SIP_CONTENT_TYPE),
+			     SL(INNER_KEEP))) {
+		n->kept++;
+		set(n->kept_last, sizeof(n->kept_last), m.body);
+		return;
+	}
 	if (!m.req) {
 		if (!n->deaf || m.meth != SIP_INVITE)
 			do_response(n, &m);

@@ -1,4 +1,5 @@
 /* world_phone.c - Test support. A phone: registers, calls, answers. */
+#include "sip/stun.h"
 #include "world_i.h"
 
 static void send(struct vphone *p, const char *txt)
@@ -572,6 +573,14 @@ static void recv(struct sim_host *h, const struct sim_pkt *pkt)
 	static struct sip_msg m;
 	struct vphone *p = h->arg;
 
+	if (sl_eq(pkt->data, SL("\r\n\r\n"))) {
+		p->crlf++;
+		return;
+	}
+	if (stun_is(pkt->data)) {
+		p->stun++;
+		return;
+	}
 	if (!scan(&m, pkt->data))
 		abort();
 	if (m.req)
