@@ -525,9 +525,13 @@ void persist_io_free(struct persist_io *io)
 	stat_del_owner(io->n->st, io);
 	ntimer_free(io->timer);
 	db_worker_free(io->w, STOP_WAIT);
-	/* a thread that hangs in the database still holds the job */
-	if (io->out)
+	/* a thread that hangs in the database still holds the job, and may write
+	 * into it until the program is gone */
+	if (io->out) {
+		log_warn("event=sql_stop text=\"a job hangs in the database: "
+			 "left behind\"");
 		return;
+	}
 	persist_free(io->p);
 	free(io->rows);
 	free(io);
