@@ -1,5 +1,6 @@
 """`edgewise db import`: phones that registered at a Kamailio are called through
 Edgewise."""
+import json
 import os
 import re
 import shutil
@@ -7,10 +8,12 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
 
 from e2e import Skip, check, equal, eventually, test
 from group_cli import cli
+from lab import TREE
 from sipua import Auto, Ua
 
 IP = '127.0.0.77'
@@ -108,6 +111,16 @@ def contacts(lab, user):
     return re.findall(r'"contact": *"([^"]*)"', out)
 
 
+def one_contact(lab, user):
+    rc, out, err = cli(lab, 'location', 'show', '--json', '-u',
+                       'http://%s:%d' % (lab.nodes[0].http_ip,
+                                         lab.nodes[0].http_port),
+                       '%s@%s' % (user, lab.domain))
+    found = out.splitlines()
+    equal(len(found), 1, 'contacts of ' + user)
+    return json.loads(found[0])
+
+
 @test(name='kamailio', limit=60)
 def t_kamailio(ctx):
     """a phone registered at Kamailio is called after the import; all rows are
@@ -200,3 +213,110 @@ def t_no_token(ctx):
     equal(contacts(lab, 'alice'), [], 'contacts')
     rc, out, err = imp(lab, d)
     equal((rc, out), (0, '1 rows, 1 taken, 0 not\n'), 'an OpenSIPS row')
+
+
+SHARE = '/usr/share/kamailio'
+SERVER = os.path.join(TREE, 'tests', 'support', 'sqlserver')
+
+
+class Server:
+    """A PostgreSQL or MariaDB of the test's own, with tables that Kamailio's
+    scripts have made."""
+
+    def __init__(self, ctx, kind):
+        scripts = '%s/%s/' % (SHARE, 'postgres' if kind == 'postgresql' else
+                              'mysql')
+        if not os.path.exists(scripts + 'usrloc-create.sql'):
+            raise Skip('Kamailio\'s tables for %s are not installed' % kind)
+        # its user must come through
+        d = tempfile.mkdtemp(prefix='ew-import-')
+        os.chmod(d, 0o755)
+        ctx.after(lambda: shutil.rmtree(d, ignore_errors=True))
+        self.kind, dir_ = kind, d + '/db'
+        ctx.after(lambda: subprocess.run([SERVER, 'kill', dir_], check=False))
+        with open(d + '/url', 'w+') as out:
+            rc = subprocess.run([SERVER, 'start', kind, dir_], stdout=out,
+                                check=False).returncode
+            out.seek(0)
+            self.url = out.read().strip()
+        if rc == 77:
+            raise Skip('%s is not installed' % kind)
+        equal(rc, 0, 'start of ' + kind)
+        self.port = re.search(r':(\d+)/', self.url).group(1)
+        for f in ('standard', 'usrloc'):
+            with open('%s%s-create.sql' % (scripts, f)) as r:
+                self.sql(r.read())
+
+    def sql(self, text):
+        if self.kind == 'postgresql':
+            cmd = ['psql', '-X', '-q', '-t', '-A', '-v', 'ON_ERROR_STOP=1',
+                   '-h', '127.0.0.1', '-p', self.port, '-U', 'edgewise',
+                   'edgewise']
+        else:
+            cmd = ['mariadb', '--no-defaults', '-N', '-B', '-h', '127.0.0.1',
+                   '-P', self.port, '-u', 'edgewise', 'edgewise']
+        r = subprocess.run(cmd, input=text, capture_output=True, text=True,
+                           timeout=30, check=False, env=dict(
+                               os.environ, PGPASSWORD='secret',
+                               MYSQL_PWD='secret'))
+        equal(r.returncode, 0, r.stderr)
+        return r.stdout
+
+
+def from_server(ctx, kind):
+    db = Server(ctx, kind)
+    lab = ctx.lab(nodes=2, users={'alice': 'a', 'bob': 'b'})
+    alice = lab.ua('alice')
+    equal(alice.register().status, 200, 'REGISTER of alice')
+    bob = lab.ua('bob')
+    bob.auto = Auto(answer=0.05)
+    at = 'sip:bob@%s:%d' % (bob.host, bob.port)
+
+    def when(s):                     # local time, as Kamailio writes it
+        return time.strftime('%Y-%m-%d %H:%M:%S',
+                             time.localtime(time.time() + s))
+    # no ASCII, as its tables can hold it: MariaDB's are Latin-1
+    odd = 'ol\u00e9 \u2603' if kind == 'postgresql' else 'ol\u00e9'
+    for i, (user, contact, received, expires, agent) in enumerate((
+            ('bob', 'sip:bob@192.0.2.5:5060', at, when(600), odd),
+            ('gone', at, '', when(-5), 'x'),
+            ('tcp', at + ';transport=tcp', '', when(600), 'x'),
+            ('mail', 'mailto:a@example.com', '', when(600), 'x'))):
+        db.sql("INSERT INTO location (ruid, username, domain, contact, "
+               "received, expires, q, callid, cseq, user_agent) VALUES "
+               "('r%d', '%s', '%s', '%s', %s, '%s', 0.5, 'c%d', %d, '%s');" % (
+                   i, user, lab.domain, contact, "'%s'" % received if received
+                   else 'NULL', expires, i, 7 + i, agent))
+    rc, out, err = imp(lab, '--dry-run', db.url)
+    equal((rc, out.splitlines()[0]), (1, '4 rows, 1 can be taken, 3 not'),
+          'dry run: ' + out + err)
+    equal(contacts(lab, 'bob'), [], 'a dry run takes nothing')
+    rc, out, err = imp(lab, '--verbose', db.url)
+    check('\n4 rows, 1 taken, 3 not\n' in out, 'import: %s %s', out, err)
+    for why in ('expired', 'connection (TCP', 'bad contact'):
+        check(re.search(r'^ +1  .*%s' % re.escape(why), out, re.M),
+              '%s in %s', why, out)
+    check('secret' not in out + err, 'the password: %s%s', out, err)
+    call = alice.invite(bob.aor)
+    equal(call.wait_final(8).status, 200, 'INVITE %s' % call.statuses())
+    equal(call.bye().status, 200, 'BYE')
+    c = one_contact(lab, 'bob')
+    check(580000 < c['expires_ms'] <= 600000, 'it runs out when it did there: '
+          '%s', c)
+    equal((c['agent'], c['q'], c['cseq'], c['callid']), (odd, 500, 7, 'c0'),
+          'contact')
+    equal(db.sql('SELECT count(*) FROM location;').split(), ['4'], 'rows')
+    rc, out, err = imp(lab, db.url)
+    check(out.startswith('4 rows, 0 taken, 4 not'), 'again: %s', out)
+
+
+@test(name='postgresql', limit=60)
+def t_postgresql(ctx):
+    """rows of a Kamailio's tables in PostgreSQL are taken, told apart, called"""
+    from_server(ctx, 'postgresql')
+
+
+@test(name='mariadb', limit=60)
+def t_mariadb(ctx):
+    """rows of a Kamailio's tables in MariaDB are taken, told apart, called"""
+    from_server(ctx, 'mariadb')
