@@ -77,3 +77,8 @@ CLEANFILES += bench/fill
 EXTRA_PROGRAMS += bench/phones
 bench_phones_SOURCES = bench/phones.c
 CLEANFILES += bench/phones
+
+# what the sockets alone cost: `make bench/null`, see its head
+EXTRA_PROGRAMS += bench/null
+bench_null_SOURCES = bench/null.c
+CLEANFILES += bench/null
