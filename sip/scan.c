@@ -260,98 +260,143 @@ static inline const char *quick_cseq(struct sip_msg *m, const char *v)
 	return p;
 }
 
-/* The value of a known header at v in its usual spelling. Result: its end, the
- * CR of the CRLF, with all of the message's fields set; NULL = other, nothing
- * was set that the full way does not set again */
-static inline const char *scan_quick_val(struct scan *s, uint8_t id, const char *v,
-			   const char *e)
+/* with a constant id nothing is left of the switch */
+#define ALWAYS static inline __attribute__((always_inline))
+
+/* Does a header with this name begin at p, one blank behind its colon? */
+#define NAMED(lit) (memcmp(p, lit ": ", sizeof(lit ": ") - 1) == 0)
+
+ALWAYS const char *quick_list(const char *v)
+{
+	const char *p = *v == ' ' ? NULL : quick_addrs(v);
+
+	return p && quick_ends(p) ? p : NULL;
+}
+
+/* One of those that stand once; NULL = there was one already, or other */
+ALWAYS const char *quick_value(struct scan *s, uint8_t id,
+				      const char *v, const char *e)
 {
 	struct sip_msg *m = s->m;
-	const char *p = NULL;
+	const char *p;
 	uint32_t n;
 
+	if (m->count[id])
+		return NULL;
 	switch (id) {
-	case SIP_VIA:
-		return quick_via(s, v);
-	case SIP_ROUTE: case SIP_RECORD_ROUTE: case SIP_CONTACT:
-		p = quick_addrs(v);
-		break;
 	case SIP_FROM:
-		return m->count[id] ? NULL :
+		return *v == ' ' ? NULL :
 		       quick_party(&m->from, &m->from_tag, v, e);
 	case SIP_TO:
-		return m->count[id] ? NULL :
+		return *v == ' ' ? NULL :
 		       quick_party(&m->to, &m->to_tag, v, e);
 	case SIP_CSEQ:
-		return m->count[id] ? NULL : quick_cseq(m, v);
+		return quick_cseq(m, v);
 	case SIP_CALL_ID:
-		p = m->count[id] ? v : quick_span(v, CHR_VIS);
+		p = quick_span(v, CHR_VIS);
 		if (p == v || !quick_ends(p))
 			return NULL;
 		m->callid = sl_mk(v, (size_t)(p - v));
 		return p;
-	case SIP_MAX_FORWARDS:
-		p = m->count[id] ? v : quick_num(v, &n);
-		if (p == v || n > 255 || !quick_ends(p))
+	default:
+		p = quick_num(v, &n);
+		if (p == v || !quick_ends(p))
+			return NULL;
+		if (id == SIP_CONTENT_LENGTH) {
+			s->len = n;
+			s->has_len = true;
+			return p;
+		}
+		if (n > 255)
 			return NULL;
 		m->maxfwd = (int32_t)n;
 		return p;
-	case SIP_CONTENT_LENGTH:
-		p = m->count[id] ? v : quick_num(v, &n);
-		if (p == v || !quick_ends(p))
-			return NULL;
-		s->len = n;
-		s->has_len = true;
-		return p;
+	}
+}
+
+/* A header that most messages have, in its usual spelling, name and value: the
+ * end of the value, the CR of the CRLF, with all of the message's fields set.
+ * NULL = other, nothing was set that the full way does not set again */
+ALWAYS const char *quick_known(struct scan *s, const char *p,
+				      const char *e, uint8_t *id, uint32_t *n)
+{
+#define KNOWN(h, lit) (*id = (h), *n = sizeof(lit) - 1, p + sizeof(lit) + 1)
+#define ONCE(h, lit) quick_value(s, (h), KNOWN(h, lit), e)
+	switch (*p) {
+	case 'V':
+		return NAMED("Via") ? quick_via(s, KNOWN(SIP_VIA, "Via")) :
+				      NULL;
+	case 'F':
+		return NAMED("From") ? ONCE(SIP_FROM, "From") : NULL;
+	case 'T':
+		return NAMED("To") ? ONCE(SIP_TO, "To") : NULL;
+	case 'M':
+		return NAMED("Max-Forwards") ?
+			ONCE(SIP_MAX_FORWARDS, "Max-Forwards") : NULL;
+	case 'R':
+		if (NAMED("Record-Route"))
+			return quick_list(KNOWN(SIP_RECORD_ROUTE,
+						"Record-Route"));
+		return NAMED("Route") ? quick_list(KNOWN(SIP_ROUTE,
+							 "Route")) : NULL;
+	case 'C':
+		if (NAMED("Call-ID"))
+			return ONCE(SIP_CALL_ID, "Call-ID");
+		if (NAMED("CSeq"))
+			return ONCE(SIP_CSEQ, "CSeq");
+		if (NAMED("Contact"))
+			return quick_list(KNOWN(SIP_CONTACT, "Contact"));
+		return NAMED("Content-Length") ?
+			ONCE(SIP_CONTENT_LENGTH, "Content-Length") : NULL;
 	default:
 		return NULL;
 	}
-	return p && quick_ends(p) ? p : NULL;
+#undef ONCE
+#undef KNOWN
 }
+#undef NAMED
 
-/* A header no short cut is known for: its end, when it is one line */
-static inline const char *scan_plain_val(const char *v, const char *e)
+/* Another one, when it is a plain name and one line, with no blanks but one
+ * behind the colon: its end, with *hid, *n and where the value begins.
+ * NULL = not such a one */
+static inline const char *quick_plain(const char *p, const char *e,
+				      uint8_t *id, uint32_t *n,
+				      const char **vp)
 {
-	const char *q = chr_ctl(v, e);
+	const char *q = quick_span(p, CHR_TOKEN), *v = q + 1;
 
-	return e - q >= 3 && quick_ends(q) && q[-1] != ' ' ? q : NULL;
+	if (q == p || *q != ':')
+		return NULL;
+	*n = (uint32_t)(q - p);
+	*id = scan_hdr_id(p, *n);
+	v += *v == ' ';
+	if (*v <= ' ')
+		return NULL;
+	*vp = v;
+	q = chr_ctl(v, e);
+	return quick_ends(q) && q[-1] != ' ' ? q : NULL;
 }
 
-/*
- * The same for most headers: a plain name, one line, no blanks but one behind
- * the colon. NULL = not such a one.
- */
+/* One header before s->stop; so its CR is ahead, with enough bytes behind it,
+ * and it is no longer than SIP_MAX_LINE. NULL = look closer */
 static inline const char *scan_quick_header(struct scan *s, const char *p,
 					    const char *e)
 {
 	const char *q, *v, *why;
-	size_t n;
-	uint8_t id = scan_hdr_quick(p, &n);
 	scan_hdr_h *check = NULL;
+	uint32_t n = 0;
+	uint8_t id = 0;
 
-	if (!id) {
-		q = quick_span(p, CHR_TOKEN);
-		n = (size_t)(q - p);
-		if (!n || *q != ':')
-			return NULL;
-		id = scan_hdr_id(p, n);
-	}
-	v = p + n + 1;
-	if (v == e)             /* the colon of a long name ends the message */
+	if (s->m->hdrc == SIP_MAX_HDRS)
 		return NULL;
-	v += *v == ' ';
-	if (*v <= ' ')
-		return NULL;
-	q = id ? scan_quick_val(s, id, v, e) : NULL;
+	q = quick_known(s, p, e, &id, &n);
+	v = p + n + 2;
 	if (!q) {
-		q = scan_plain_val(v, e);
+		q = quick_plain(p, e, &id, &n, &v);
 		if (!q)
 			return NULL;
 		check = scan_hdr[id];
 	}
-	if (e - q < 3 || q - p > SIP_MAX_LINE - 2 ||
-	    s->m->hdrc == SIP_MAX_HDRS)
-		return NULL;
 	scan_add(s, id, p, p + n, v, q, q + 2);
 	why = check ? check(s, v, q) : NULL;
 	if (why)
@@ -479,9 +524,10 @@ int scan_msg(struct sip_msg *m, const void *mem, size_t n, bool datagram,
 		return ENODATA;
 	s.b = p;
 	s.lim = e;
-	if (quick && e - p > SCAN_AHEAD)
-		s.stop = chr_last(p, e - SCAN_AHEAD, '\r');
 	m->raw = sl_mk(p, (size_t)(e - p));
+	if (quick && m->raw.n > SCAN_AHEAD)
+		s.stop = chr_last(p, p + (m->raw.n < SIP_MAX_LINE ? m->raw.n :
+					  SIP_MAX_LINE) - SCAN_AHEAD, '\r');
 	head = m->raw.n < SIP_MAX_HEAD ? m->raw.n : SIP_MAX_HEAD;
 	if (m->raw.n > SIP_MAX_MSG)
 		scan_fault(&s, 513, "Message Too Large");

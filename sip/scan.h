@@ -78,8 +78,8 @@ struct sip_msg {
 	uint32_t body_off;            /**< past the empty line               */
 	uint32_t hdrs_off;            /**< first header                      */
 	uint16_t hdrc;
-	uint16_t first[SIP_H_N];      /**< index + 1 of the first, 0 = none  */
-	uint16_t count[SIP_H_N];
+	uint8_t first[SIP_H_N];       /**< index + 1 of the first, 0 = none  */
+	uint8_t count[SIP_H_N];
 	struct sip_hdr hdr[SIP_MAX_HDRS];   /**< [0..hdrc), not cleared     */
 };
 

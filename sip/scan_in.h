@@ -19,7 +19,7 @@ struct scan {
 	bool has_len;            /**< Content-Length was there                */
 	uint32_t len;            /**< its value                               */
 	uint32_t vias;           /**< via-parms seen                          */
-	uint16_t last[SIP_H_N];  /**< index + 1 of the last header of an id   */
+	uint8_t last[SIP_H_N];   /**< index + 1 of the last header of an id   */
 };
 
 /** sip_scan(); quick false: by the full grammar only (tests compare both) */
@@ -28,48 +28,6 @@ int scan_msg(struct sip_msg *m, const void *p, size_t n, bool datagram,
 
 /** enum sip_hid of a header name in any case, full or compact */
 uint8_t scan_hdr_id(const char *p, size_t n);
-
-/** The same for the names most messages are made of, in their usual spelling
- *  with the ':' right behind; *np = length. 0 = look closer. At least 16 bytes
- *  must be there. */
-static inline uint8_t scan_hdr_quick(const char *p, size_t *np)
-{
-	switch (*p) {
-	case 'V':
-		*np = 3;
-		return memcmp(p, "Via:", 4) ? 0 : SIP_VIA;
-	case 'F':
-		*np = 4;
-		return memcmp(p, "From:", 5) ? 0 : SIP_FROM;
-	case 'T':
-		*np = 2;
-		return memcmp(p, "To:", 3) ? 0 : SIP_TO;
-	case 'M':
-		*np = 12;
-		return memcmp(p, "Max-Forwards:", 13) ? 0 : SIP_MAX_FORWARDS;
-	case 'C':
-		*np = 4;
-		if (!memcmp(p, "CSeq:", 5))
-			return SIP_CSEQ;
-		*np = 7;
-		if (p[7] == ':')
-			return !memcmp(p, "Call-ID:", 8) ? SIP_CALL_ID :
-			       !memcmp(p, "Contact:", 8) ? SIP_CONTACT : 0;
-		*np = 14;
-		if (!memcmp(p, "Content-Length:", 15))
-			return SIP_CONTENT_LENGTH;
-		*np = 12;
-		return memcmp(p, "Content-Type:", 13) ? 0 : SIP_CONTENT_TYPE;
-	case 'R':
-		*np = 5;
-		if (!memcmp(p, "Route:", 6))
-			return SIP_ROUTE;
-		*np = 12;
-		return memcmp(p, "Record-Route:", 13) ? 0 : SIP_RECORD_ROUTE;
-	default:
-		return 0;
-	}
-}
 
 /** Syntax of one header; fills the fields of the message. [p, e) = its value.
  *  @return NULL = fine, or why it is refused */
