@@ -276,7 +276,10 @@ static int open_sip(struct node *n, struct core_conf *cc)
 		.idle = 0, .first_msg = 0, .whole_msg = 10,
 		.connect = 1000, .txq_max = TXQ_MAX,
 	};
-	const struct transport_h h = { on_recv, on_lost, turn, n, on_admit };
+	const struct transport_h h = {
+		.recv = on_recv, .lost = on_lost, .turn = turn, .arg = n,
+		.admit = on_admit,
+	};
 	const uint8_t tp[2] = { TP_UDP, TP_TCP };
 	uint16_t *lst[2] = { &cc->lst_udp, &cc->lst_tcp };
 	char txt[ADDR_TXT];

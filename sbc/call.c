@@ -293,8 +293,10 @@ static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	cdr_end(&c->trail, a->node, CDR_ANSWERED);
 	c->trail.by = a->egress ? CDR_BY_CALLEE : CDR_BY_NODE;
 	edge_source_answer(c, m, now);
-	if (m->meth == SIP_REGISTER && m->status == 200)
+	if (m->meth == SIP_REGISTER && m->status == 200) {
 		edge_registered(e, call_request(c), stxn_flow(c->stxn));
+		edge_overload_phone(e, c->key, stxn_flow(c->stxn), now);
+	}
 	blob_unref(a->answer);
 	a->answer = NULL;
 	if (m->status >= 300 && !c->cancelled &&

@@ -294,6 +294,14 @@ const struct cfg_key sbc_keys[] = {
 	WORDS("admit.domains", admit.domains, ADMIT_WORDS, "",
 	      "Requests for other domains get no answer; empty = all go to "
 	      "the nodes."),
+	{ .name = "overload.target", .type = CFG_U32, .max = 1000,
+	  .def = "20", .unit = "ms", .off = O(overload.target),
+	  .reload = true,
+	  .help = "New requests are refused while messages wait longer than "
+		  "that to be handled; 0 = never." },
+	WORDS("overload.emergency", overload.emergency, EDGE_NUMBERS,
+	      ("( \"112\", \"911\" )"),
+	      "Numbers that known phones may call all the same."),
 	{ .name = "http.address", .type = CFG_IP, .def = "127.0.0.1",
 	  .off = O(http.address), .help = "Address of the management pages." },
 	{ .name = "http.port", .type = CFG_U32, .max = 65535, .def = "8060",

@@ -100,6 +100,10 @@ struct sbc_config {
 		uint32_t ban;                                    /**< [s]     */
 	} admit;
 	struct {
+		uint32_t target;                                 /**< [ms]    */
+		struct cfg_list emergency;                       /**< sbc_text */
+	} overload;
+	struct {
 		uint32_t messages, bytes;
 	} trace;
 	char state_dir[256];
@@ -151,6 +155,8 @@ void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t);
 /** Peers for the edge, v[PEERS_MAX]. @return number */
 uint32_t sbc_config_peers(const struct sbc_config *c, struct peer_conf *v);
 /** @return is there admission at all? */
+void sbc_config_overload(const struct sbc_config *c,
+			 struct edge_overload_conf *o);
 bool sbc_config_admit(const struct sbc_config *c, struct edge_admit_conf *a);
 /** Pool for the edge, v[SBC_NODES]. @return number */
 uint16_t sbc_config_pool(const struct sbc_config *c,

@@ -83,6 +83,17 @@ uint32_t sbc_config_peers(const struct sbc_config *c, struct peer_conf *v)
 	return c->peers.n;
 }
 
+void sbc_config_overload(const struct sbc_config *c,
+			 struct edge_overload_conf *o)
+{
+	const struct sbc_text *t = c->overload.emergency.v;
+
+	*o = (struct edge_overload_conf){ .target = c->overload.target };
+	for (uint32_t i = 0; i < c->overload.emergency.n; i++)
+		memcpy(o->number[o->numberc++], t[i].s,
+		       strnlen(t[i].s, sizeof(o->number[0]) - 1));
+}
+
 bool sbc_config_admit(const struct sbc_config *c, struct edge_admit_conf *a)
 {
 	const struct sbc_text *t = c->admit.trusted.v;

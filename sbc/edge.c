@@ -103,6 +103,8 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	if (!err)
 		err = edge_learn_init(e, now);
 	if (!err)
+		err = edge_overload_init(e);
+	if (!err)
 		err = stat_add(st, STAT_GAUGE, "sbc_pending", NULL,
 			       "Requests without a final answer", &e->pending,
 			       e);
@@ -171,6 +173,7 @@ void edge_free(struct edge *e)
 	stat_del_owner(e->st, e);
 	peers_close(&e->peers);
 	sources_free(e->sources);
+	phones_close(&e->phones);
 	txnl_free(e->txnl);
 	while (e->objs)
 		eobj_free(e->objs);
@@ -517,6 +520,7 @@ void edge_tick(struct edge *e, uint64_t now)
 	disp_tick(e->disp, now);
 	edge_learn_tick(e, now);
 	edge_source_tick(e, now);
+	edge_overload_tick(e, now);
 	call_caller_tick(e, now);
 	edge_ended_tick(e, now);
 	edge_pump(e, now);

@@ -100,6 +100,18 @@ bool edge_ban(struct edge *e, const struct addr *a, uint64_t ms,
 /** @return false: it was not banned */
 bool edge_unban(struct edge *e, const struct addr *a);
 
+enum { EDGE_NUMBERS = 16 };
+struct edge_overload_conf {
+	uint32_t target;                 /**< [ms] wait aimed at, 0 = off      */
+	char number[EDGE_NUMBERS][64];   /**< called in an emergency           */
+	uint32_t numberc;
+};
+/** Off before the first call */
+void edge_overload_conf(struct edge *e, const struct edge_overload_conf *c,
+			uint64_t now);
+/** What edge_recv() is given from now on has waited for us [us] */
+void edge_waited(struct edge *e, uint32_t us, uint64_t now);
+
 /** Trusted peers, none at first. @return as peers_set() */
 int  edge_peers(struct edge *e, const struct peer_conf *v, uint32_t n,
 		uint64_t now);

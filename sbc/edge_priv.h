@@ -15,8 +15,10 @@
 #include "sbc/hide.h"
 #include "sbc/ledger.h"
 #include "sbc/peers.h"
+#include "sbc/phones.h"
 #include "sbc/route.h"
 #include "sip/hop.h"
+#include "sip/overload.h"
 #include "sip/splice.h"
 #include "sip/txn.h"
 
@@ -106,6 +108,10 @@ struct edge {
 	struct sources *sources;   /**< NULL: no admission                   */
 	struct edge_admit_conf admit;
 	uint64_t sweep_at;         /**< [ms]                                 */
+	struct overload ovl;
+	struct edge_overload_conf emergency;
+	struct phones phones;      /**< registered lately                    */
+	bool told_overload;        /**< by the log                           */
 	struct cdrq cdrs;
 	uint64_t pending;          /**< requests without a final answer      */
 	uint64_t probe_seq;
@@ -222,6 +228,15 @@ void edge_source_proved(struct edge *e, const struct flow *f, uint64_t phone,
 void edge_source_answer(struct call *c, const struct sip_msg *m,
 			uint64_t now);
 void edge_source_tick(struct edge *e, uint64_t now);
+/* edge_overload.c */
+int  edge_overload_init(struct edge *e);
+/** The phone of this address of record (route_key_of()) registered on f */
+void edge_overload_phone(struct edge *e, uint64_t aor, const struct flow *f,
+			 uint64_t now);
+/** A client's new request. @return false: it has been answered */
+bool edge_overload_takes(struct edge *e, const struct sip_msg *m,
+			 const struct flow *f, uint64_t now);
+void edge_overload_tick(struct edge *e, uint64_t now);
 /* edge_peer.c */
 /** Who sends on this flow, NULL = no peer */
 struct peer *edge_peer_of(const struct edge *e, const struct flow *f);

@@ -304,6 +304,9 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 
 	if (core && edge_keep(e, m, f))
 		return;
+	/* before any work on tokens and nodes */
+	if (!core && m->meth != SIP_ACK && !edge_overload_takes(e, m, f, now))
+		return;
 	if (core) {
 		if (!edge_peer_route(e, m, &r, now))
 			route_core(&r, &e->rc, m);

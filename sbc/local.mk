@@ -31,7 +31,9 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_probe.c \
 	sbc/edge_request.c \
 	sbc/edge_response.c \
+	sbc/edge_overload.c \
 	sbc/edge_source.c \
+	sbc/phones.c sbc/phones.h \
 	sbc/events.c \
 	sbc/events.h \
 	sbc/fault.c \

@@ -157,6 +157,13 @@ static void recv_h(const struct flow *f, struct sl msg, enum frame_verdict v,
 		 transport_wall_us(s->tp));
 }
 
+static void waited_h(uint32_t us, void *arg)
+{
+	struct sbc *s = arg;
+
+	edge_waited(s->edge, us, transport_now(s->tp));
+}
+
 static void lost_h(const struct flow *f, int err, void *arg)
 {
 	struct sbc *s = arg;
@@ -257,6 +264,14 @@ static int start_listeners(struct sbc *s)
 	for (uint32_t i = 0; i < s->cf.listen.n && !err; i++)
 		err = listen_one(s, sbc_config_listen(&s->cf, i), false);
 	return err ? err : listen_one(s, &s->cf.core, true);
+}
+
+static void set_overload(struct sbc *s, const struct sbc_config *c)
+{
+	struct edge_overload_conf o;
+
+	sbc_config_overload(c, &o);
+	edge_overload_conf(s->edge, &o, clk_now());
 }
 
 static int set_admit(struct sbc *s, const struct sbc_config *c)
@@ -367,6 +382,8 @@ static int start_edge(struct sbc *s)
 		err = set_peers(s, &s->cf);
 	if (!err)
 		err = set_admit(s, &s->cf);
+	if (!err)
+		set_overload(s, &s->cf);
 	if (err)
 		log_error("event=start problem=\"%s\"", strerror(err));
 	else {
@@ -389,7 +406,7 @@ int sbc_alloc(struct sbc **sp, struct sbc_config *c, const char *path,
 	};
 	struct transport_h h = {
 		.recv = recv_h, .lost = lost_h, .turn = turn,
-		.admit = admit_h,
+		.admit = admit_h, .waited = waited_h,
 	};
 	struct sbc *s = calloc(1, sizeof(*s));
 	int err = ENOMEM;
@@ -500,6 +517,7 @@ static void reload(struct sbc *s)
 		cfg_err(&errs, s->path, 0, "peers", "%s", strerror(err));
 		goto bad;
 	}
+	set_overload(s, &c);
 	/* with the old token when the file is wrong: logged */
 	if (!c.faults)
 		api_fault_end(s, "settings", clk_now());

@@ -13,6 +13,7 @@ sip_libsip_a_SOURCES = \
 	sip/hop.h \
 	sip/inner.c \
 	sip/inner.h \
+	sip/overload.c sip/overload.h \
 	sip/scan.c \
 	sip/scan.h \
 	sip/scan_hdr.c \

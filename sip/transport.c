@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clk.h"
@@ -107,6 +109,37 @@ void tr_tell(struct transport *t, const struct flow *f, int err)
 	u = &t->err[(t->errh + t->errn++) % TR_LOST_QUEUE];
 	u->flow = *f;
 	u->err = err;
+}
+
+void tr_stamp(const struct transport *t, int fd)
+{
+	int on = 1;
+
+	/* without it there is no overload control, and all else works */
+	if (t->h.waited)
+		(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on,
+				 sizeof(on));
+}
+
+void tr_waited(struct transport *t, struct msghdr *mh)
+{
+	struct cmsghdr *c;
+	struct timespec ts;
+	uint64_t us, now;
+
+	for (c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level != SOL_SOCKET ||
+		    c->cmsg_type != SCM_TIMESTAMPNS)
+			continue;
+		memcpy(&ts, CMSG_DATA(c), sizeof(ts));
+		us = (uint64_t)ts.tv_sec * 1000000 +
+		     (uint64_t)ts.tv_nsec / 1000;
+		now = clk_wall_us();
+		/* 0 when somebody has set the wall clock back meanwhile */
+		t->h.waited(now <= us ? 0 : now - us < UINT32_MAX ?
+			    (uint32_t)(now - us) : UINT32_MAX, t->h.arg);
+		return;
+	}
 }
 
 static void tell_lost(struct transport *t)

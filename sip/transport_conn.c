@@ -203,6 +203,7 @@ struct conn *conn_new(struct lst *l, int fd, const struct addr *peer, bool out)
 	c->peer = *peer;
 	c->made_at = c->rx_at = t->now;
 	frame_init(&c->frame, max_msg(l));
+	tr_stamp(t, fd);
 
 	head = &t->by_id[c->id % TR_BUCKETS];
 	c->id_next = *head;

@@ -4,6 +4,8 @@
 #ifndef SIP_TRANSPORT_I_H
 #define SIP_TRANSPORT_I_H
 
+#include <sys/socket.h>
+
 #include "base/net.h"
 #include "base/wheel.h"
 #include "sip/scan.h"
@@ -161,6 +163,15 @@ void tr_enter(struct transport *t);
 void tr_leave(struct transport *t);
 void tr_arm(struct transport *t);
 void tr_tell(struct transport *t, const struct flow *f, int err);
+/** Let the system note when what fd receives came; needs h.waited */
+void tr_stamp(const struct transport *t, int fd);
+/** Room for that */
+union tr_ctl {
+	struct cmsghdr align;
+	char b[256];
+};
+/** Received with it: tell the user */
+void tr_waited(struct transport *t, struct msghdr *mh);
 
 /* transport_udp.c */
 struct udp_rx *udp_rx_alloc(void);

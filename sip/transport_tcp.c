@@ -286,9 +286,19 @@ static void shrink(struct conn *c)
 static size_t read_some(struct conn *c)
 {
 	struct transport *t = c->t;
-	ssize_t n = recv(c->fd, t->rx, TR_RX_SIZE, MSG_DONTWAIT);
+	union tr_ctl ctl;
+	struct iovec iov = { .iov_base = t->rx, .iov_len = TR_RX_SIZE };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
 
+	if (t->h.waited) {
+		mh.msg_control = &ctl;
+		mh.msg_controllen = sizeof(ctl);
+	}
+	n = recvmsg(c->fd, &mh, MSG_DONTWAIT);
 	if (n > 0) {
+		if (t->h.waited)
+			tr_waited(t, &mh);
 		t->c.rx_bytes[TP_TCP] += (uint64_t)n;
 		c->rx_at = t->now;
 		return (size_t)n;

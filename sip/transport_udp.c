@@ -129,6 +129,7 @@ struct udp_rx {
 	struct sockaddr_storage ss[TR_RX_N];
 	struct mmsghdr m[TR_RX_N];
 	struct iovec iov[TR_RX_N];
+	union tr_ctl ctl;                  /**< of the first: the oldest    */
 };
 
 struct udp_rx *udp_rx_alloc(void)
@@ -157,12 +158,18 @@ static void udp_read(struct lst *l)
 		}
 	}
 
+	if (t->h.waited) {
+		r->m[0].msg_hdr.msg_control = &r->ctl;
+		r->m[0].msg_hdr.msg_controllen = sizeof(r->ctl);
+	}
 	n = recvmmsg(l->fd, r->m, TR_RX_N, MSG_DONTWAIT, NULL);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			read_errors(l);
 		return;
 	}
+	if (n > 0 && t->h.waited)
+		tr_waited(t, &r->m[0].msg_hdr);
 	for (i = 0; i < n; i++) {
 		deliver(l, &r->m[i], r->iov[i].iov_base);
 		r->m[i].msg_hdr.msg_namelen = sizeof(r->ss[i]);
@@ -320,6 +327,7 @@ int udp_open(struct lst *l, const struct addr *a)
 	/* as much as the system allows; net.core.rmem_max may cut it */
 	(void)setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	tr_stamp(l->t, l->fd);
 	if (a->af == 6) {
 		if (setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
 			       sizeof(on)) ||

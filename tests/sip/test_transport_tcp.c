@@ -52,6 +52,22 @@ Test(transport_tcp, two_messages_in_one_segment_are_two)
 	close(fd);
 }
 
+Test(transport_tcp, what_waited_in_the_stream_is_said_to_have)
+{
+	int fd;
+
+	tfx_start();
+	fd = peer_connect(&y.tcp_at);
+	peer_send(fd, MSG, strlen(MSG), NULL);
+	cr_assert(tfx_until(one));
+	peer_send(fd, MSG, strlen(MSG), NULL);
+	usleep(30000);
+	cr_assert(tfx_until(two));
+	cr_expect_geq(y.waited, 30000);
+	cr_expect_lt(y.waited, 5000000);
+	close(fd);
+}
+
 Test(transport_tcp, room_of_a_large_message_is_given_back)
 {
 	static char body[60001];

@@ -35,6 +35,13 @@ static void on_lost(const struct flow *f, int err, void *arg)
 	y.err = err;
 }
 
+static void on_waited(uint32_t us, void *arg)
+{
+	cr_assert_eq(arg, &y);
+	y.waits++;
+	y.waited = us;
+}
+
 void tfx_init(void)
 {
 	memset(&y, 0, sizeof(y));
@@ -49,7 +56,10 @@ void tfx_init(void)
 
 void tfx_start(void)
 {
-	struct transport_h h = { on_recv, on_lost, NULL, &y, NULL };
+	struct transport_h h = {
+		.recv = on_recv, .lost = on_lost, .arg = &y,
+		.waited = on_waited,
+	};
 	struct addr a;
 
 	cr_assert_eq(stats_alloc(&y.st), 0);

@@ -20,7 +20,8 @@ struct tfx {
 	uint16_t udp, tcp;          /* listeners on 127.0.0.1 */
 	struct addr udp_at, tcp_at;
 	/* what was told */
-	unsigned recvs, losts;
+	unsigned recvs, losts, waits;
+	uint32_t waited;            /* [us] the last */
 	enum frame_verdict verdict;
 	struct flow from, lost;
 	int err;

@@ -1,0 +1,292 @@
+/* Overload control on virtual time: a server with a queue, and what it does
+ * when more comes than it can do. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "sip/overload.h"
+
+static struct overload *o;
+
+static void begin(void)
+{
+	o = calloc(1, sizeof(*o));
+	cr_assert_not_null(o);
+	overload_conf(o, 20, 1000);
+}
+
+static void end(void)
+{
+	free(o);
+}
+TestSuite(overload, .init = begin, .fini = end);
+
+/** One server, first in first out: 1000 units of work a second */
+struct line {
+	double backlog;          /* [ms]                                    */
+	double refuse;           /* [ms] of work for a refusal              */
+	double strangers;        /* share of requests                       */
+	uint64_t now, id;
+	uint64_t came[OVERLOAD_RANKS], taken[OVERLOAD_RANKS];
+	uint32_t worst;          /* [ms] wait of what was taken             */
+	struct rng rng;
+};
+
+/** `load`: work offered, 1 = all that can be done. A request is 2 ms of work */
+static void drive(struct line *l, double load, uint64_t ms)
+{
+	double due = 0;
+
+	for (uint64_t t = 0; t < ms; t++, l->now++) {
+		l->backlog = l->backlog > 1 ? l->backlog - 1 : 0;
+		due += load / 2;
+		for (; due >= 1; due -= 1) {
+			bool s = rng_below(&l->rng, 1000) <
+				 1000 * l->strangers;
+			struct overload_ask a = {
+				.rank = s ? OVERLOAD_STRANGER : OVERLOAD_NEW,
+				.call = rng_u64(&l->rng),
+				.request = ++l->id * 2,
+			};
+
+			overload_waited(o, (uint32_t)(l->backlog * 1000),
+					l->now);
+			l->came[a.rank]++;
+			if (!overload_takes(o, &a, l->now)) {
+				l->backlog += l->refuse;
+				continue;
+			}
+			l->taken[a.rank]++;
+			if (l->backlog > l->worst)
+				l->worst = (uint32_t)l->backlog;
+			l->backlog += 2;
+		}
+	}
+}
+
+static void forget(struct line *l)
+{
+	for (int i = 0; i < OVERLOAD_RANKS; i++)
+		l->came[i] = l->taken[i] = 0;
+	l->worst = 0;
+}
+
+static struct line line(double strangers)
+{
+	struct line l = { .refuse = 0.1, .strangers = strangers,
+			  .now = 1000 };
+
+	rng_seed(&l.rng, 7);
+	return l;
+}
+
+Test(overload, below_its_limit_nobody_is_refused)
+{
+	struct line l = line(0.5);
+
+	drive(&l, 0.9, 20000);
+	cr_expect_eq(o->shed[0] + o->shed[1], 0);
+	cr_expect_eq(o->times, 0);
+}
+
+Test(overload, a_burst_is_not_overload)
+{
+	struct line l = line(0);
+
+	for (int i = 0; i < 20; i++) {
+		drive(&l, 3, 30);           /* 60 ms of queue, gone by then */
+		drive(&l, 0.1, 200);
+	}
+	cr_expect_eq(o->shed[0] + o->shed[1], 0);
+}
+
+static void goodput_at(double load, double strangers, double least)
+{
+	struct line l = line(strangers);
+	uint64_t n;
+
+	drive(&l, load, 3000);
+	forget(&l);
+	drive(&l, load, 20000);
+	n = l.taken[0] + l.taken[1];
+	/* 500 a second can be done */
+	cr_expect_geq((double)n, least * 10000, "%llu of 10000 at %.0f",
+		      (unsigned long long)n, load);
+	cr_expect_lt(l.worst, 300, "%u ms at %.0f", l.worst, load);
+}
+
+Test(overload, goodput_stays_at_two_five_ten_times_the_limit)
+{
+	goodput_at(2, 1, 0.9);
+	end();
+	begin();
+	goodput_at(5, 1, 0.75);          /* refusing costs 20 % here     */
+	end();
+	begin();
+	goodput_at(10, 1, 0.45);         /* 45 %                         */
+	end();
+	begin();
+	goodput_at(2, 0, 0.9);
+	end();
+	begin();
+	goodput_at(5, 0, 0.75);
+}
+
+Test(overload, it_settles_in_three_seconds)
+{
+	struct line l = line(0);
+
+	drive(&l, 0.5, 5000);
+	drive(&l, 5, 3000);
+	cr_expect_lt(l.backlog, 200, "%f", l.backlog);
+}
+
+Test(overload, ten_seconds_after_it_nobody_is_refused)
+{
+	struct line l = line(0);
+	uint64_t before;
+
+	drive(&l, 5, 10000);
+	cr_expect(overload_on(o));
+	drive(&l, 0.5, 10000);
+	before = o->shed[OVERLOAD_NEW];
+	drive(&l, 0.5, 10000);
+	cr_expect_eq(o->shed[OVERLOAD_NEW], before);
+	cr_expect_not(overload_on(o));
+	cr_expect_eq(o->level, 0);
+}
+
+Test(overload, silence_ends_it_too)
+{
+	struct line l = line(0);
+
+	drive(&l, 5, 5000);
+	overload_tick(o, l.now + 30000);
+	cr_expect_not(overload_on(o));
+	cr_expect_eq(o->wait_us, 0);
+}
+
+Test(overload, strangers_are_refused_first)
+{
+	struct line l = line(0.9);
+
+	drive(&l, 5, 3000);
+	forget(&l);
+	drive(&l, 5, 10000);
+	/* known ones offer half of what can be done */
+	cr_expect_geq(l.taken[OVERLOAD_NEW] * 100, l.came[OVERLOAD_NEW] * 95,
+		      "%llu of %llu",
+		      (unsigned long long)l.taken[OVERLOAD_NEW],
+		      (unsigned long long)l.came[OVERLOAD_NEW]);
+	cr_expect_lt(l.taken[OVERLOAD_STRANGER] * 4,
+		     l.came[OVERLOAD_STRANGER]);
+}
+
+Test(overload, without_strangers_it_does_not_wait_for_them)
+{
+	struct line l = line(0);
+
+	drive(&l, 0.5, 3000);
+	drive(&l, 2, 5000);
+	cr_expect_lt(l.worst, 450, "%u", l.worst);
+}
+
+/** By hand: n intervals with a queue of us */
+static uint64_t queue(uint64_t now, unsigned n, uint32_t us)
+{
+	for (unsigned i = 0; i < 10 * n; i++, now += OVERLOAD_INTERVAL / 10)
+		overload_waited(o, us, now);
+	return now;
+}
+
+Test(overload, what_was_refused_stays_refused)
+{
+	uint64_t now = queue(1000, 8, 150000);
+	struct overload_ask a = { .rank = OVERLOAD_STRANGER };
+
+	cr_assert(overload_on(o));
+	do {
+		a.call += 77777777777ull;
+		a.request = a.call;
+	} while (overload_takes(o, &a, now));
+	now = queue(now, 20, 0);
+	cr_assert(overload_on(o));
+	cr_assert_lt(o->level, 200);
+	a.call = 0;                      /* a draw that would take it    */
+	for (uint64_t c = 1; c < 100; c++) {
+		struct overload_ask b = { OVERLOAD_STRANGER, c, c << 40 };
+
+		if (overload_takes(o, &b, now))
+			a.call = c;
+	}
+	cr_assert_neq(a.call, 0);
+	cr_expect_not(overload_takes(o, &a, now), "its sender knows already");
+}
+
+Test(overload, one_call_has_one_draw)
+{
+	uint64_t now = queue(1000, 3, 60000);
+	struct overload_ask a = { .rank = OVERLOAD_STRANGER };
+	unsigned taken = 0;
+
+	cr_assert(overload_on(o));
+	cr_assert_lt(o->level, 900);
+	for (uint64_t c = 1; c < 2000; c++) {
+		a.call = c * 0x9e3779b97f4a7c15ull;
+		a.request = a.call + 2;
+		if (!overload_takes(o, &a, now))
+			continue;
+		taken++;
+		a.request = a.call + 4;   /* with credentials             */
+		cr_assert(overload_takes(o, &a, now));
+	}
+	cr_expect_gt(taken, 100);
+	cr_expect_lt(taken, 1950);
+}
+
+Test(overload, what_is_late_is_refused_while_there_is_overload)
+{
+	struct overload_ask a = { OVERLOAD_NEW, 1, 2 };
+	uint64_t now;
+
+	overload_waited(o, 900000, 1000);
+	cr_expect(overload_takes(o, &a, 1000), "frozen for a moment");
+	now = queue(1000, 2, 40000);
+	now = queue(now, 1, 30000);
+	cr_assert(overload_on(o));
+	overload_waited(o, 499000, now);
+	a.call = a.request = 0x8000000000000000ull;
+	for (unsigned i = 0; i < 100 && !overload_takes(o, &a, now); i++)
+		a.call = a.request = a.request + 0x1000000001000ull;
+	overload_waited(o, 500000, now);
+	a.request += 0x1000000001000ull;
+	cr_expect_not(overload_takes(o, &a, now));
+}
+
+Test(overload, a_frozen_machine_is_not_overload)
+{
+	struct overload_ask a = { OVERLOAD_STRANGER, 1, 2 };
+	uint64_t now = 1000;
+
+	for (int i = 0; i < 10; i++) {
+		now += 3000;                     /* stopped that long    */
+		overload_waited(o, 3000000, now);
+		for (int k = 0; k < 5; k++)
+			overload_waited(o, 1000, ++now);
+		a.request += 2;
+		cr_expect(overload_takes(o, &a, now));
+	}
+	cr_expect_eq(o->times, 0);
+}
+
+Test(overload, off_it_refuses_nobody)
+{
+	struct line l = line(1);
+
+	drive(&l, 5, 3000);
+	cr_assert(overload_on(o));
+	overload_conf(o, 0, l.now);
+	forget(&l);
+	drive(&l, 5, 1000);
+	cr_expect_eq(l.taken[0], l.came[0]);
+}
