@@ -16,6 +16,7 @@
 enum {
 	PATIENCE = 3000,          /* [ms] for a database that is silent at the
 				     start                                    */
+	CONNECT = 2000,           /* [ms] until a server has to answer         */
 	BACKOFF = 2000,           /* [ms] between tries to connect, at most  */
 	STOP_WAIT = 100,          /* [ms] for a thread that has nothing to do  */
 };
@@ -459,7 +460,7 @@ static int start_worker(struct persist_io *io)
 {
 	const struct node_config *cf = &io->n->cf;
 	struct db_worker_conf wc = {
-		.db = { .query_ms = cf->db_timeout },
+		.db = { .connect_ms = CONNECT, .query_ms = cf->db_timeout },
 		.check = db_schema_check, .threads = 1,
 		.backoff_max_ms = BACKOFF, .state = on_state, .arg = io,
 	};

@@ -181,6 +181,7 @@ CALLS, REGS, PHONES = (300, 300, 3000) if LONG else (15, 40, 150)     # a second
 HOLD = 20 if LONG else 1             # [s] a fault lasts on when it was noticed
 # [kB] the transactions of 300 calls/s alone are 26 MB, also without a database
 MORE = 49152 if LONG else 16384
+DISK = 'size=64m' if LONG else 'size=12m'
 SECRET = 'secret'
 ASAN = False                         # a build whose memory says nothing
 
@@ -259,10 +260,10 @@ def kill_all(lab):
 
 
 def small_disk(ctx):
-    """A folder on a disk of 12 MB, or where none can be made: None."""
+    """A folder on a small disk, or where none can be made: None."""
     path = os.path.join(ctx.dir, 'small')
     os.makedirs(path)
-    r = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=12m', 'tmpfs',
+    r = subprocess.run(['mount', '-t', 'tmpfs', '-o', DISK, 'tmpfs',
                         path], capture_output=True, check=False)
     if r.returncode:
         return None
@@ -300,12 +301,12 @@ def t_sqlite(ctx):
           sql(lab.nodes[0]))
     time.sleep(HOLD)
     check(sql(lab.nodes[1])['dirty'] > 10, 'nothing waits')
-    eventually(lambda: ': database down' in ctl(
-        'nodes', '-c', lab.path('edge.conf')), 5, 'edgewise nodes')
-    page = lab.edge.http('/')[1]
-    check(re.search(r'data-s="sql">.*>n2<.*down</span>', page, re.S),
-          'the page')
-    check('the database of n2 is down' in page, 'the verdict')
+    eventually(lambda: re.search('^n2: database down', ctl(
+        'nodes', '-c', lab.path('edge.conf')), re.M), 8, 'edgewise nodes')
+    eventually(lambda: 'the database of n2 is down' in lab.edge.http('/')[1],
+               5, 'the verdict')
+    check(re.search(r'data-s="sql">.*>n2<.*down</span>',
+                    lab.edge.http('/')[1], re.S), 'the page')
     other.execute('ROLLBACK')
     if small:
         os.unlink(os.path.join(small, 'filler'))
