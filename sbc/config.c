@@ -238,6 +238,11 @@ const struct cfg_key sbc_keys[] = {
 	MS("timers.caller_gone", timers.caller_gone, 0, 180000, "5000",
 	   "INVITE given up when its client's TCP connection is lost for so "
 	   "long."),
+	{ .name = "timers.flow", .type = CFG_U32, .max = 86400, .def = "120",
+	  .unit = "s", .off = O(timers.flow), .reload = true,
+	  .help = "Flow-Timer for phones on TCP that keep their connection "
+		  "alive (RFC 5626, 6223), at most 3/4 of limits.idle; 0 = "
+		  "none." },
 	NUM("max_attempts", max_attempts, 1, 16, "3", true,
 	    "Nodes tried for one request."),
 	{ .name = "limits.max_message", .type = CFG_U32, .min = 1024,

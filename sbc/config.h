@@ -82,6 +82,7 @@ struct sbc_config {
 		uint32_t no100, no100_min, no100_max;            /**< [ms]    */
 		uint32_t no18x, noreply, ring, deadline;         /**< [ms]    */
 		uint32_t caller_gone;                            /**< [ms]    */
+		uint32_t flow;                                   /**< [s]     */
 	} timers;
 	uint32_t max_attempts;
 	struct {

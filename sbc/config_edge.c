@@ -10,6 +10,14 @@ uint8_t sbc_config_tp(uint32_t transport)
 	return transport ? TP_TCP : TP_UDP;
 }
 
+/** A phone has to say something before we close its connection */
+static uint32_t flow_timer(const struct sbc_config *c)
+{
+	uint32_t most = c->limits.idle / 4 * 3;
+
+	return c->timers.flow < most ? c->timers.flow : most;
+}
+
 void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
 {
 	*t = (struct edge_tune){
@@ -17,6 +25,7 @@ void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
 		.noreply = c->timers.noreply, .ring = c->timers.ring,
 		.deadline = c->timers.deadline,
 		.caller_gone = c->timers.caller_gone,
+		.flow_timer = flow_timer(c),
 		.max_attempts = c->max_attempts,
 		.max_message = c->limits.max_message,
 		.hide = c->hide == 0, .dialog_token = c->dialog_token,

@@ -30,6 +30,7 @@ struct edge_tune {
 	uint32_t deadline;       /**< no further attempt after this           */
 	uint32_t caller_gone;    /**< INVITE given up when the connection that
 				      it came over is lost for so long        */
+	uint32_t flow_timer;     /**< [s] Flow-Timer, keep= on streams; 0 = off */
 	uint32_t max_attempts;   /**< nodes tried for one request             */
 	uint32_t max_message;    /**< [bytes]                                 */
 	bool hide;               /**< hide = core                             */

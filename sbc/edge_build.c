@@ -262,7 +262,7 @@ struct blob *edge_build_reply(struct edge *e, const struct sip_msg *m,
 	splice_init(&e->sp, m);
 	if (code && code != m->status)
 		put_status(e, m, code);
-	hop_reply_vias(&e->sp, stxn_vias(s));
+	hop_reply_vias(&e->sp, edge_flow_lines(e, m, s, code));
 	if (edge_is_core(e, stxn_flow(s)))
 		hide_from_client(&e->sp, m, &e->led.hide);
 	else

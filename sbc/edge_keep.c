@@ -9,7 +9,10 @@
 
 #include <errno.h>
 
-enum { KEEP_LINES = 2048 };          /**< of one message                     */
+enum {
+	KEEP_LINES = 2048,           /**< of one message                      */
+	KEEP_UDP   = 25,             /**< [s] RFC 5626 4.4.2: 24 to 29        */
+};
 
 int edge_keep_init(struct edge *e)
 {
@@ -153,4 +156,73 @@ bool edge_keep(struct edge *e, const struct sip_msg *m, const struct flow *f)
 	}
 	answer(e, m, f, dead->err ? SL_NONE : buf_as_sl(dead));
 	return true;
+}
+
+/* --- phones that keep their flow alive themselves --- */
+
+/** Most have none: a quick look */
+static bool may_keep(struct sl line)
+{
+	const char *p = line.p, *end = line.p + line.n;
+
+	while ((p = memchr(p, ';', (size_t)(end - p)))) {
+		p++;
+		if (end - p >= 4 && (*p | 0x20) == 'k' &&
+		    sl_ieq(sl_mk(p, 4), SL("keep")))
+			return true;
+	}
+	return false;
+}
+
+/** End of the name of a "keep" without a value in the topmost Via, NULL: none */
+static const char *keep_param(struct sl vias)
+{
+	struct sl line = sl_sub(vias, 0, sl_chr(vias, '\n')), elem, name, val;
+	size_t at = sl_chr(line, ':');
+
+	line = sl_sub(line, at + 1, line.n);
+	if (!may_keep(line) || !sl_elem(&line, &elem))
+		return NULL;
+	elem = sl_sub(elem, sl_chr(elem, ';'), elem.n);
+	while (param_next(&elem, &name, &val))
+		if (sl_ieq(name, SL("keep")))
+			return sl_isset(val) ? NULL : name.p + name.n;
+	return NULL;
+}
+
+/** RFC 6223 4.3: answers that make a registration or a dialog; RFC 5626 6: the
+ *  same to who uses outbound */
+struct sl edge_flow_lines(struct edge *e, const struct sip_msg *m,
+			  const struct stxn *s, uint16_t code)
+{
+	struct sl vias = stxn_vias(s);
+	const struct flow *f = stxn_flow(s);
+	uint32_t secs = tp_stream(f->tp) ? e->tune.flow_timer : KEEP_UDP;
+	bool reg = m->meth == SIP_REGISTER, timer;
+	const char *at;
+
+	if (m->status / 100 != 2 || (!reg && m->meth != SIP_INVITE) ||
+	    (code && code != m->status) || edge_is_core(e, f) || !secs)
+		return vias;
+	at = keep_param(vias);
+	timer = reg && tp_stream(f->tp) &&
+		sip_has_token(m, SIP_REQUIRE, SL("outbound"));
+	if (!at && !timer)
+		return vias;
+	buf_reset(&e->top);
+	if (at) {
+		buf_put(&e->top, vias.p, (size_t)(at - vias.p));
+		buf_chr(&e->top, '=');
+		buf_u64(&e->top, secs);
+		buf_put(&e->top, at, (size_t)(vias.p + vias.n - at));
+	}
+	else {
+		buf_sl(&e->top, vias);
+	}
+	if (timer) {
+		buf_lit(&e->top, "Flow-Timer: ");
+		buf_u64(&e->top, secs);
+		buf_lit(&e->top, "\r\n");
+	}
+	return buf_as_sl(&e->top);
 }

@@ -286,6 +286,10 @@ int  edge_keep_init(struct edge *e);
 void edge_keep_close(struct edge *e);
 /** A node's list of flows to be kept alive? Then it is done and answered */
 bool edge_keep(struct edge *e, const struct sip_msg *m, const struct flow *f);
+/** Vias of an answer m to s, and what a phone is to know that keeps its flow alive
+ *  itself; borrowed from s, or in e->top */
+struct sl edge_flow_lines(struct edge *e, const struct sip_msg *m,
+			  const struct stxn *s, uint16_t code);
 /** A datagram of a client that is STUN */
 void edge_stun(struct edge *e, const struct flow *f, struct sl msg);
 /* edge_pool.c */

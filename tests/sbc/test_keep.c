@@ -204,3 +204,76 @@ Test(keep, stun_of_a_stranger_costs_credit)
 	stun_from(x);
 	cr_expect_eq(x->stun, 1);
 }
+
+/* --- phones that keep their flow alive themselves --- */
+
+static char heard[4000];
+
+static void tap(const struct sim_pkt *p, void *arg)
+{
+	if (addr_eq(&p->from, &w->client.addr) && p->data.n < sizeof(heard) &&
+	    sl_starts(p->data, SL("SIP/2.0 "))) {
+		memcpy(heard, p->data.p, p->data.n);
+		heard[p->data.n] = '\0';
+	}
+	(void)arg;
+}
+
+/** Its REGISTER with this Via parameter. @return the answer */
+static const char *reg_with(struct vphone *p, const char *param)
+{
+	static unsigned n;
+	char txt[2000];
+
+	n++;
+	heard[0] = '\0';
+	w->net->tap = tap;
+	(void)snprintf(txt, sizeof(txt), "REGISTER sip:example.com SIP/2.0\n"
+		       "Via: SIP/2.0/%s 10.9.8.7;keepalive;branch=z9hG4bKr%u%s"
+		       "\nFrom: <sip:x@example.com>;tag=1\n"
+		       "To: <sip:%s@example.com>\nCall-ID: r%u\n"
+		       "CSeq: 1 REGISTER\nMax-Forwards: 70\n"
+		       "Contact: <sip:x@10.9.8.7>\nContent-Length: 0\n\n",
+		       p->kind == SIM_STREAM ? "TCP" : "UDP", n, param,
+		       p->user, n);
+	phone_raw(p, txt);
+	world_run(w, 100);
+	return heard;
+}
+
+static void outbound(void)
+{
+	for (int i = 0; i < W_NODES; i++)
+		w->node[i].reg_more = "Require: outbound\r\n";
+}
+
+Test(keep, who_asks_hears_how_often)
+{
+	cr_expect(strstr(reg_with(a, ";keep"), ";keep=25;"));
+	cr_expect(strstr(reg_with(a, ";keep;x=1"), ";keep=25;x=1;"));
+	cr_expect(strstr(reg_with(b, ";KEEP"), ";KEEP=120;"));
+	cr_expect_null(strstr(heard, "Flow-Timer"));
+	/* who has a value, or does not ask, is left alone */
+	cr_expect(strstr(reg_with(a, ";keep=7"), ";keep=7;"));
+	cr_expect_null(strstr(reg_with(a, ""), "keep="));
+	cr_expect_null(strstr(reg_with(a, ";x=\";keep\""), "keep="));
+}
+
+Test(keep, flow_timer_on_streams_with_outbound)
+{
+	outbound();
+	cr_expect(strstr(reg_with(b, ""), "\r\nFlow-Timer: 120\r\n"));
+	cr_expect(strstr(reg_with(b, ";keep"), "\r\nFlow-Timer: 120\r\n"));
+	cr_expect(strstr(heard, ";keep=120"));
+	/* it would keep a phone on UDP silent for too long */
+	cr_expect_null(strstr(reg_with(a, ";keep"), "Flow-Timer"));
+}
+
+Test(keep, a_refusal_says_nothing_of_it)
+{
+	for (int i = 0; i < W_NODES; i++)
+		w->node[i].mode = V_ERROR;
+	outbound();
+	cr_expect_null(strstr(reg_with(b, ";keep"), "keep="));
+	cr_expect(heard[0]);
+}

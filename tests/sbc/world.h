@@ -57,6 +57,7 @@ struct vnode {
 				     1 = none                                 */
 	unsigned told, told_lines;   /**< such messages, and lines taken      */
 	char told_last[4096];   /**< the last body                            */
+	const char *reg_more;   /**< lines of its 200 to REGISTER, or NULL    */
 	unsigned kept;          /**< answers to its keep-alives               */
 	char kept_last[4096];   /**< body of the last one                     */
 	bool rr;                /**< stays in its dialogs by Record-Route     */

@@ -67,8 +67,9 @@ static void do_register(struct vnode *n, uint32_t conn, const struct sip_msg *m)
 	set(w->loc[i].contact, sizeof(w->loc[i].contact), na.uri);
 	set(w->loc[i].path, sizeof(w->loc[i].path), sip_first(m, SIP_PATH));
 	extra = fmt("Contact: <%s>\r\nPath: %s\r\n"
-		    "Edgewise-Note: from 10.0.0.%u\r\n",
-		    w->loc[i].contact, w->loc[i].path, 11 + n->idx);
+		    "Edgewise-Note: from 10.0.0.%u\r\n%s",
+		    w->loc[i].contact, w->loc[i].path, 11 + n->idx,
+		    n->reg_more ? n->reg_more : "");
 	vnode_answer(n, conn, m, 200, extra);
 	free(extra);
 }
