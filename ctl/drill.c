@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "base/secret.h"
+#include "db/db_schema.h"
 #include "drill/netns.h"
 #include "drill/planfile.h"
 #include "drill/run.h"
@@ -37,6 +38,7 @@ static const char usage[] =
 	"  --json, --html     that form instead of text\n"
 	"  --progress-json    a JSON object for each step while it goes on\n"
 	"  --plans DIR        list: files of drills there, too\n"
+	"  --db sqlite|none   lab, cold-start: databases of its nodes; sqlite\n"
 	"  --follow-parent    ends at once when the program that started it "
 	"ends\n"
 	"  --netns            the lab in a network namespace of its own\n"
@@ -48,10 +50,13 @@ static const char usage[] =
 	"exit: 0 passed, 1 failed, 2 stopped or wrong usage, 3 unfit to "
 	"start\n";
 
-enum { WRONG = 2, OPT = 256, USERS_FILE = 1 << 20 };
+enum {
+	WRONG = 2, OPT = 256, USERS_FILE = 1 << 20,
+	GONE = 5,                /* phones removed before a cold start */
+};
 enum { O_LAB = OPT, O_LAB_NODES, O_PROGRAMS, O_CALLS, O_NODE, O_REPORTS,
        O_JSON, O_HTML, O_PROGRESS, O_NETNS, O_KEEP, O_PROXY, O_LOCAL,
-       O_DOMAIN, O_PHONES, O_PLANS, O_FOLLOW };
+       O_DOMAIN, O_PHONES, O_PLANS, O_FOLLOW, O_DB };
 
 struct args {
 	const char *what, *reports, *proxy, *local, *domain, *phones_file;
@@ -60,7 +65,7 @@ struct args {
 	struct post post;
 	struct cfg_over over;
 	char calls[32];
-	bool json, html, progress, netns, follow;
+	bool json, html, progress, netns, follow, no_db;
 };
 
 /* --- phones --- */
@@ -258,6 +263,43 @@ static int prepare_real(struct args *a, const struct drill_plan *p,
 	return post_url(&a->post, url, POST_URL);
 }
 
+/** Phones that are only there to be back, or not */
+static uint32_t extra(const struct args *a)
+{
+	return a->rc.kept + a->rc.gone;
+}
+
+static int make_tables(const char *url)
+{
+	struct db_conf cf = { .create = true };
+	struct db *db = NULL;
+	char why[DB_WHY] = "";
+	enum db_err e;
+
+	(void)snprintf(cf.url, sizeof(cf.url), "%s", url);
+	e = db_open(&db, &cf, why);
+	if (!e)
+		e = db_schema_make(db, why);
+	db_close(db);
+	if (e)
+		fprintf(stderr, "edgewise: %s: %s\n", url, *why ? why :
+			db_err_name(e));
+	return e ? EIO : 0;
+}
+
+/** A cold start is told what the databases bring back, where it has any */
+static void prepare_db(struct args *a, struct drill_plan *p)
+{
+	if (a->rc.lab && p->kind == DRILL_COLD && !a->no_db && db_version()) {
+		a->rc.kept = p->contacts;
+		a->rc.gone = GONE;
+		a->rc.lab_conf.db_make = make_tables;
+		return;
+	}
+	for (int i = CLAIM_BACK; i <= CLAIM_READY; i++)
+		p->limit[i] = NO_CLAIM;
+}
+
 static int prepare(struct args *a, struct drill_plan *p, char url[POST_URL],
 		   char token[POST_TOKEN])
 {
@@ -265,8 +307,9 @@ static int prepare(struct args *a, struct drill_plan *p, char url[POST_URL],
 
 	a->rc.users = p->phones;
 	a->rc.domain = "drill.invalid";
+	prepare_db(a, p);
 	if (a->rc.lab)
-		err = lab_phones(&a->rc.user, p->phones);
+		err = lab_phones(&a->rc.user, p->phones + extra(a));
 	else {
 		err = prepare_real(a, p, url);
 		if (!err)
@@ -279,7 +322,7 @@ static int prepare(struct args *a, struct drill_plan *p, char url[POST_URL],
 	if (err)
 		return err;
 	a->rc.lab_conf.user = a->rc.user;
-	a->rc.lab_conf.users = a->rc.users;
+	a->rc.lab_conf.users = a->rc.users + extra(a);
 	a->rc.lab_conf.domain = a->rc.domain;
 	if (!a->rc.lab || !(p->own_net || a->netns))
 		return 0;
@@ -327,7 +370,8 @@ static int run_cmd(struct args *a)
 	rc = err ? (err == EINVAL || err == EBADMSG ? WRONG : JUDGE_UNFIT) :
 		go(a, &p);
 	if (a->rc.user)
-		explicit_bzero(a->rc.user, a->rc.users * sizeof(*a->rc.user));
+		explicit_bzero(a->rc.user, (a->rc.users + extra(a)) *
+			       sizeof(*a->rc.user));
 	free(a->rc.user);
 	explicit_bzero(token, sizeof(token));
 	return rc;
@@ -369,6 +413,7 @@ static const struct option opts[] = {
 	{ "phones-file", required_argument, NULL, O_PHONES },
 	{ "plans", required_argument, NULL, O_PLANS },
 	{ "follow-parent", no_argument, NULL, O_FOLLOW },
+	{ "db", required_argument, NULL, O_DB },
 	POST_OPTS,
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 }
@@ -401,6 +446,9 @@ static bool take(struct args *a, int c)
 	case O_PHONES:    a->phones_file = optarg; return true;
 	case O_PLANS:     a->plans = optarg; return true;
 	case O_FOLLOW:    a->follow = true; return true;
+	case O_DB:
+		a->no_db = !strcmp(optarg, "none");
+		return a->no_db || (!strcmp(optarg, "sqlite") && db_version());
 	case 'o':         return !cfg_over_add(&a->over, optarg);
 	default:          return post_opt(&a->post, c, optarg);
 	}

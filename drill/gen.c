@@ -36,7 +36,7 @@ int gen_alloc(struct gen **gp, const struct gen_conf *cf, uint64_t now)
 	struct gen *g;
 	int err;
 
-	if (!cf->users || cf->users > GEN_PHONES || cf->lstc > 4 ||
+	if (!cf->users || cf->users > GEN_PHONES_MAX || cf->lstc > 4 ||
 	    !cf->max_calls || cf->max_calls > GEN_CALLS ||
 	    strlen(cf->domain) >= GEN_DOMAIN)
 		return EINVAL;
@@ -205,7 +205,7 @@ void gen_lost(struct gen *g, const struct flow *f, uint64_t now)
 		struct gen_phone *p = &g->phone[i];
 
 		/* its registration named the connection that is gone */
-		if (p->u.lst != f->lst || p->reg.c)
+		if (p->u.lst != f->lst || p->reg.c || p->left)
 			continue;
 		p->registered = false;
 		p->again = now + 100 + rng_below(&g->rng, 400);
@@ -245,7 +245,7 @@ void gen_tick(struct gen *g, uint64_t now)
 			i++;
 	}
 	for (uint32_t i = 0; i < g->phones; i++)
-		if (g->phone[i].again <= now)
+		if (g->phone[i].again <= now && !g->hold)
 			gen_register(g, i, now);
 	drain(g, now);
 }
@@ -271,7 +271,7 @@ uint64_t gen_next(const struct gen *g)
 		if (l->state == LEG_RINGS || l->state == LEG_ANSWERED)
 			earlier(&at, l->due);
 	}
-	for (uint32_t i = 0; i < g->phones; i++)
+	for (uint32_t i = 0; i < g->phones && !g->hold; i++)
 		earlier(&at, g->phone[i].again);
 	return at;
 }
@@ -282,6 +282,21 @@ bool gen_poll(struct gen *g, struct sip_out *out)
 }
 
 /* --- for who drives it --- */
+
+void gen_hold(struct gen *g, bool hold)
+{
+	g->hold = hold;
+}
+
+bool gen_held(const struct gen *g)
+{
+	return g->hold;
+}
+
+bool gen_left(const struct gen *g, uint32_t phone)
+{
+	return g->phone[phone].left;
+}
 
 uint32_t gen_registered(const struct gen *g)
 {

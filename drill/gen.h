@@ -12,7 +12,9 @@
 #include "sip/txn.h"
 
 enum {
-	GEN_PHONES = 5000,       /**< most phones                            */
+	GEN_PHONES = 5000,       /**< most phones that call                  */
+	GEN_CONTACTS = 5000,     /**< further ones                           */
+	GEN_PHONES_MAX = GEN_PHONES + GEN_CONTACTS + 100,
 	GEN_CALLS = 20000,       /**< most calls of one run                  */
 	GEN_NAME = 64,           /**< longest user or password, with its end */
 	GEN_DOMAIN = 128,
@@ -105,6 +107,13 @@ bool gen_poll(struct gen *g, struct sip_out *out);
 void gen_register(struct gen *g, uint32_t phone, uint64_t now);
 /** Phones whose last REGISTER got its 200 */
 uint32_t gen_registered(const struct gen *g);
+/** Remove a phone's contact, for good. No effect while it registers */
+void gen_leave(struct gen *g, uint32_t phone, uint64_t now);
+/** Has it got its 200 for that? */
+bool gen_left(const struct gen *g, uint32_t phone);
+/** No phone registers by itself, for a while */
+void gen_hold(struct gen *g, bool hold);
+bool gen_held(const struct gen *g);
 /** Phones with a REGISTER on its way */
 uint32_t gen_registering(const struct gen *g);
 /** @return 0; ENOSPC: max_calls made; ENOMEM */

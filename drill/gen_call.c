@@ -84,13 +84,22 @@ static void reg_over(struct gen *g, struct gen_phone *p, bool done,
 {
 	uint64_t took = now - p->reg_sent;
 
-	p->registered = done;
+	p->registered = done && !p->leaves;
+	p->left = done && p->leaves;
 	leave(&p->reg);
 	p->reg.tries = 0;
 	if (took > g->f.reg_slowest)
 		g->f.reg_slowest = took;
 	/* phones try again, each at a time of its own: RFC 5626 4.5 */
 	p->again = done ? UINT64_MAX : now + 300 + rng_below(&g->rng, 400);
+}
+
+void gen_leave(struct gen *g, uint32_t phone, uint64_t now)
+{
+	if (g->phone[phone].reg.c)
+		return;
+	g->phone[phone].leaves = true;
+	gen_register(g, phone, now);
 }
 
 void gen_register(struct gen *g, uint32_t phone, uint64_t now)

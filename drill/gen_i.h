@@ -30,6 +30,7 @@ struct gen_phone {
 	uint32_t id;
 	struct gen_tx reg;
 	bool registered;
+	bool leaves, left;       /**< its contact is removed, for good       */
 	uint32_t cseq;
 	uint64_t reg_sent;
 	uint64_t again;          /**< REGISTER then, UINT64_MAX = not        */
@@ -71,6 +72,7 @@ struct gen {
 	struct rng rng;
 	uint64_t run;
 	uint32_t limit, expires;
+	bool hold;               /**< `again` has to wait                    */
 	struct gen_phone *phone;
 	uint32_t phones;
 	struct gen_call *call;

@@ -86,7 +86,7 @@ struct blob *gen_msg_register(struct gen *g, struct gen_phone *p,
 	buf_printf(b, "\r\nCall-ID: drill-%llx-r%u\r\nCSeq: %u REGISTER\r\n",
 		   (unsigned long long)g->run, p->id, ++p->cseq);
 	put_contact(g, p);
-	buf_printf(b, "Expires: %u\r\n", g->expires);
+	buf_printf(b, "Expires: %u\r\n", p->leaves ? 0 : g->expires);
 	put_auth(g, p, &p->auth[0], "REGISTER", uri);
 	return finish(g);
 }

@@ -176,6 +176,10 @@ int judge_make(struct outcome *o, const struct drill_plan *p,
 	      f->recovered > f->ended ? f->recovered - f->ended : 0);
 	claim(o, CLAIM_PRODUCTION, f->counted, f->production_lost);
 	claim(o, CLAIM_STEADY, f->checked, f->not_as_before);
+	claim(o, CLAIM_BACK, f->looked, f->not_back);
+	claim(o, CLAIM_REMOVED, f->looked, f->removed_back);
+	claim(o, CLAIM_READY, f->ended && f->ready, f->ready > f->ended ?
+	      f->ready - f->ended : 0);
 	judge(o, p, aborted);
 	return 0;
 }

@@ -41,6 +41,9 @@ struct facts {
 	bool counted;            /**< the edge's figures are known           */
 	uint64_t production_lost;
 	uint64_t reg_lost;       /**< REGISTERs in the drill                 */
+	bool looked;             /**< at what the databases brought back     */
+	uint64_t ready;          /**< all nodes were; 0 = never, or not asked */
+	uint64_t not_back, removed_back;     /**< contacts, of all nodes     */
 	const uint8_t *said;     /**< of each call, SAID_*                   */
 };
 

@@ -111,11 +111,26 @@ static int write_edge(const struct lab *l, const char *extra)
 	return save(l, "edge.conf", &b);
 }
 
-static int write_node(const struct lab *l, uint32_t i, const char *domain)
+/** What is changed is in it 200 ms later */
+static int add_db(const struct lab *l, uint32_t i, struct buf *b,
+		  int (*db_make)(const char *url))
+{
+	char url[160];
+
+	if (!db_make)
+		return 0;
+	(void)snprintf(url, sizeof(url), "sqlite://%s/n%u.db", l->dir, i);
+	buf_printf(b, "db_url = \"%s\";\nflush_interval = 200;\n", url);
+	return db_make(url);
+}
+
+static int write_node(const struct lab *l, uint32_t i,
+		      const struct lab_conf *cf)
 {
 	struct addr a, e;
 	char name[32];
 	struct buf b;
+	int err;
 
 	lab_addr(l, i, 0, &a);
 	lab_addr(l, LAB_EDGE, 0, &e);
@@ -126,7 +141,7 @@ static int write_node(const struct lab *l, uint32_t i, const char *domain)
 	addr_put_ip(&b, &e);
 	buf_printf(&b, "\" );\ndomains = ( { name = \"%s\"; } );\n"
 		   "auth = \"on\";\nusers_file = \"%s/users\";\n"
-		   "cluster = { address = \"", domain, l->dir);
+		   "cluster = { address = \"", cf->domain, l->dir);
 	addr_put_ip(&b, &a);
 	buf_printf(&b, "\"; port = %d; key_file = \"%s/cluster.key\"; "
 		   "peers = (", CLUSTER_PORT, l->dir);
@@ -141,8 +156,9 @@ static int write_node(const struct lab *l, uint32_t i, const char *domain)
 	buf_printf(&b, "\"; port = %d; };\nstate_dir = \"%s/n%u.state\";\n"
 		   "log = { level = \"info\"; target = \"stderr\"; };\n",
 		   NODE_HTTP, l->dir, i);
+	err = add_db(l, i, &b, cf->db_make);
 	(void)snprintf(name, sizeof(name), "n%u.conf", i);
-	return save(l, name, &b);
+	return save(l, name, &b) ? EIO : err;
 }
 
 static int write_users(const struct lab *l, const struct lab_conf *cf)
@@ -192,7 +208,7 @@ static int write_all(const struct lab *l, const struct lab_conf *cf)
 		if (mkdir(path, 0700))
 			err = errno;
 		else if (i)
-			err = write_node(l, i, cf->domain);
+			err = write_node(l, i, cf);
 	}
 	return err;
 }

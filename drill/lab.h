@@ -19,6 +19,9 @@ struct lab_conf {
 	const char *domain;
 	const char *extra;           /**< edge settings added, NULL: none    */
 	bool keep;                   /**< the folder stays                   */
+	/** Makes the tables of "sqlite://...". @return 0 or errno. NULL: the
+	 *  nodes have no databases; else each has one of its own */
+	int (*db_make)(const char *url);
 };
 
 struct lab {

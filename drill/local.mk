@@ -26,6 +26,7 @@ drill_libdrill_a_SOURCES = \
 	drill/report_text.c \
 	drill/run.c \
 	drill/run.h \
+	drill/run_back.c \
 	drill/run_watch.c \
 	drill/judge.c \
 	drill/judge.h \

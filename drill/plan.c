@@ -27,6 +27,12 @@ static const struct {
 			       "other calls that the edge lost", "" },
 	[CLAIM_STEADY] = { "not_as_before", "things not as before at the end",
 			   "" },
+	[CLAIM_BACK] = { "contacts_not_back",
+			 "contacts in the databases that are not back", "" },
+	[CLAIM_REMOVED] = { "removed_back",
+			    "removed contacts that are back", "" },
+	[CLAIM_READY] = { "ready_ms", "from the start to all nodes ready",
+			  "ms" },
 };
 
 const char *claim_name(enum claim c) { return claims[c].name; }
@@ -37,10 +43,13 @@ const char *claim_unit(enum claim c) { return claims[c].unit; }
 	.calls = 60, .mix = { 40, 30, 20, 10 }, .rate = 20, \
 	.phones = phones_, .before = 1500, .hold = hold_, .after = 1500, \
 	.recover_max = 20000, .abort_lost = abort_, .hook_timeout = 30
+#define NO_DB \
+	[CLAIM_BACK] = NO_CLAIM, [CLAIM_REMOVED] = NO_CLAIM, \
+	[CLAIM_READY] = NO_CLAIM
 #define SAFE \
 	[CLAIM_LOST] = 0, [CLAIM_LOST_UP] = 0, [CLAIM_SILENT] = 0, \
 	[CLAIM_GHOST] = 0, [CLAIM_TWICE] = 0, [CLAIM_REG] = 0, \
-	[CLAIM_PRODUCTION] = 0, [CLAIM_STEADY] = 0
+	[CLAIM_PRODUCTION] = 0, [CLAIM_STEADY] = 0, NO_DB
 
 /* The limits are goals for operators, not what our machines reach. A node
  * that is silent is seen after its no100 (100 ms at least), one that has
@@ -104,7 +113,8 @@ static const struct drill_plan builtin[] = {
 		     [CLAIM_SILENT] = 0, [CLAIM_GHOST] = 0, [CLAIM_TWICE] = 0,
 		     [CLAIM_REG] = NO_CLAIM, [CLAIM_EXTRA] = NO_CLAIM,
 		     [CLAIM_MTTD] = 1000, [CLAIM_RECOVER] = 15000,
-		     [CLAIM_PRODUCTION] = NO_CLAIM, [CLAIM_STEADY] = 0 } },
+		     [CLAIM_PRODUCTION] = NO_CLAIM, [CLAIM_STEADY] = 0,
+		     NO_DB } },
 	{ .name = "edge-restart", .kind = DRILL_EDGE, COMMON(500, 20, 0),
 	  .text = "the edge killed and started: answered calls go on",
 	  .limit = { [CLAIM_LOST] = NO_CLAIM, [CLAIM_LOST_UP] = 0,
@@ -112,19 +122,23 @@ static const struct drill_plan builtin[] = {
 		     [CLAIM_TWICE] = 0, [CLAIM_REG] = NO_CLAIM,
 		     [CLAIM_EXTRA] = NO_CLAIM, [CLAIM_MTTD] = NO_CLAIM,
 		     [CLAIM_RECOVER] = 10000, [CLAIM_PRODUCTION] = NO_CLAIM,
-		     [CLAIM_STEADY] = 0 } },
+		     [CLAIM_STEADY] = 0, NO_DB } },
 	{ .name = "register-storm", .kind = DRILL_STORM, COMMON(2000, 500, 1),
 	  .text = "a node killed, and all phones register at once",
 	  .limit = { SAFE, [CLAIM_EXTRA] = 1000, [CLAIM_MTTD] = 500,
 		     [CLAIM_RECOVER] = 10000 } },
 	{ .name = "cold-start", .kind = DRILL_COLD, COMMON(500, 20, 0),
-	  .text = "everything killed, everything started",
+	  .contacts = 200,
+	  .text = "everything killed, everything started: contacts come "
+		  "from databases",
 	  .limit = { [CLAIM_LOST] = NO_CLAIM, [CLAIM_LOST_UP] = NO_CLAIM,
 		     [CLAIM_SILENT] = NO_CLAIM, [CLAIM_GHOST] = NO_CLAIM,
 		     [CLAIM_TWICE] = 0, [CLAIM_REG] = NO_CLAIM,
 		     [CLAIM_EXTRA] = NO_CLAIM, [CLAIM_MTTD] = NO_CLAIM,
 		     [CLAIM_RECOVER] = 15000,
-		     [CLAIM_PRODUCTION] = NO_CLAIM, [CLAIM_STEADY] = 0 } },
+		     [CLAIM_PRODUCTION] = NO_CLAIM, [CLAIM_STEADY] = 0,
+		     [CLAIM_BACK] = 0, [CLAIM_REMOVED] = 0,
+		     [CLAIM_READY] = 5000 } },
 };
 #define BUILTIN (sizeof(builtin) / sizeof(builtin[0]))
 
@@ -151,6 +165,8 @@ const char *plan_wrong(const struct drill_plan *p)
 		return "the mix must sum up to 100 %";
 	if (p->phones < 2 || p->phones > GEN_PHONES)
 		return "phones: allowed 2 to 5000";
+	if (p->contacts > GEN_CONTACTS)
+		return "contacts: at most 5000";
 	if (!p->calls || p->calls > 2000)
 		return "calls: allowed 1 to 2000";
 	if (p->rate > 500)

@@ -39,8 +39,11 @@ enum claim {
 				      as before [ms]                         */
 	CLAIM_PRODUCTION,        /**< other calls that the edge lost         */
 	CLAIM_STEADY,            /**< things not as before at the end        */
+	CLAIM_BACK,              /**< contacts of a database not back        */
+	CLAIM_REMOVED,           /**< removed ones that are back             */
+	CLAIM_READY,             /**< from the start to all nodes ready [ms] */
 };
-enum { CLAIMS = CLAIM_STEADY + 1 };
+enum { CLAIMS = CLAIM_READY + 1 };
 #define NO_CLAIM UINT32_MAX
 
 const char *claim_name(enum claim c);        /**< "lost_calls"               */
@@ -60,6 +63,7 @@ struct drill_plan {
 	uint32_t mix[MIXES];     /**< of these, in each state [%]            */
 	uint32_t rate;           /**< further calls [1/s], all the time      */
 	uint32_t phones;
+	uint32_t contacts;       /**< DRILL_COLD: of phones that nobody calls */
 	uint32_t before, hold, after;   /**< [ms]                            */
 	uint32_t recover_max;    /**< [ms] then it has not recovered         */
 	uint32_t ms, percent;    /**< of the fault                           */

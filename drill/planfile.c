@@ -63,6 +63,7 @@ static void make(struct table *t, const struct drill_plan *p)
 	number(t, "calls", OFF(calls), 1, 2000, p->calls);
 	number(t, "rate", OFF(rate), 0, 500, p->rate);
 	number(t, "phones", OFF(phones), 2, 5000, p->phones);
+	number(t, "contacts", OFF(contacts), 0, 5000, p->contacts);
 	number(t, "mix.sent", OFF(mix[MIX_SENT]), 0, 100, p->mix[0]);
 	number(t, "mix.ringing", OFF(mix[MIX_RINGING]), 0, 100, p->mix[1]);
 	number(t, "mix.answered", OFF(mix[MIX_ANSWERED]), 0, 100, p->mix[2]);

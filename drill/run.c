@@ -126,7 +126,7 @@ static void stream(struct run *r, uint64_t now)
 			r->dialled = now;
 		r->dialled += 1000 / r->plan->rate;
 	}
-	if (now >= r->reg_at) {
+	if (now >= r->reg_at && !gen_held(r->gen)) {
 		gen_register(r->gen, r->next_reg++ % r->cf.users, now);
 		r->reg_at = now + REG_EVERY;
 	}
@@ -196,6 +196,12 @@ static bool ready_to_strike(struct run *r, uint64_t now)
 		      "has ended");
 		return false;
 	}
+	if (!run_back_removed(r, now)) {
+		if (now > r->step_at + r->plan->before + START_MAX)
+			unfit(r, now, "the databases do not take what was "
+			      "changed");
+		return false;
+	}
 	if (!r->x.victim) {
 		r->x.victim = r->busiest;
 		(void)snprintf(r->x.node, sizeof(r->x.node), "%s",
@@ -224,6 +230,7 @@ static void strike(struct run *r, uint64_t now)
 	r->facts.fault = clk_now();
 	r->fault_wall = clk_wall();
 	go(r, STEP_HOLD, now);
+	run_back_hold(r);
 	if (!r->plan->edge_fault)
 		(void)bring(r, r->facts.fault);
 	if (r->plan->kind == DRILL_STORM) {
@@ -258,7 +265,7 @@ static void tick_start(struct run *r, uint64_t now)
 			unfit(r, now, "no such node");
 		else {
 			go(r, STEP_REGISTER, now);
-			for (uint32_t i = 0; i < r->cf.users; i++)
+			for (uint32_t i = 0; i < r->cf.users + r->cf.kept + r->cf.gone; i++)
 				gen_register(r->gen, i, now);
 		}
 	}
@@ -268,7 +275,7 @@ static void tick_start(struct run *r, uint64_t now)
 
 static void tick_register(struct run *r, uint64_t now)
 {
-	if (gen_registered(r->gen) == r->cf.users &&
+	if (gen_registered(r->gen) == r->cf.users + r->cf.kept + r->cf.gone &&
 	    !gen_registering(r->gen)) {
 		const struct gen_figures *f = gen_figures(r->gen);
 
@@ -284,6 +291,7 @@ static void tick_before(struct run *r, uint64_t now)
 	uint64_t fault = r->step_at + WARM + r->plan->before;
 
 	stream(r, now);
+	(void)run_back_removed(r, now);
 	place_ahead(r, fault, now);
 	if (now >= fault)
 		strike(r, now);
@@ -306,7 +314,7 @@ static bool call_since(const struct run *r, uint64_t since)
 static bool contacts_back(const struct run *r)
 {
 	for (uint32_t i = 1; r->lab && i <= r->lab->nodes; i++)
-		if (r->node[i].contacts != r->cf.users)
+		if (r->node[i].contacts != r->cf.users + r->cf.kept)
 			return false;
 	return true;
 }
@@ -314,8 +322,9 @@ static bool contacts_back(const struct run *r)
 static void tick_recover(struct run *r, uint64_t now)
 {
 	stream(r, now);
-	if (all_well(r, r->facts.ended) && contacts_back(r) &&
-	    gen_registered(r->gen) == r->cf.users &&
+	if (run_back_look(r) && all_well(r, r->facts.ended) &&
+	    contacts_back(r) &&
+	    gen_registered(r->gen) == r->cf.users + r->cf.kept &&
 	    (!r->plan->rate || call_since(r, r->facts.ended))) {
 		r->facts.recovered = now;
 		go(r, STEP_AFTER, now);
@@ -323,6 +332,7 @@ static void tick_recover(struct run *r, uint64_t now)
 	else if (now > r->step_at + r->plan->recover_max) {
 		run_note(r, now, false, "not as before after %u ms",
 			 r->plan->recover_max);
+		gen_hold(r->gen, false);
 		go(r, STEP_DRAIN, now);
 	}
 }
@@ -334,13 +344,13 @@ static uint32_t look(const struct run *r, const char **what)
 
 #define LOOK(cond, text) do { if (cond) { *what = text; bad++; } } while (0)
 	LOOK(!all_well(r, r->step_at), "not all nodes are up and ready");
-	LOOK(gen_registered(r->gen) < r->cf.users,
+	LOOK(gen_registered(r->gen) < r->cf.users + r->cf.kept,
 	     "not all phones are registered");
 	for (uint32_t i = 2; i <= n; i++)
 		LOOK(strcmp(r->node[i].digest, r->node[1].digest) != 0 ||
 		     r->node[i].contacts != r->node[1].contacts,
 		     "nodes hold different contacts");
-	LOOK(n && r->node[1].contacts != r->cf.users,
+	LOOK(n && r->node[1].contacts != r->cf.users + r->cf.kept,
 	     "contacts were lost, or are too many");
 	LOOK(gen_live(r->gen) > 0, "calls do not end");
 #undef LOOK
@@ -501,7 +511,7 @@ static int start_calls(struct run *r)
 	struct line_conf lc = {
 		.proxy = r->cf.proxy, .local = r->cf.local,
 		.domain = r->cf.domain, .user = r->cf.user,
-		.users = r->cf.users, .max_calls = GEN_CALLS,
+		.users = r->cf.users + r->cf.kept + r->cf.gone, .max_calls = GEN_CALLS,
 		.limit = LIMIT, .udp = true, .tcp = true,
 	};
 	int err;

@@ -19,6 +19,10 @@ struct run_conf {
 	const char *domain;
 	struct gen_user *user;
 	uint32_t users;
+	/** Further ones behind them, whom nobody calls (a call to a phone whose
+	 *  connection has ended removes its contact): so many stay, and so
+	 *  many are removed before the fault. 0: databases are not looked at */
+	uint32_t kept, gone;
 	const char *node;        /**< NULL: the busiest                      */
 	/** Told at once; at: [ms] since the begin. May be NULL */
 	void (*progress)(void *arg, uint64_t at, const char *text);
@@ -31,10 +35,20 @@ struct run_conf {
 struct run_node {
 	uint64_t ready_at;       /**< asked then, it said: ready; 0 = not    */
 	uint64_t contacts;
+	uint64_t written;        /**< until then, in its database; 0 = not   */
 	char digest[40];
 	struct run *r;           /**< for the handler                        */
 	uint64_t asked;
 	bool busy;
+};
+
+/** What the databases brought back, asked node by node */
+struct run_back {
+	uint64_t left;           /**< contacts were removed then             */
+	uint32_t node;           /**< that is asked, from 1; 0 = not yet     */
+	bool busy;
+	uint32_t present, gone;  /**< contacts of this node, as far as heard */
+	char from[64];           /**< next page                              */
 };
 
 struct run {
@@ -68,6 +82,7 @@ struct run {
 	char busiest_name[64];
 	uint64_t nodes_ready;    /**< lab: all nodes say so, asked at        */
 	struct run_node node[LAB_NODES + 1];
+	struct run_back back;
 	uint64_t since, started;
 	bool synced;             /**< the first events are skipped           */
 	uint8_t *said;
@@ -85,6 +100,14 @@ void run_free(struct run *r);
 
 /* run_watch.c: what the edge and the nodes say */
 void run_watch(struct run *r, uint64_t now);
+/* run_back.c: contacts in the lab's databases */
+/** Removes those that shall be gone. Again and again until it is true: they
+ *  are, and every database knows it */
+bool run_back_removed(struct run *r, uint64_t now);
+/** The fault comes: no phone brings its contact itself */
+void run_back_hold(struct run *r);
+/** All nodes are ready: whom do they know? @return looked, or nothing to do */
+bool run_back_look(struct run *r);
 /* run.c */
 /** What it is at, for people */
 const char *run_step_name(const struct run *r);

@@ -181,12 +181,17 @@ static void got_node(const json_t *o, long code, void *arg)
 	struct run_node *a = arg;
 	struct run *r = a->r;
 	const json_t *c = json_object_get(o, "cluster"), *m;
+	const json_t *sql = json_object_get(o, "sql");
 	uint64_t all = UINT64_MAX;
 	size_t i;
 
 	a->busy = false;
 	a->ready_at = 0;
 	a->digest[0] = '\0';
+	a->written = 0;
+	if (json_is_true(json_object_get(sql, "loaded")) &&
+	    a->asked > num(sql, "age_ms"))
+		a->written = a->asked - num(sql, "age_ms");
 	if (code == 200 && json_is_true(json_object_get(o, "ready"))) {
 		a->ready_at = a->asked;
 		a->contacts = num(o, "contacts");

@@ -83,6 +83,56 @@ Test(gen, a_refused_register_counts_and_is_tried_again)
 	mirror_stop(&m);
 }
 
+Test(gen, a_phone_that_leaves_is_not_registered_and_stays_so)
+{
+	struct mirror m;
+
+	mirror_start(&m, true);
+	gen_leave(m.g, 1, m.now);
+	cr_assert_not(gen_left(m.g, 1), "before its answer");
+	mirror_run(&m, 10);
+	cr_assert(gen_left(m.g, 1));
+	cr_assert_not(gen_left(m.g, 0));
+	cr_assert_eq(m.expires, 0);
+	cr_assert_eq(gen_registered(m.g), 1);
+	mirror_run(&m, 10000);
+	cr_assert_eq(gen_registered(m.g), 1);
+	mirror_stop(&m);
+}
+
+Test(gen, who_could_not_leave_tries_again)
+{
+	struct mirror m;
+
+	mirror_start(&m, true);
+	m.refuse_reg = 503;
+	gen_leave(m.g, 1, m.now);
+	mirror_run(&m, 10);
+	cr_assert_not(gen_left(m.g, 1));
+	m.refuse_reg = 0;
+	mirror_run(&m, 1000);
+	cr_assert(gen_left(m.g, 1));
+	mirror_stop(&m);
+}
+
+Test(gen, held_phones_do_not_register_by_themselves)
+{
+	struct mirror m;
+
+	mirror_start(&m, false);
+	m.refuse_reg = 503;
+	gen_register(m.g, 0, m.now);
+	mirror_run(&m, 10);
+	m.refuse_reg = 0;
+	gen_hold(m.g, true);
+	mirror_run(&m, 5000);
+	cr_assert_eq(gen_registered(m.g), 0);
+	gen_hold(m.g, false);
+	mirror_run(&m, 10);
+	cr_assert_eq(gen_registered(m.g), 1);
+	mirror_stop(&m);
+}
+
 Test(gen, a_refusal_is_a_lost_call_with_its_code)
 {
 	struct mirror m;

@@ -119,6 +119,31 @@ Test(judge, no_data_is_a_failure)
 	mirror_stop(&m);
 }
 
+Test(judge, a_cold_start_is_told_by_the_databases)
+{
+	const struct drill_plan *p = plan_find("cold-start");
+	struct mirror m;
+	struct facts f;
+
+	play(&m, &f);
+	f.ready = f.ended + 300;
+	cr_assert_eq(judge_make(&o, p, m.g, &f, false), 0);
+	cr_assert_eq(o.verdict, JUDGE_FAIL, "nobody looked");
+	cr_assert_not(o.claim[CLAIM_BACK].known);
+	f.looked = true;
+	cr_assert_eq(judge_make(&o, p, m.g, &f, false), 0);
+	cr_assert_eq(o.verdict, JUDGE_PASS);
+	cr_assert_eq(o.claim[CLAIM_READY].value, 300);
+	f.removed_back = 1;
+	cr_assert_eq(judge_make(&o, p, m.g, &f, false), 0);
+	cr_assert_eq(o.verdict, JUDGE_FAIL, "a removed one");
+	f.removed_back = 0;
+	f.not_back = 1;
+	cr_assert_eq(judge_make(&o, p, m.g, &f, false), 0);
+	cr_assert_eq(o.verdict, JUDGE_FAIL, "one is missing");
+	mirror_stop(&m);
+}
+
 Test(judge, no_call_at_all_is_a_failure)
 {
 	struct mirror m;

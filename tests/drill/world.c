@@ -26,6 +26,7 @@ static void on_register(struct mirror *m, const struct sip_msg *s)
 	struct sl a = sip_first(s, SIP_AUTHORIZATION);
 
 	m->registers++;
+	(void)sl_u32(sip_first(s, SIP_EXPIRES), UINT32_MAX, &m->expires);
 	(void)snprintf(m->auth, sizeof(m->auth), "%.*s", SL_FMT(a));
 	if (m->refuse_reg)
 		answer(m, s, m->refuse_reg, "");

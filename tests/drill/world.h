@@ -18,6 +18,7 @@ struct mirror {
 	uint16_t refuse_reg;
 	bool challenge;          /**< REGISTER without credentials: 401      */
 	unsigned registers, cancels;
+	uint32_t expires;        /**< of the last REGISTER                   */
 	char auth[400];          /**< of the last REGISTER                   */
 };
 

@@ -98,6 +98,8 @@ def t_each(ctx):
         # how fast this machine is today is not what is tested here
         if n not in ('all-down', 'edge-restart', 'cold-start'):
             more += ['-o', 'claims.extra_setup_ms=3000']
+        if n == 'cold-start':       # from the databases
+            more += ['-o', 'contacts=2000']
         if n == 'probe-only':       # a probe a second, three must fail
             more += ['-o', 'hold=3000']
         rc, rep, said = drill(ctx, n, *SHORT, *more, place=n + '.')
@@ -105,6 +107,9 @@ def t_each(ctx):
         equal(rep['verdict'], 'PASS', n)
         check(sum(r['placed'] for r in rep['table']) > 30, '%s: %s', n,
               rep['table'])
+        if n == 'cold-start':
+            equal((value(rep, 'contacts_not_back'),
+                   value(rep, 'removed_back')), (0, 0), 'databases')
         equal(children(n + '.'), [], n + ': programs left')
     env(ctx)
     side_by_side(one, [n for n in all_ if n != 'partition' or
