@@ -12,12 +12,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum {
 	PATIENCE = 3000,          /* [ms] for a database that is silent at the
 				     start                                    */
 	CONNECT = 2000,           /* [ms] until a server has to answer         */
 	BACKOFF = 2000,           /* [ms] between tries to connect, at most  */
+	NICE = 10,                /* of the thread that writes               */
 	STOP_WAIT = 100,          /* [ms] for a thread that has nothing to do  */
 };
 
@@ -32,6 +34,7 @@ struct persist_io {
 	struct db_location *rows;
 	char owner[NODE_NAME_MAX + 1];
 	bool overflow;                     /* the answer is too long          */
+	bool nice;
 	/* the loop's own */
 	char url[DB_URL + 1];
 	bool shared, closing, stopping;
@@ -107,11 +110,21 @@ static void to_row(struct db_location *l, const struct persist_row *r,
 	l->rec = r->packed;
 }
 
+/* The thread yields to SIP from its first write on; the start waits for what
+ * it reads before */
+static void yield(struct persist_io *io)
+{
+	if (!io->nice)             /* Linux: of this thread, not the process */
+		(void)setpriority(PRIO_PROCESS, 0, NICE);
+	io->nice = true;
+}
+
 static enum db_err run_write(struct persist_io *io, struct db *db)
 {
 	const struct persist_job *j = io->out;
 	enum db_err e;
 
+	yield(io);
 	for (uint32_t i = 0; i < j->n; i++)
 		to_row(&io->rows[i], &j->row[i], io->owner);
 	e = db_location_put(db, io->rows, j->n, got_newer, io);
