@@ -34,6 +34,7 @@ int disp_alloc(struct disp **dp, const struct disp_conf *cf, uint64_t seed,
 		return ENOMEM;
 	d->cf = *cf;
 	d->now = now;
+	d->next_old = true;
 	rng_seed(&d->rng, seed);
 	*dp = d;
 	return 0;
@@ -72,6 +73,7 @@ void disp_note(struct disp *d, uint16_t idx, enum disp_state from)
 	};
 	struct pool_node *n = d->pool.v[idx];
 
+	d->next_old = true;
 	n->stat.state = gauge[n->health.state];
 	if (n->health.state == from)
 		return;
@@ -94,6 +96,7 @@ int disp_add(struct disp *d, const struct disp_node_conf *nc, uint16_t *idx,
 	if (err)
 		return err;
 	d->now = now;
+	d->next_old = true;
 	n = d->pool.v[*idx];
 	if (spread < SPREAD_MIN)
 		spread = SPREAD_MIN;
@@ -113,6 +116,7 @@ void disp_del(struct disp *d, uint16_t idx)
 	if (d->stats)
 		stat_del_owner(d->stats, n);
 	pool_del(&d->pool, idx);
+	d->next_old = true;
 }
 
 int disp_reconf(struct disp *d, const struct disp_conf *cf)
@@ -122,6 +126,7 @@ int disp_reconf(struct disp *d, const struct disp_conf *cf)
 	if (!conf_ok(cf))
 		return EINVAL;
 	d->cf = *cf;
+	d->next_old = true;
 	for (i = 0; i < d->pool.n; i++) {
 		if (d->pool.v[i])
 			health_reconf(&d->pool.v[i]->health, d->now);
@@ -427,6 +432,8 @@ void disp_tick(struct disp *d, uint64_t now)
 	uint16_t i;
 
 	d->now = now;
+	if (now >= d->next)
+		d->next_old = true;
 	disp_admin_tick(d, now);
 	if (d->own_until && now >= d->own_until) {
 		d->own_until = 0;
@@ -459,7 +466,7 @@ void disp_tick(struct disp *d, uint64_t now)
 	}
 }
 
-uint64_t disp_next(const struct disp *d)
+static uint64_t next_now(const struct disp *d)
 {
 	uint64_t at = disp_admin_next(d), t;
 	uint16_t i;
@@ -472,6 +479,15 @@ uint64_t disp_next(const struct disp *d)
 			at = t;
 	}
 	return at;
+}
+
+uint64_t disp_next(struct disp *d)
+{
+	if (d->next_old) {
+		d->next = next_now(d);
+		d->next_old = disp_admin_waits(d);
+	}
+	return d->next;
 }
 
 bool disp_poll(struct disp *d, struct disp_out *out)

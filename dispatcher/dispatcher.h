@@ -177,7 +177,9 @@ void disp_moved(struct disp *d, uint16_t from, uint16_t to);
 void disp_probed(struct disp *d, uint16_t idx, uint32_t probe, bool ok,
 		 uint16_t code, struct sl reason, uint32_t rtt_us, uint64_t now);
 void disp_tick(struct disp *d, uint64_t now);
-uint64_t disp_next(const struct disp *d);
+/** Asked after every message: looks at all nodes only when one of the calls
+ *  that set a time was made since */
+uint64_t disp_next(struct disp *d);
 bool disp_poll(struct disp *d, struct disp_out *out);
 void disp_stats(struct disp *d, struct stats *s);    /**< register figures */
 

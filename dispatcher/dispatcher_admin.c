@@ -223,6 +223,15 @@ void disp_admin_tick(struct disp *d, uint64_t now)
 	}
 }
 
+bool disp_admin_waits(const struct disp *d)
+{
+	for (uint16_t i = 0; i < d->pool.n; i++)
+		if (d->pool.v[i] &&
+		    d->pool.v[i]->wish.admin == DISP_DRAIN)
+			return true;
+	return false;
+}
+
 uint64_t disp_admin_next(const struct disp *d)
 {
 	uint64_t at = UINT64_MAX;

@@ -18,6 +18,8 @@ struct disp {
 	struct stats *stats;           /**< borrowed, outlives us; or NULL   */
 	uint32_t probe;                /**< last id given                    */
 	uint64_t now;                  /**< latest time heard of [ms]        */
+	uint64_t next;                 /**< last answer of disp_next() [ms]  */
+	bool next_old;                 /**< something has changed since      */
 	bool probes;                   /**< a node may have want_probe       */
 	bool frozen;                   /**< no node is heard, or our own network
 					    is at fault, and one would have been
@@ -40,6 +42,8 @@ void disp_note(struct disp *d, uint16_t idx, enum disp_state from);
 void disp_admin_tick(struct disp *d, uint64_t now);
 /** When that has to be looked at again, UINT64_MAX = never */
 uint64_t disp_admin_next(const struct disp *d);
+/** Does a node wait for being empty? That may come without a call */
+bool disp_admin_waits(const struct disp *d);
 /** A node begins to take requests: slow start */
 void disp_ramp(struct disp *d, struct pool_node *n, uint64_t now);
 

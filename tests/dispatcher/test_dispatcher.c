@@ -1,6 +1,8 @@
 /**
  * @file test_dispatcher.c  The pool and its figures.
  */
+#include "base/rng.h"
+#include "dispatcher/dispatcher_i.h"
 #include "tests/dispatcher/fixture.h"
 
 Test(dispatcher, refuses_settings_that_make_no_sense)
@@ -217,4 +219,86 @@ Test(dispatcher, names_of_states_are_complete)
 	cr_expect(!strcmp(disp_admin_name(DISP_DRAIN), "drain"));
 	cr_expect(!strcmp(disp_admin_name(DISP_READY), "ready"));
 	cr_expect(!strcmp(disp_admin_name(DISP_MAINT), "maint"));
+}
+
+/* --- the next deadline is kept --- */
+
+static void any_call(struct disp *d, struct rng *r, uint64_t *now)
+{
+	uint16_t i = (uint16_t)rng_below(r, disp_n(d) + 1);
+	struct disp_wish w = { .admin = (enum disp_admin)rng_below(r, 3),
+		.weight = -1, .since = *now,
+		.until = rng_below(r, 2) ? *now + rng_below(r, 5000) : 0,
+		.when_empty = rng_below(r, 2) };
+	struct disp_conf cf = fix_conf;
+	struct disp_out o;
+
+	switch (rng_below(r, 11)) {
+	case 0:
+		(void)disp_pick(d, rng_u64(r), NULL, &i, *now);
+		break;
+	case 1:
+		disp_begin(d, i);
+		break;
+	case 2:
+		disp_end(d, i);
+		break;
+	case 3:
+		disp_report(d, i, (enum disp_report)rng_below(r, 6), 1000,
+			    *now);
+		break;
+	case 4:
+		(void)disp_set_wish(d, i, &w, *now);
+		break;
+	case 5:
+		disp_retry_after(d, i, 1 + rng_below(r, 40), *now);
+		break;
+	case 6:
+		cf.inter = 500 + rng_below(r, 1000);
+		cr_assert_eq(disp_reconf(d, &cf), 0);
+		break;
+	case 7:
+		disp_own_fault(d, "test", *now);
+		break;
+	case 8:
+		while (disp_poll(d, &o))
+			if (o.kind == DISP_OUT_PROBE)
+				disp_probed(d, o.node, o.probe,
+					    rng_below(r, 3), 0, SL(""), 900,
+					    *now);
+		break;
+	default:
+		*now += rng_below(r, 300);
+		disp_tick(d, *now);
+		break;
+	}
+}
+
+Test(dispatcher, next_deadline_is_as_if_looked_up)
+{
+	struct disp *d = fix_alloc(NULL, 1);
+	uint64_t now = T0, kept, anew;
+	char name[16];
+	struct rng r;
+
+	rng_seed(&r, 7);
+	for (unsigned i = 0; i < 200000; i++) {
+		if (i % 5000 < 4) {
+			snprintf(name, sizeof(name), "n%u", i);
+			(void)fix_add(d, name, 1, now);
+		}
+		else if (i % 5000 > 4980) {
+			disp_del(d, (uint16_t)rng_below(&r, disp_n(d) + 1));
+		}
+		else {
+			any_call(d, &r, &now);
+		}
+		kept = disp_next(d);
+		d->next_old = true;
+		anew = disp_next(d);
+		cr_assert_eq(kept, anew, "step %u: %llu, not %llu", i,
+			     (unsigned long long)kept,
+			     (unsigned long long)anew);
+	}
+	disp_free(d);
 }

@@ -197,6 +197,7 @@ Test(outlier, it_comes_back_by_itself_and_longer_each_time)
 		now++;
 		disp_tick(d, now);
 		cr_expect_not(ejected(d, 0));
+		cr_expect_gt(disp_next(d), now, "it is due no more");
 		/* what went before it does not count against it */
 		disp_report(d, 0, DISP_OK, 100, now);
 		cr_expect(picked(d, 0, now));
