@@ -103,13 +103,14 @@ bool overload_takes(struct overload *o, const struct overload_ask *a,
 {
 	uint64_t id = a->request | 1;          /* 0 is an empty place */
 	uint64_t *mem = &o->refused[(id >> 1) % OVERLOAD_MEMORY];
+	uint32_t late = o->target * OVERLOAD_LATE * 1000;
 	uint64_t above = a->rank == OVERLOAD_STRANGER ? 0 : OVERLOAD_FULL;
 
 	overload_tick(o, now);
 	if (!o->fine)
 		return true;
 	o->seen[a->rank]++;
-	if (*mem != id && o->last < OVERLOAD_LATE * 1000 &&
+	if (*mem != id && o->last < (above ? 2 * late : late) &&
 	    draw(a->call, now) + above >= o->level)
 		return true;
 	*mem = id;

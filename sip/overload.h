@@ -16,7 +16,8 @@
 
 enum {
 	OVERLOAD_INTERVAL = 100,     /**< [ms]                               */
-	OVERLOAD_LATE = 500,         /**< [ms] T1: its sender has sent it again */
+	OVERLOAD_LATE = 2,           /**< targets that a stranger's may wait;
+					  others' twice as long              */
 	OVERLOAD_FULL = 1000,        /**< level: all of one rank             */
 	OVERLOAD_MEMORY = 16384,     /**< refused requests remembered        */
 };
