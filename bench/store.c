@@ -105,6 +105,7 @@ static struct sl value_of(uint32_t i, uint32_t cseq, uint8_t *mem)
 /* Durations: exact up to 1 us, then in steps of 1/16 */
 struct hist {
 	uint64_t n, sum, max;
+	uint64_t slow;           /* above 1 ms                              */
 	uint32_t h[2048];
 };
 
@@ -121,6 +122,7 @@ static void hist_add(struct hist *h, uint64_t v)
 	h->n++;
 	h->sum += v;
 	h->h[slot_of(v)]++;
+	h->slow += v > 1000000;
 	if (v > h->max)
 		h->max = v;
 }
@@ -142,11 +144,11 @@ static uint64_t hist_at(const struct hist *h, double q)
 static void hist_say(struct hist *h, const char *what)
 {
 	printf("%-22s mean %6.0f  p50 %6llu  p99 %6llu  p99.99 %7llu  "
-	       "max %8llu ns\n", what, (double)h->sum / (double)h->n,
+	       "max %8llu ns  above 1 ms %llu\n", what, (double)h->sum / (double)h->n,
 	       (unsigned long long)hist_at(h, 0.5),
 	       (unsigned long long)hist_at(h, 0.99),
 	       (unsigned long long)hist_at(h, 0.9999),
-	       (unsigned long long)h->max);
+	       (unsigned long long)h->max, (unsigned long long)h->slow);
 	memset(h, 0, sizeof(*h));
 }
 
