@@ -66,6 +66,12 @@ bench_store_SOURCES = bench/store.c
 bench_store_LDADD = cluster/libcluster.a base/libbase.a $(SODIUM_LIBS)
 CLEANFILES += bench/store
 
+# cost of a message between two event loops: `make bench/handover`
+EXTRA_PROGRAMS += bench/handover
+bench_handover_SOURCES = bench/handover.c
+bench_handover_LDADD = -lpthread
+CLEANFILES += bench/handover
+
 # contacts into a running cluster: `make bench/fill`, see its head
 EXTRA_PROGRAMS += bench/fill
 bench_fill_SOURCES = bench/fill.c
