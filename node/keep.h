@@ -14,7 +14,7 @@ enum {
 	KEEP_EDGES = 64,         /**< batches being filled                   */
 	KEEP_LINES = 1 << 17,    /**< of all that have no answer yet         */
 	KEEP_BATCH = 1000,       /**< lines of one                           */
-	KEEP_WAIT  = 100,        /**< [ms] a line waits for others           */
+	KEEP_WAIT  = 200,        /**< [ms] a line waits for others           */
 	KEEP_LOST  = 5000,       /**< [ms] for the answer                    */
 };
 

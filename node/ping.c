@@ -13,7 +13,7 @@
 
 enum { SLEW = 100,              /* the clock is followed by 1 % at most      */
        MSG_MAX = 8192,
-       LATE = 100,              /* [ms]                                  */
+       LATE = 200,              /* [ms]                                  */
        DRIFT = 10 };            /* intervals: a larger step is taken at once */
 
 int ping_init(struct ping *p)
@@ -314,6 +314,15 @@ static void walk(struct ping *p, uint16_t bucket, uint64_t now, uint64_t wall)
 
 /* --- time ----------------------------------------------------------------------- */
 
+/* Many at once cost less: each look wakes us, the edge and us again */
+static uint64_t tick_of(const struct ping *p)
+{
+	uint64_t ms = p->cf->ping.interval / 300;
+
+	return ms < PING_TICK ? PING_TICK :
+		ms > PING_TICK_MAX ? PING_TICK_MAX : ms;
+}
+
 static uint64_t pos_of(const struct ping *p)
 {
 	return p->clock * STORE_BUCKETS / p->cf->ping.interval;
@@ -387,7 +396,7 @@ void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
 {
 	uint64_t ms = p->ticked ? now - p->ticked : 0, to, most;
 
-	if (p->ticked && ms < PING_TICK)
+	if (p->ticked && ms < tick_of(p))
 		return;
 	time_out(p, now, wall);
 	ping_sweep(p, now);
@@ -410,7 +419,7 @@ uint64_t ping_next(const struct ping *p)
 	    (p->cf->ping.contacts == NODE_PING_OFF && !p->first &&
 	     !p->keep.lines))
 		return UINT64_MAX;
-	return p->ticked + PING_TICK;
+	return p->ticked + tick_of(p);
 }
 
 /* --- the answer -------------------------------------------------------------------- */

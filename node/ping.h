@@ -18,7 +18,8 @@
 #include "node/keep.h"
 #include "node/proxy.h"
 
-enum { PING_TICK = 20,           /**< [ms] between two looks                 */
+enum { PING_TICK = 20,           /**< [ms] between two looks at least        */
+       PING_TICK_MAX = 100,      /**< and at most; 1/300 of the interval     */
        PING_EDGES = 64,          /**< edges whose silence is known           */
        PING_OPEN = 1 << 17 };    /**< questions open and contacts failing    */
 

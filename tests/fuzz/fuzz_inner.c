@@ -70,7 +70,7 @@ static void told(const struct keep_one *o, const struct flow *hop, bool dead,
 
 	(void)hop;
 	(void)dead;
-	must(sent == 100 && o->hash == *n && o->aor.n == 1 && o->key.n == 2);
+	must(sent == KEEP_WAIT && o->hash == *n && o->aor.n == 1 && o->key.n == 2);
 	++*n;
 }
 
@@ -115,7 +115,7 @@ static void keep(struct sl body)
 		(void)snprintf(token, sizeof(token), "t%u", i);
 		keep_add(&k, &hop, &o, 0);
 	}
-	keep_tick(&k, 100);
+	keep_tick(&k, KEEP_WAIT);
 	answer(&k, &q, body);
 	keep_close(&k);
 	outq_free(&q);
