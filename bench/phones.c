@@ -1,11 +1,12 @@
-/* phones.c - a population of phones behind one NAT box, which register and
- * answer pings. It keeps when each of them was asked and by whom.
+/* phones.c - a population of phones behind NAT, which register and answer
+ * pings. It keeps when each of them was asked and by whom.
  *
  *   bench/phones PROXY:PORT COUNT [RATE]
  *
- * All have one UDP socket; their Contacts and Vias are private addresses. RATE
- * REGISTERs a second (default 2000), without credentials. Commands on stdin, one a
- * line; each is answered by one line of JSON:
+ * Phone N is 127.64.0.0 + N, as the proxy sees it; its Contact and Via are a
+ * private address. RATE REGISTERs a second (default 2000), without credentials.
+ * What is asked without SIP (4 bytes) counts as well. Commands on stdin, one a line;
+ * each is answered by one line of JSON:
  *
  *   register   all that are not: {"registered": n}
  *   mark       what was counted until now is forgotten, and who asked whom is
@@ -17,6 +18,7 @@
  *
  * Who asks is the last digit of the user in From: ping.from = "sip:ping2@x".
  */
+#define _GNU_SOURCE        /* struct in_pktinfo */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -24,9 +26,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#define FIRST 0x7f400000u        /* 127.64.0.0 */
 
 enum { PACKET = 8192, SECONDS = 4096, WHO = 10, GIVE_UP = 60000,
        AGAIN = 1000 };
@@ -43,9 +48,10 @@ struct phone {
 static struct phone *ph;
 static uint32_t count, rate = 2000, mute, registered;
 static uint32_t second[SECONDS];
-static uint64_t marked, gaps, strays;
+static uint64_t marked, gaps, strays, bytes;
 static double gap_sum;
 static int fd;
+static struct sockaddr_in proxy;
 static char msg[PACKET], out[PACKET];
 
 static uint64_t now_ms(void)
@@ -69,6 +75,46 @@ static const char *header(const char *name, int *n)
 	return e ? p : NULL;
 }
 
+/* All have one socket, and addresses of their own */
+static void send_as(uint32_t i, int n)
+{
+	char ctl[CMSG_SPACE(sizeof(struct in_pktinfo))] = { 0 };
+	struct iovec v = { out, (size_t)n };
+	struct msghdr h = { .msg_name = &proxy, .msg_namelen = sizeof(proxy),
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl,
+		.msg_controllen = sizeof(ctl) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+	struct in_pktinfo info = { 0 };
+
+	c->cmsg_level = IPPROTO_IP;
+	c->cmsg_type = IP_PKTINFO;
+	c->cmsg_len = CMSG_LEN(sizeof(info));
+	info.ipi_spec_dst.s_addr = htonl(FIRST + i);
+	memcpy(CMSG_DATA(c), &info, sizeof(info));
+	(void)!sendmsg(fd, &h, 0);
+}
+
+/* Bytes, or -1; *i: whom it is for */
+static ssize_t receive(uint32_t *i)
+{
+	char ctl[256];
+	struct iovec v = { msg, sizeof(msg) - 1 };
+	struct msghdr h = { .msg_iov = &v, .msg_iovlen = 1,
+		.msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT);
+	struct in_pktinfo info;
+
+	*i = UINT32_MAX;
+	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&h); c;
+	     c = CMSG_NXTHDR(&h, c)) {
+		if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
+			continue;
+		memcpy(&info, CMSG_DATA(c), sizeof(info));
+		*i = ntohl(info.ipi_addr.s_addr) - FIRST;
+	}
+	return n;
+}
+
 static void send_register(uint32_t i, uint64_t now)
 {
 	char host[32];
@@ -83,7 +129,7 @@ static void send_register(uint32_t i, uint64_t now)
 		"CSeq: 1 REGISTER\r\nContact: <sip:p%u@%s:5060>\r\n"
 		"Expires: 7200\r\nContent-Length: 0\r\n\r\n",
 		host, i, (unsigned long long)now, i, i, i, i, i, host);
-	(void)!send(fd, out, (size_t)n, 0);
+	send_as(i, n);
 	ph[i].sent = now;
 }
 
@@ -137,19 +183,23 @@ static void answer(uint32_t i, uint64_t now)
 	len += snprintf(out + len, sizeof(out) - (size_t)len,
 			"CSeq: %.*s\r\nContent-Length: 0\r\n\r\n", v ? n : 0,
 			v ? v : "");
-	(void)!send(fd, out, (size_t)len, 0);
+	send_as(i, len);
 }
 
 static void take(uint64_t now)
 {
 	ssize_t n;
+	uint32_t to;
 	unsigned i;
 
-	while ((n = recv(fd, msg, sizeof(msg) - 1, MSG_DONTWAIT)) >= 0) {
+	while ((n = receive(&to)) >= 0) {
 		const char *p;
 
 		msg[n] = 0;
-		if (!strncmp(msg, "SIP/2.0 200 ", 12)) {
+		if (n <= 4 && to < count) {
+			bytes++;
+			note(&ph[to], 0, now);
+		} else if (!strncmp(msg, "SIP/2.0 200 ", 12)) {
 			p = strstr(msg, "Call-ID: reg-");
 			if (p && sscanf(p, "Call-ID: reg-%u", &i) == 1 &&
 			    i < count && !ph[i].registered) {
@@ -200,7 +250,7 @@ static void do_mark(void)
 {
 	marked = now_ms();
 	memset(second, 0, sizeof(second));
-	gaps = 0;
+	gaps = bytes = 0;
 	gap_sum = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		ph[i].least = ph[i].most = ph[i].questions = 0;
@@ -247,13 +297,13 @@ static void do_report(void)
 	       " \"gap_mean\": %.0f, \"gap_least\": %u, \"gap_p01\": %u, "
 	       "\"gap_p99\": %u, \"gap_most\": %u, \"silent_most\": %llu, "
 	       "\"per_s_mean\": %.1f, \"per_s_most\": %u, \"strays\": %llu, "
-	       "\"by\": [", (unsigned long long)(now - marked),
+	       "\"bytes\": %llu, \"by\": [", (unsigned long long)(now - marked),
 	       (unsigned long long)asked, never, (unsigned long long)gaps,
 	       gaps ? gap_sum / (double)gaps : 0, n ? all[0] : 0,
 	       n ? all[n / 100] : 0, n ? all[n - 1 - n / 100] : 0,
 	       n ? all[n - 1] : 0, (unsigned long long)silent,
 	       secs ? (double)asked * 1000 / (double)(now - marked) : 0, most,
-	       (unsigned long long)strays);
+	       (unsigned long long)strays, (unsigned long long)bytes);
 	for (int i = 0; i < WHO; i++)
 		printf("%s%u", i ? ", " : "", by[i]);
 	printf("], \"moved\": {");
@@ -290,8 +340,9 @@ static bool command(void)
 
 static void start(char **argv)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	int big = 32 << 20;
+	struct sockaddr_in me = { .sin_family = AF_INET,
+				  .sin_port = htons(5062) };
+	int big = 32 << 20, on = 1;
 	char *colon = strchr(argv[1], ':');
 
 	if (!colon) {
@@ -299,12 +350,14 @@ static void start(char **argv)
 		exit(2);
 	}
 	*colon = 0;
-	if (inet_pton(AF_INET, argv[1], &a.sin_addr) != 1)
+	proxy.sin_family = AF_INET;
+	if (inet_pton(AF_INET, argv[1], &proxy.sin_addr) != 1)
 		exit(2);
-	a.sin_port = htons((uint16_t)atoi(colon + 1));
+	proxy.sin_port = htons((uint16_t)atoi(colon + 1));
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &big, sizeof(big));
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a))) {
+	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) ||
+	    bind(fd, (struct sockaddr *)&me, sizeof(me))) {
 		perror("phones");
 		exit(1);
 	}
