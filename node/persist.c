@@ -155,16 +155,21 @@ static bool is_full(const struct persist *p)
 	return p->job.n >= p->limit || p->used > PERSIST_BYTES - REC_SIZE_MAX;
 }
 
-/* @return true = no more to be had for this flush */
-static bool fill(struct persist *p, uint64_t wall)
+/* @return true = no more to be had: what was changed until now is in the database
+ * or in this batch. A goal that was set when the flush began would not do: what
+ * changes again meanwhile is behind it then, and in none */
+static bool fill(struct persist *p, uint64_t now, uint64_t wall)
 {
 	struct store_change c;
 
 	for (uint32_t i = 0; i < BUDGET && !is_full(p); i++) {
-		if (!store_cursor_peek(p->cf.store, &p->read, &c))
-			return !p->read.seeking;
-		if (c.seq > p->goal)
+		if (!store_cursor_peek(p->cf.store, &p->read, &c)) {
+			if (p->read.seeking)
+				return false;
+			p->goal = store_seq(p->cf.store);
+			p->goal_at = now;
 			return true;
+		}
 		if (persist_due(p, &c))
 			add_row(p, &c, wall);
 		store_cursor_step(p->cf.store, &p->read);
@@ -207,8 +212,7 @@ static void rest(struct persist *p, uint64_t now)
 static void flush_begin(struct persist *p, uint64_t now)
 {
 	p->phase = PERSIST_PH_FLUSH;
-	p->goal = store_seq(p->cf.store);
-	p->goal_at = now;
+	p->whole = false;
 	p->flush_at = now + p->cf.interval;
 	p->job.n = 0;
 	p->used = 0;
@@ -242,9 +246,10 @@ static void flush_end(struct persist *p, uint64_t now, uint64_t wall)
 
 static void flush(struct persist *p, uint64_t now, uint64_t wall)
 {
-	bool last = fill(p, wall);
+	bool last = p->whole || fill(p, now, wall);
 
 	if (p->job.n && (last || is_full(p))) {
+		p->whole = last;
 		job_ready(p, PERSIST_WRITE);
 		return;
 	}
@@ -301,6 +306,7 @@ static bool write_done(struct persist *p, uint64_t now)
 {
 	enum persist_err e = p->job.err;
 
+	p->whole = p->whole && e == PERSIST_OK;
 	if (e == PERSIST_OK)
 		written(p);
 	else if (e == PERSIST_DATA)

@@ -10,7 +10,7 @@
 enum persist_phase {
 	PERSIST_PH_LOAD,               /**< rows into memory                  */
 	PERSIST_PH_REST,
-	PERSIST_PH_FLUSH,              /**< changes up to `goal` into rows    */
+	PERSIST_PH_FLUSH,              /**< changes into rows                 */
 	PERSIST_PH_SWEEP,              /**< rows past their hold              */
 	PERSIST_PH_CHECK,              /**< rows against memory               */
 	PERSIST_PH_SCAN,               /**< memory against the rows seen      */
@@ -43,7 +43,9 @@ struct persist {
 	/* Everything up to conf is in the database, everything up to read in
 	 * it or in the job */
 	struct store_cursor read, conf;
-	uint64_t goal, goal_at;        /**< of this flush: sequence, its time */
+	uint64_t goal, goal_at;        /**< of this flush: sequence when all was
+					    read, its time                    */
+	bool whole;                    /**< all up to goal is in the job      */
 	uint64_t flush_at, sweep_at, load_at;
 	uint64_t safe_at;              /**< what was made before is safe      */
 	uint32_t limit;                /**< rows of a batch: less after a refused

@@ -52,8 +52,7 @@ void persist_go_back(struct persist *p, uint64_t now)
 	store_cursor_set(p->cf.store, &p->read, 0);
 	store_cursor_set(p->cf.store, &p->conf, 0);
 	p->flush_at = 0;
-	if (p->phase == PERSIST_PH_FLUSH)
-		p->goal = store_seq(p->cf.store);
+	p->whole = false;
 }
 
 /* The slots gained are written. Their last owner may have had a batch under

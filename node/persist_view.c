@@ -92,8 +92,7 @@ int persist_verify(struct persist *p, uint64_t now)
 		return EBUSY;
 	memset(&p->v, 0, sizeof(p->v));
 	p->v.running = p->asked = true;
-	if (p->phase == PERSIST_PH_FLUSH)
-		p->goal = store_seq(p->cf.store);
+	p->whole = false;              /* what was changed until now, too */
 	(void)now;
 	return 0;
 }

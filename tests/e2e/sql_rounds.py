@@ -281,14 +281,14 @@ class Rounds:
     def all_there(self, tabs, ops, bound):
         """What got 200 before `bound` was written, by the nodes' own word;
         of what was sent before the last kill the rows tell."""
-        best = {}
+        best, rows = {}, {}
         for tab in tabs:
             for key, row in tab.items():
                 p = self.by_id.get(key)
                 if p:
                     at = self.place(ops[p], row)
-                    best[p] = max(best.get(p, (-1, 0)),
-                                  (at, not row.dead))
+                    best[p] = max(best.get(p, (-1, 0)), (at, not row.dead))
+                    rows.setdefault(p, []).append(row)
         bad, taken = [], 0
         for p in self.load.phones:
             done = [i for i, o in enumerate(ops[p]) if o.status == 200 and
@@ -306,6 +306,12 @@ class Rounds:
             if at < sure[-1] and (alive or o.what != 'remove'):
                 bad.append('%s %s: written before the kill, lost: %s' % (
                     p.aor, p.contact, o))
+                bad += ['    row %s' % (r,) for r in rows.get(p, [])]
+                bad += ['    %.0f..%.0f ms from then: %s' % (
+                    (q.first - bound) * 1e3, (q.done or 0) and
+                    (q.done - bound) * 1e3, q) for q in ops[p][-6:]]
+                bad += ['    last kill at %.0f ms' % (
+                    (self.since - bound) * 1e3)]
         self.taken.append(taken)
         return bad
 
@@ -413,8 +419,8 @@ class Rounds:
                   'after %d ms' % (i, self.opt.seed, victim.name,
                                    sum(map(len, tabs)), self.confirmed,
                                    self.ready_ms[-1]), flush=True)
-        for text in bad[:10]:
-            print('FAIL ' + text)
+        for text in bad[:40]:
+            print(text if text.startswith(' ') else 'FAIL ' + text)
 
     def catch_up(self, node):
         end = time.monotonic() + 30
