@@ -300,7 +300,7 @@ const struct cfg_key sbc_keys[] = {
 	      "Requests for other domains get no answer; empty = all go to "
 	      "the nodes."),
 	{ .name = "overload.target", .type = CFG_U32, .max = 1000,
-	  .def = "20", .unit = "ms", .off = O(overload.target),
+	  .def = "50", .unit = "ms", .off = O(overload.target),
 	  .reload = true,
 	  .help = "New requests are refused while messages wait longer than "
 		  "that to be handled; 0 = never." },
