@@ -27,7 +27,7 @@ static void must(bool ok)
 /* A user with one contact for each of the tokens */
 static void bind(struct store *s, int u)
 {
-	char aor[32], key[8], path[64];
+	char aor[32], key[16], path[64];
 
 	(void)snprintf(aor, sizeof(aor), "u%d@example.com", u);
 	for (int i = 0; i < N; i++) {
