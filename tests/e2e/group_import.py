@@ -253,7 +253,8 @@ class Server:
                    '-h', '127.0.0.1', '-p', self.port, '-U', 'edgewise',
                    'edgewise']
         else:
-            cmd = ['mariadb', '--no-defaults', '-N', '-B', '-h', '127.0.0.1',
+            cmd = ['mariadb', '--no-defaults', '-N', '-B',
+                   '--default-character-set=utf8mb4', '-h', '127.0.0.1',
                    '-P', self.port, '-u', 'edgewise', 'edgewise']
         r = subprocess.run(cmd, input=text, capture_output=True, text=True,
                            timeout=30, check=False, env=dict(
