@@ -110,3 +110,46 @@ int sl_u32(struct sl s, uint32_t max, uint32_t *vp)
 		*vp = (uint32_t)v;
 	return err;
 }
+
+int sl_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int sl_hex_u64(struct sl s, uint64_t *vp)
+{
+	uint64_t v = 0;
+
+	if (!s.n || s.n > 16)
+		return EBADMSG;
+	for (size_t i = 0; i < s.n; i++) {
+		int d = sl_hex_digit(s.p[i]);
+
+		if (d < 0)
+			return EBADMSG;
+		v = v << 4 | (uint64_t)d;
+	}
+	*vp = v;
+	return 0;
+}
+
+int sl_unhex(uint8_t *out, size_t n, struct sl s)
+{
+	if (s.n != 2 * n)
+		return EBADMSG;
+	for (size_t i = 0; i < n; i++) {
+		int hi = sl_hex_digit(s.p[2 * i]);
+		int lo = sl_hex_digit(s.p[2 * i + 1]);
+
+		if (hi < 0 || lo < 0)
+			return EBADMSG;
+		out[i] = (uint8_t)(hi << 4 | lo);
+	}
+	return 0;
+}

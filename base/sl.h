@@ -70,4 +70,11 @@ int sl_cmp(struct sl a, struct sl b);
 int sl_u64(struct sl s, uint64_t max, uint64_t *vp);
 int sl_u32(struct sl s, uint32_t max, uint32_t *vp);
 
+/** Value of a hexadecimal digit of either case, or -1 */
+int sl_hex_digit(char c);
+/** Hexadecimal digits alone, 1 to 16 of them. @return 0 or EBADMSG */
+int sl_hex_u64(struct sl s, uint64_t *vp);
+/** 2 n digits into n bytes. @return 0 or EBADMSG: out may hold some of them */
+int sl_unhex(uint8_t *out, size_t n, struct sl s);
+
 #endif

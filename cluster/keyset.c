@@ -13,31 +13,6 @@ void keyset_one(struct keyset *k, const uint8_t key[SECRET_KEY])
 
 /* --- text ----------------------------------------------------------------- */
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-static bool unhex(uint8_t out[SECRET_KEY], struct sl s)
-{
-	if (s.n != 2 * SECRET_KEY)
-		return false;
-	for (size_t i = 0; i < SECRET_KEY; i++) {
-		int hi = digit(s.p[2 * i]), lo = digit(s.p[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return false;
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return true;
-}
-
 /* @return what is wrong with the line, or NULL */
 static const char *take_line(struct keyset *k, struct sl s, bool *base)
 {
@@ -50,12 +25,13 @@ static const char *take_line(struct keyset *k, struct sl s, bool *base)
 		if (*base)
 			return "a second base";
 		*base = true;
-		return unhex(k->base, sl_trim(sl_sub(s, word.n, s.n))) ?
-			NULL : "not a base";
+		return sl_unhex(k->base, SECRET_KEY,
+				sl_trim(sl_sub(s, word.n, s.n))) ?
+			"not a base" : NULL;
 	}
 	if (k->n == KEYSET_MAX)
 		return "a third key";
-	if (!unhex(k->key[k->n], s))
+	if (sl_unhex(k->key[k->n], SECRET_KEY, s))
 		return "not a key";
 	k->n++;
 	return NULL;

@@ -161,15 +161,6 @@ void db_url_shown(struct buf *b, struct sl text)
 	query_without(b, sl_sub(rest, q + 1, rest.n), true, '?');
 }
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		return (c | 32) - 'a' + 10;
-	return -1;
-}
-
 bool db_url_plain(char *out, size_t size, struct sl s)
 {
 	size_t n = 0;
@@ -179,9 +170,10 @@ bool db_url_plain(char *out, size_t size, struct sl s)
 
 		if (c == '+')
 			c = ' ';
-		if (c == '%' && i + 2 < s.n && nibble(s.p[i + 1]) >= 0 &&
-		    nibble(s.p[i + 2]) >= 0) {
-			c = (char)(nibble(s.p[i + 1]) << 4 | nibble(s.p[i + 2]));
+		if (c == '%' && i + 2 < s.n && sl_hex_digit(s.p[i + 1]) >= 0 &&
+		    sl_hex_digit(s.p[i + 2]) >= 0) {
+			c = (char)(sl_hex_digit(s.p[i + 1]) << 4 |
+				   sl_hex_digit(s.p[i + 2]));
 			i += 2;
 		}
 		if (n + 1 >= size)

@@ -305,14 +305,10 @@ static bool owns(struct sl user, struct sl val)
 
 static uint32_t number(struct sl hex)
 {
-	uint32_t v = 0;
+	uint64_t v = 0;
 
-	for (size_t i = 0; i < hex.n; i++) {
-		uint32_t c = (uint8_t)hex.p[i];
-
-		v = v << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
-	return v;
+	(void)sl_hex_u64(hex, &v);
+	return (uint32_t)v;
 }
 
 /* What a request and its repetition have in common, whichever way they came */

@@ -47,31 +47,6 @@ int files_read(struct buf *b, const char *path, size_t max)
 	return err;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-static int unhex(uint8_t *out, size_t n, struct sl s)
-{
-	if (s.n != 2 * n)
-		return EBADMSG;
-	for (size_t i = 0; i < n; i++) {
-		int hi = hex_value(s.p[2 * i]), lo = hex_value(s.p[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return EBADMSG;
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return 0;
-}
-
 int files_keys(struct keyset *k, const char *path, struct cfg_errs *errs)
 {
 	const char *why = NULL;
@@ -124,7 +99,7 @@ static int read_id(uint64_t *id, const char *path)
 	err = files_read(&b, path, 64);
 	if (err)
 		return err;
-	err = unhex(raw, sizeof(raw), sl_trim(buf_as_sl(&b)));
+	err = sl_unhex(raw, sizeof(raw), sl_trim(buf_as_sl(&b)));
 	buf_free(&b);
 	*id = 0;
 	for (unsigned i = 0; !err && i < sizeof(raw); i++)

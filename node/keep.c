@@ -256,14 +256,10 @@ void keep_tick(struct keep *k, uint64_t now)
 /* The number at the end of a branch; anything when it is not ours */
 static uint32_t seq_of(struct sl branch)
 {
-	uint32_t seq = 0;
+	uint64_t seq = 0;
 
-	for (size_t i = branch.n - 8; i < branch.n; i++) {
-		uint8_t c = (uint8_t)branch.p[i];
-
-		seq = seq << 4 | (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	return seq;
+	(void)sl_hex_u64(sl_sub(branch, branch.n - 8, branch.n), &seq);
+	return (uint32_t)seq;
 }
 
 static struct keep_batch *take(struct keep *k, struct sl branch)

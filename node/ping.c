@@ -424,22 +424,6 @@ uint64_t ping_next(const struct ping *p)
 
 /* --- the answer -------------------------------------------------------------------- */
 
-static bool hex(struct sl s, uint64_t *v)
-{
-	*v = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = s.p[i];
-
-		if (c >= '0' && c <= '9')
-			*v = *v << 4 | (uint64_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			*v = *v << 4 | (uint64_t)(c - 'a' + 10);
-		else
-			return false;
-	}
-	return true;
-}
-
 static bool is_dead(const struct ping *p, uint16_t code)
 {
 	struct sl rest = sl_cstr(p->cf->ping.dead_codes), one;
@@ -495,8 +479,8 @@ bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 		return true;
 	if (via_top(m, &v) || v.branch.n != PING_BRANCH ||
 	    memcmp(v.branch.p, COOKIE, at) ||
-	    !hex(sl_mk(v.branch.p + at, 16), &hash) ||
-	    !hex(sl_mk(v.branch.p + at + 16, 8), &seq))
+	    sl_hex_u64(sl_mk(v.branch.p + at, 16), &hash) ||
+	    sl_hex_u64(sl_mk(v.branch.p + at + 16, 8), &seq))
 		return false;
 	i = ping_find(p, hash);
 	if (!i || !i->open || i->seq != seq || m->status < 200)

@@ -6,13 +6,6 @@
 
 enum { NUMBER_MAX = 128 };
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0'
-		: (c | 0x20) >= 'a' && (c | 0x20) <= 'f'
-		? (c | 0x20) - 'a' + 10 : -1;
-}
-
 /* The user part without its escapes and telephone parameters; of a number
  * without what only people need (RFC 3966 5.1.1). 0 = nothing that has a number
  * in it */
@@ -26,8 +19,8 @@ static size_t number_of(char out[NUMBER_MAX], struct sl user)
 		int hi = -1, lo = -1;
 
 		if (user.p[i] == '%' && i + 2 < user.n) {
-			hi = hex(user.p[i + 1]);
-			lo = hex(user.p[i + 2]);
+			hi = sl_hex_digit(user.p[i + 1]);
+			lo = sl_hex_digit(user.p[i + 2]);
 		}
 		out[n] = hi >= 0 && lo >= 0 ? (char)(hi << 4 | lo)
 			: user.p[i];
@@ -35,7 +28,7 @@ static size_t number_of(char out[NUMBER_MAX], struct sl user)
 	}
 	if (i < user.n || !n)
 		return 0;
-	digits = out[0] == '+' || out[0] == '(' || hex(out[0]) >= 0;
+	digits = out[0] == '+' || out[0] == '(' || sl_hex_digit(out[0]) >= 0;
 	for (i = 0; i < n && digits; i++)
 		digits = (out[i] >= '0' && out[i] <= '9')
 			|| memchr("+-.()*#", out[i], 7);

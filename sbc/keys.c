@@ -11,32 +11,12 @@
 #include "base/log.h"
 #include "base/secret.h"
 
-static int hex_val(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /** 64 hex digits and at most one line end */
 static int key_parse(uint8_t key[32], const char *txt, size_t n)
 {
 	if (n && txt[n - 1] == '\n')
 		n--;
-	if (n != 64)
-		return EBADMSG;
-	for (size_t i = 0; i < 32; i++) {
-		int hi = hex_val(txt[2 * i]), lo = hex_val(txt[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return EBADMSG;
-		key[i] = (uint8_t)(hi << 4 | lo);
-	}
-	return 0;
+	return sl_unhex(key, 32, sl_mk(txt, n));
 }
 
 static int key_read(const char *path, uint8_t key[32])

@@ -131,14 +131,6 @@ more:
 	return in.n >= HTTP_HEAD_MAX ? EMSGSIZE : EAGAIN;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int http_req_unescape(struct buf *out, struct sl s)
 {
 	for (size_t i = 0; i < s.n; i++) {
@@ -148,8 +140,8 @@ int http_req_unescape(struct buf *out, struct sl s)
 			buf_chr(out, s.p[i]);
 			continue;
 		}
-		hi = i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
-		lo = i + 2 < s.n ? hex_digit(s.p[i + 2]) : -1;
+		hi = i + 2 < s.n ? sl_hex_digit(s.p[i + 1]) : -1;
+		lo = i + 2 < s.n ? sl_hex_digit(s.p[i + 2]) : -1;
 		if (hi < 0 || lo < 0 || !(hi | lo))
 			return EBADMSG;
 		buf_chr(out, (char)(hi << 4 | lo));

@@ -224,3 +224,26 @@ Test(cur, nothing_is_read_after_an_error)
 	cr_assert_eq(cur_left(&c), 0);
 	cr_assert_eq(cur_bytes(&c, SIZE_MAX).n, 0);
 }
+
+Test(sl, hex_takes_digits_of_both_cases_and_nothing_else)
+{
+	static const char *const bad[] = { "", "g", "0x1", " 1", "1 ", "-1",
+					   "/", ":", "@", "`", "G",
+					   "11112222333344445" };
+	uint8_t b[2] = { 0 };
+	uint64_t v = 7;
+
+	cr_expect_eq(sl_hex_u64(SL("0aF9"), &v), 0);
+	cr_expect_eq(v, 0x0af9);
+	cr_expect_eq(sl_hex_u64(SL("ffffffffffffffff"), &v), 0);
+	cr_expect_eq(v, UINT64_MAX);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_eq(sl_hex_u64(sl_cstr(bad[i]), &v), EBADMSG, "%s",
+			     bad[i]);
+	cr_expect_eq(v, UINT64_MAX, "untouched on error");
+	cr_expect_eq(sl_unhex(b, 2, SL("00Fe")), 0);
+	cr_expect_eq(b[1], 0xfe);
+	cr_expect_eq(sl_unhex(b, 2, SL("00f")), EBADMSG);
+	cr_expect_eq(sl_unhex(b, 2, SL("00fe0")), EBADMSG);
+	cr_expect_eq(sl_unhex(b, 2, SL("00fz")), EBADMSG);
+}
