@@ -10,8 +10,7 @@ import urllib.request
 
 from e2e import check, equal, eventually, test
 from lab import find_program
-from sipp import Sipp
-from sipua import Ua
+from sipp import SippLoad
 
 RATE = 100                    # calls a second
 USERS = {'u%d' % i: 'pw' for i in range(30)}
@@ -21,47 +20,9 @@ def start(ctx, **edge):
     return ctx.lab(users=USERS, node_conf={'auth': 'off'}, edge_conf=edge)
 
 
-class Load:
+def load_of(ctx, lab, seconds, **kw):
     """sipp at RATE for that many seconds, to 30 users at one phone."""
-
-    def __init__(self, ctx, lab, seconds, uac='load.uac'):
-        self.calls = RATE * seconds
-        expires = seconds + 300
-        port = 21000
-        for u in USERS:
-            with Ua(u, lab.domain, lab.proxy, port=port) as ua:
-                r = ua.register(contact='<sip:%s@127.0.0.1:%d>' % (u, port),
-                                expires=expires)
-                equal(r.status, 200, 'REGISTER of ' + u)
-        users = os.path.join(ctx.dir, 'users.csv')
-        with open(users, 'w') as f:
-            f.write('SEQUENTIAL\n' + ''.join(u + '\n' for u in USERS))
-        limit = seconds + 25
-        self.legs = [
-            Sipp(ctx.dir, 'load.uas', proxy=lab.proxy, port=port,
-                 limit=limit, calls=self.calls),
-            Sipp(ctx.dir, uac, proxy=lab.proxy, port=port + 2,
-                 limit=limit, calls=self.calls)]
-        for s in self.legs:
-            s.cmd[s.cmd.index('-r') + 1] = str(RATE)
-            s.cmd[s.cmd.index('-l') + 1] = str(RATE * 20)
-            # every message of thousands of calls would be too much
-            at = s.cmd.index('-trace_msg')
-            del s.cmd[at:at + 3]
-            ctx.after(s.kill)
-        self.legs[1].cmd += ['-inf', users, '-trace_stat', '-stf',
-                             self.legs[1].path('csv'), '-fd', '1']
-        self.legs[0].start().wait_bound()
-        self.legs[1].start()
-
-    def end(self):
-        """Waits; all calls must have been made and none have failed."""
-        self.legs[1].wait()
-        with open(self.legs[1].path('csv')) as f:
-            lines = f.read().strip().split('\n')
-        last = dict(zip(lines[0].split(';'), lines[-1].split(';')))
-        equal((int(last['SuccessfulCall(C)']), int(last['FailedCall(C)'])),
-              (self.calls, 0), 'calls made and failed')
+    return SippLoad(ctx, lab, USERS, RATE, seconds, **kw)
 
 
 def cli(lab, *args):
@@ -143,7 +104,7 @@ def t_token(ctx):
 def t_drain(ctx):
     """a node drained at 100 calls/s: 0 fail, it ends by itself, the node can be stopped and comes back"""
     lab = start(ctx)
-    load = Load(ctx, lab, 16)
+    load = load_of(ctx, lab, 16)
     eventually(lambda: node(lab, 'n2')['picked'] > 50, 10, 'load on n2')
     out = must(lab, 'drain', 'n2', '--why', 'kernel', '--who', 'op',
                '--wait', '--for', '60s')
@@ -167,7 +128,7 @@ def t_drain(ctx):
 def t_rolling(ctx):
     """three nodes drained, restarted and taken back one by one at 100 calls/s: 0 of them fail"""
     lab = start(ctx, slowstart=2000)
-    load = Load(ctx, lab, 24)
+    load = load_of(ctx, lab, 24)
     for n in lab.nodes:
         must(lab, 'drain', n.name, '--why', 'upgrade', '--wait')
         equal(n.end(), 0, 'end of ' + n.name)
@@ -185,7 +146,7 @@ def t_rolling(ctx):
 def t_restart_hard(ctx):
     """three nodes stopped (SIGTERM) without a drain, one by one, at 100 calls/s: 0 calls fail"""
     lab = start(ctx, slowstart=2000)
-    load = Load(ctx, lab, 16)
+    load = load_of(ctx, lab, 16)
     time.sleep(1)
     for n in lab.nodes:
         equal(n.end(), 0, 'end of ' + n.name)

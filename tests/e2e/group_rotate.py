@@ -2,7 +2,6 @@
 import os
 import re
 import threading
-import time
 
 from e2e import check, equal, eventually, test
 from group_certs import alive, edgewise, lost
@@ -88,15 +87,17 @@ def write(path, text):
         f.write(text)
 
 
-def everywhere(ctx, lab, how):
-    """A step: done in one file, carried to the nodes one after the other."""
+def everywhere(ctx, lab, how, load):
+    """A step: done in one file, carried to the nodes one after the other; in
+    between all phones register."""
     edgewise('key', how, lab.path('cluster.key'))
     with open(lab.path('cluster.key')) as f:
         text = f.read()
     for i, n in enumerate(lab.names):
         write(lab_key(ctx, i), text)
         check(reload(lab, n), '%s refused the reload (%s)', n, how)
-        time.sleep(0.2)
+        want = load.done + 2 * len(PHONES)
+        eventually(lambda: load.done >= want, name='REGISTERs after ' + how)
 
 
 @test(name='under-load')
@@ -111,12 +112,12 @@ def t_under_load(ctx):
     old = lab.node('n1').status()['cluster']['keys']
     before = lost(lab)
     with Watch(lab) as w, load:
-        everywhere(ctx, lab, '--add')
+        everywhere(ctx, lab, '--add', load)
         equal([p.metrics()['edgewise_cluster_keys'] for p in lab.nodes],
               [2, 2, 2], 'keys that count')
-        everywhere(ctx, lab, '--swap')
+        everywhere(ctx, lab, '--swap', load)
         equal(lost(lab), before, 'links lost before the old key went')
-        everywhere(ctx, lab, '--drop')
+        everywhere(ctx, lab, '--drop', load)
         eventually(lambda: [p.status()['cluster']['links']
                             for p in lab.nodes] == [2, 2, 2], name='links')
     lab.say('%d REGISTERs, links missing [ms] %s' % (load.done, gaps(lab)))

@@ -3,7 +3,6 @@ database does, nobody who calls or registers notices."""
 import json
 import os
 import re
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -13,8 +12,8 @@ from urllib.parse import quote
 from e2e import Skip, check, equal, eventually, test
 from lab import TREE, find_program
 from regload import RegLoad
-from sipp import Sipp
-from sipua import Auto, Ua
+from sipp import SippLoad
+from sipua import Auto
 
 USERS = {u: 'pw-' + u for u in ('alice', 'bob', 'carol', 'dave')}
 
@@ -120,10 +119,8 @@ def t_restart(ctx):
         with open(lab.path(n.name + '.conf'), 'w') as f:
             f.write(re.sub('flush_interval = .*', 'flush_interval = 300000;',
                            text))
-        n.signal(signal.SIGHUP)
-    eventually(lambda: all(n.status()['reloads'] for n in lab.nodes), 5,
-               'reload')
-    time.sleep(0.3)                  # the interval before ends
+        equal(n.end(10), 0, 'end of ' + n.name)
+    again(lab)
     equal(d.register().status, 200, 'dave')
     check(not any('dave@example.com' in rows(u) for u in urls), 'flushed')
     for n in lab.nodes:
@@ -190,29 +187,9 @@ class Traffic:
     """Calls by sipp and REGISTERs, until end(): none may fail."""
 
     def __init__(self, ctx, lab, seconds):
-        self.lab, self.calls, port = lab, CALLS * seconds, 21000
-        users = ['c%d' % i for i in range(20)]
-        for u in users:
-            with Ua(u, lab.domain, lab.proxy, port=port) as ua:
-                equal(ua.register(contact='<sip:%s@127.0.0.1:%d>' % (u, port),
-                                  expires=600).status, 200, 'REGISTER ' + u)
-        path = os.path.join(ctx.dir, 'users.csv')
-        with open(path, 'w') as f:
-            f.write('SEQUENTIAL\n' + ''.join(u + '\n' for u in users))
-        self.legs = [Sipp(ctx.dir, name, proxy=lab.proxy, port=p,
-                          limit=seconds + 30, calls=self.calls)
-                     for name, p in (('load.uas', port),
-                                     ('load.uac', port + 2))]
-        for s in self.legs:
-            s.cmd[s.cmd.index('-r') + 1] = str(CALLS)
-            s.cmd[s.cmd.index('-l') + 1] = str(CALLS * 20)
-            at = s.cmd.index('-trace_msg')
-            del s.cmd[at:at + 3]
-            ctx.after(s.kill)
-        self.legs[1].cmd += ['-inf', path, '-trace_stat', '-stf',
-                             self.legs[1].path('csv'), '-fd', '1']
-        self.legs[0].start().wait_bound()
-        self.legs[1].start()
+        self.lab = lab
+        self.sipp = SippLoad(ctx, lab, ['c%d' % i for i in range(20)], CALLS,
+                             seconds, limit=seconds + 30)
         self.regs = RegLoad(lab.proxy, lab.domain, phones=PHONES, prefix='r')
         ctx.after(self.regs.stop)
         self.regs.start(REGS)
@@ -220,18 +197,19 @@ class Traffic:
         self.rss = [n.rss_kb() for n in lab.nodes]
 
     def end(self):
-        self.legs[1].wait()
-        with open(self.legs[1].path('csv')) as f:
-            lines = f.read().strip().split('\n')
-        last = dict(zip(lines[0].split(';'), lines[-1].split(';')))
-        equal((int(last['SuccessfulCall(C)']), int(last['FailedCall(C)'])),
-              (self.calls, 0), 'calls made and failed')
+        self.sipp.end()
         self.regs.pause()
         self.regs.settle()
         equal(set(self.regs.statuses), {200}, 'answers to REGISTER')
         for n, was in zip(self.lab.nodes, self.rss):
             check(ASAN or n.rss_kb() < was + MORE, '%s grew from %d to %d kB',
                   n.name, was, n.rss_kb())
+
+    def last(self, seconds):
+        """Until so many seconds' REGISTERs more are answered."""
+        want = self.regs.answered() + seconds * REGS
+        eventually(lambda: self.regs.answered() >= want, 3 * seconds + 5,
+                   'REGISTERs are answered')
 
     def held(self):
         """What each node holds is what the phones were told."""
@@ -299,7 +277,7 @@ def t_sqlite(ctx):
     eventually(lambda: is_down(lab.nodes[1], 'locked'), 10, 'locked')
     check(not small or is_down(lab.nodes[0], 'full'), 'disk full: %s',
           sql(lab.nodes[0]))
-    time.sleep(HOLD)
+    load.last(HOLD)
     check(sql(lab.nodes[1])['dirty'] > 10, 'nothing waits')
     eventually(lambda: re.search('^n2: database down', ctl(
         'nodes', '-c', lab.path('edge.conf')), re.M), 8, 'edgewise nodes')
@@ -408,15 +386,15 @@ def shared_lab(ctx, url):
                    db_timeout=1000, db_stop_timeout=1000, auth='off')
 
 
-def freeze(lab, what):
+def freeze(lab, what, load):
     what('freeze')
     eventually(lambda: any(is_down(n) for n in lab.nodes), 10, 'frozen')
-    time.sleep(HOLD)
+    load.last(HOLD)
     what('thaw')
     eventually(lambda: not any(is_down(n) for n in lab.nodes), 15, 'thawed')
 
 
-def kill(ctx, lab, what, port):
+def kill(ctx, lab, what, port, load):
     """Killed, and back with another password than the nodes have."""
     secret(ctx, 'wrong-pw')
     what('kill')
@@ -424,7 +402,7 @@ def kill(ctx, lab, what, port):
     what('start', port)
     eventually(lambda: any(is_down(n, 'denied') for n in lab.nodes), 10,
                'denied')
-    time.sleep(HOLD)
+    load.last(HOLD)
     secret(ctx, SECRET)
 
 
@@ -445,8 +423,8 @@ def t_postgresql(ctx):
     nasty_phones(lab)
     load = Traffic(ctx, lab, 4 + 3 * HOLD)
     if LONG:
-        freeze(lab, what)
-    kill(ctx, lab, what, port)
+        freeze(lab, what, load)
+    kill(ctx, lab, what, port, load)
     all_held(lab, load)
 
 
@@ -458,9 +436,9 @@ def t_mariadb(ctx):
     lab = shared_lab(ctx, url)
     nasty_phones(lab)
     load = Traffic(ctx, lab, 5 + 3 * HOLD)
-    freeze(lab, what)
+    freeze(lab, what, load)
     if LONG:
-        kill(ctx, lab, what, port)
+        kill(ctx, lab, what, port, load)
     all_held(lab, load)
     what('freeze')
     try:

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from e2e import Skip, check, equal, eventually, test
-from group_admin import USERS as LOAD_USERS, Load
+from group_admin import USERS as LOAD_USERS, load_of
 from group_failover import figures, hashed, invite, phones, total
 from sipua import Auto
 
@@ -102,7 +102,7 @@ def t_lossy_core(ctx):
             f.nft('add rule inet e2e in ip %s %s meta l4proto udp '
                   'numgen random mod 100 < 1 counter drop' % (way, ip))
     # a 180 is not repeated: who loses it hears the answer
-    load = Load(ctx, lab, LOSSY, 'lossy.uac')
+    load = load_of(ctx, lab, LOSSY, uac='lossy.uac')
     load.end()                            # none of them failed
     lost = sum(int(n) for n in re.findall(r'counter packets (\d+)',
                                           f.listing()))

@@ -10,6 +10,8 @@ import re
 import subprocess
 import time
 
+from sipua import Ua
+
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scenarios')
 DOMAIN = 'example.com'
 
@@ -177,3 +179,46 @@ def run(ctx, legs, limit=15):
             errors.append(str(e))
     if errors:
         raise SippFailed('\n'.join(errors))
+
+
+class SippLoad:
+    """Calls at a rate for some seconds, from one sipp to another at which all
+    users have registered; ended with the test."""
+
+    def __init__(self, ctx, lab, users, rate, seconds, uac='load.uac',
+                 port=21000, limit=None):
+        self.calls = rate * seconds
+        for u in users:
+            with Ua(u, lab.domain, lab.proxy, port=port) as ua:
+                r = ua.register(contact='<sip:%s@127.0.0.1:%d>' % (u, port),
+                                expires=seconds + 600)
+                if r.status != 200:
+                    raise SippFailed('REGISTER of %s: %s' % (u, r.status))
+        path = os.path.join(ctx.dir, 'users.csv')
+        with open(path, 'w') as f:
+            f.write('SEQUENTIAL\n' + ''.join(u + '\n' for u in users))
+        self.legs = [Sipp(ctx.dir, name, proxy=lab.proxy, port=p,
+                          limit=limit or seconds + 25, calls=self.calls)
+                     for name, p in (('load.uas', port), (uac, port + 2))]
+        for s in self.legs:
+            s.cmd[s.cmd.index('-r') + 1] = str(rate)
+            s.cmd[s.cmd.index('-l') + 1] = str(rate * 20)
+            # every message of thousands of calls would be too much
+            at = s.cmd.index('-trace_msg')
+            del s.cmd[at:at + 3]
+            ctx.after(s.kill)
+        self.legs[1].cmd += ['-inf', path, '-trace_stat', '-stf',
+                             self.legs[1].path('csv'), '-fd', '1']
+        self.legs[0].start().wait_bound()
+        self.legs[1].start()
+
+    def end(self):
+        """Waits; all calls must have been made and none have failed."""
+        self.legs[1].wait()
+        with open(self.legs[1].path('csv')) as f:
+            lines = f.read().strip().split('\n')
+        last = dict(zip(lines[0].split(';'), lines[-1].split(';')))
+        got = int(last['SuccessfulCall(C)']), int(last['FailedCall(C)'])
+        if got != (self.calls, 0):
+            raise SippFailed('calls made and failed: %s, wanted %d'
+                             % (got, self.calls))

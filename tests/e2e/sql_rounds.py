@@ -446,7 +446,11 @@ class Rounds:
     def run(self):
         self.lab.start(20)
         self.load.start(self.opt.rate)
+        end = time.monotonic() + 60
         while self.load.answered() < self.opt.phones:
+            if time.monotonic() > end:
+                raise TimeoutError('%d of %d phones have registered' % (
+                    self.load.answered(), self.opt.phones))
             time.sleep(0.01)
             self.load._alive()
         i, most = 0, 2 * self.opt.rounds + 5
