@@ -211,6 +211,7 @@ static void write_it(const struct ping *p, const struct ping_item *i,
 	buf_printf(m, "Max-Forwards: 70\r\nFrom: <%s>;tag=%08x\r\nTo: <",
 		   p->cf->ping.from, i->seq);
 	buf_sl(m, b->uri);
+	/* inner_is_ping() knows it by that */
 	buf_printf(m, ">\r\nCall-ID: %016llx-%08x\r\nCSeq: 1 %s\r\n"
 		   "Content-Length: 0\r\n\r\n", (unsigned long long)i->hash,
 		   i->seq, p->cf->ping.method);

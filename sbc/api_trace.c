@@ -1,7 +1,13 @@
-/* api_trace.c - Shell. GET /api/v1/trace: what the edge knows beside texts. */
+/* api_trace.c - Shell. Messages kept for GET /api/v1/trace, and what the edge
+ * knows beside their texts. */
+#define _GNU_SOURCE        /* memmem */
 #include "sbc/sbc_priv.h"
 
+#include <string.h>
+
+#include "base/clk.h"
 #include "sbc/ledger.h"
+#include "sip/inner.h"
 #include "web/jsn.h"
 
 /** An event keeps what fits of a Call-ID */
@@ -78,4 +84,74 @@ int api_trace(struct sbc *s)
 		.moreh = more, .eventsh = put_events, .arg = s,
 	};
 	return trace_get_route(s->act, &s->told);
+}
+
+/* --- what is kept --- */
+
+/** Our own probes to nodes would push everything else out */
+static bool is_probe(const struct sbc *s, struct sl msg)
+{
+	struct sl p = sl_cstr(s->probe);
+
+	if (!sl_starts(msg, SL("OPTIONS ")))
+		return false;
+	for (; msg.n; msg = sl_sub(msg, sl_chr(msg, '\n') + 1, msg.n))
+		if (sl_starts(msg, p))
+			return true;
+	return false;
+}
+
+/** So would the pings of nodes to contacts, four messages each. Answers are
+ *  looked at as soon as there was one, by what is quick first */
+static bool is_ping(struct sbc *s, const struct flow *f, bool sent,
+		    struct sl msg)
+{
+	const struct sl m = SL("OPTIONS");
+	bool inside = f->lst == s->lstc - 1, answer;
+	struct sl v[TRACE_FIELDS];
+
+	answer = sl_starts(msg, SL("SIP/2.0 "));
+	if (answer ? sent != inside || !s->pinged ||
+	    !memmem(msg.p, msg.n, m.p, m.n)
+	    : sent == inside || !sl_starts(msg, m))
+		return false;
+	trace_fields(msg, v);
+	if (!inner_is_ping(v[TRACE_CALLID], v[TRACE_CSEQ]))
+		return false;
+	s->pinged = true;
+	return true;
+}
+
+/** A keep-alive, or our answer to a node that wants some */
+static bool is_keep(struct sl msg)
+{
+	const struct sl kept = SL("SIP/2.0 200 " EDGE_KEPT "\r\n");
+
+	return !msg.n || (uint8_t)msg.p[0] < 'A' || sl_starts(msg, kept);
+}
+
+/** What goes to a node that a fault keeps from it counts as sent, what it keeps
+ *  from us as not received: as with a network that loses them */
+void api_trace_out(struct sbc *s, const struct sip_out *o)
+{
+	struct sl msg = blob_sl(o->blob);
+
+	if (!s->trace.cap || o->kind != SIP_OUT_SEND || is_keep(msg) ||
+	    (o->flow.lst == s->lstc - 1 && is_probe(s, msg)) ||
+	    is_ping(s, &o->flow, true, msg))
+		return;
+	/* what a message brings about is sent at once, at its time */
+	if (!s->wall)
+		s->wall = clk_wall_us();
+	trace_add(&s->trace, &o->flow, true, msg,
+		  edge_ledger(s->edge)->ev.last, s->wall);
+}
+
+void api_trace_in(struct sbc *s, const struct flow *f, struct sl msg,
+		  uint64_t mark, uint64_t wall)
+{
+	if (!s->trace.cap || is_ping(s, f, false, msg))
+		return;
+	s->wall = wall;
+	trace_add(&s->trace, f, false, msg, mark, wall);
 }

@@ -24,43 +24,6 @@ enum {
 
 /* --- the loop around the edge --- */
 
-/** Our own probes to nodes would push everything else out */
-static bool is_probe(const struct sbc *s, struct sl msg)
-{
-	struct sl p = sl_cstr(s->probe);
-
-	if (!sl_starts(msg, SL("OPTIONS ")))
-		return false;
-	for (; msg.n; msg = sl_sub(msg, sl_chr(msg, '\n') + 1, msg.n))
-		if (sl_starts(msg, p))
-			return true;
-	return false;
-}
-
-/** A keep-alive, or our answer to a node that wants some */
-static bool is_keep(struct sl msg)
-{
-	const struct sl kept = SL("SIP/2.0 200 " EDGE_KEPT "\r\n");
-
-	return !msg.n || (uint8_t)msg.p[0] < 'A' || sl_starts(msg, kept);
-}
-
-/** What goes to a node that a fault keeps from it counts as sent, what it keeps
- *  from us as not received: as with a network that loses them */
-static void keep_sent(struct sbc *s, const struct sip_out *o)
-{
-	struct sl msg = blob_sl(o->blob);
-
-	if (!s->trace.cap || o->kind != SIP_OUT_SEND || is_keep(msg) ||
-	    (o->flow.lst == s->lstc - 1 && is_probe(s, msg)))
-		return;
-	/* what a message brings about is sent at once, at its time */
-	if (!s->wall)
-		s->wall = clk_wall_us();
-	trace_add(&s->trace, &o->flow, true, msg,
-		  edge_ledger(s->edge)->ev.last, s->wall);
-}
-
 static void take_msg(struct sbc *s, const struct flow *f, struct sl msg,
 		     enum frame_verdict v, const char *why, uint64_t now,
 		     uint64_t wall)
@@ -70,11 +33,8 @@ static void take_msg(struct sbc *s, const struct flow *f, struct sl msg,
 
 	edge_recv(s->edge, f, msg, v, why, now);
 	/* what it sends is polled later: the order is right */
-	if (!s->trace.cap || v != FRAME_MSG ||
-	    edge_probe_answers(s->edge) != probes)
-		return;
-	s->wall = wall;
-	trace_add(&s->trace, f, false, msg, mark, wall);
+	if (v == FRAME_MSG && edge_probe_answers(s->edge) == probes)
+		api_trace_in(s, f, msg, mark, wall);
 }
 
 static void send_out(struct sbc *s)
@@ -82,7 +42,7 @@ static void send_out(struct sbc *s)
 	struct sip_out out;
 
 	while (edge_poll(s->edge, &out)) {
-		keep_sent(s, &out);
+		api_trace_out(s, &out);
 		if (!s->fault.o.kind || out.flow.lst != s->lstc - 1 ||
 		    !fault_out(&s->fault, &out, clk_now()))
 			transport_do(s->tp, &out);

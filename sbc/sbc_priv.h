@@ -45,6 +45,7 @@ struct sbc {
 	struct trace trace;          /**< the last messages                   */
 	struct trace_get told;       /**< what is told of them                */
 	char probe[160];             /**< From of our probes                  */
+	bool pinged;                 /**< a node has pinged a contact         */
 	uint64_t wall;               /**< of this turn [us], 0 = not looked   */
 };
 
@@ -102,6 +103,12 @@ json_t *api_event_json(const struct event *e);
 
 /* api_trace.c */
 int  api_trace(struct sbc *s);
+/** Keep a message, unless it would push everything else out (probes, pings,
+ *  keep-alives) */
+void api_trace_out(struct sbc *s, const struct sip_out *o);
+/** mark: the last event before it; wall [us] */
+void api_trace_in(struct sbc *s, const struct flow *f, struct sl msg,
+		  uint64_t mark, uint64_t wall);
 
 /* sbc_cdr.c */
 int  sbc_cdr_start(struct sbc *s);

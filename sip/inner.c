@@ -16,6 +16,16 @@ bool inner_is(const struct sip_msg *m, struct sl type)
 		!via_top(m, &v) && via_nth(m, 1, &v) == ENOENT;
 }
 
+bool inner_is_ping(struct sl callid, struct sl cseq)
+{
+	uint64_t n;
+
+	return sl_eq(cseq, SL("1 OPTIONS")) && callid.n == 25 &&
+		callid.p[16] == '-' &&
+		!sl_hex_u64(sl_sub(callid, 0, 16), &n) &&
+		!sl_hex_u64(sl_sub(callid, 17, 25), &n);
+}
+
 bool inner_line(struct sl *rest, struct sl *a, struct sl *b)
 {
 	size_t n = sl_chr(*rest, '\n'), at;

@@ -26,6 +26,10 @@ static inline size_t inner_room(uint8_t tp)
 /** Is it such a message, of that type, and made by its sender? What a client
  *  wrote has passed an edge: it has a second Via */
 bool inner_is(const struct sip_msg *m, struct sl type);
+/** Is this of a ping that a node sends to a contact, or of an answer to one?
+ *  Such a ping has a Call-ID of 16 hexadecimal digits, "-" and 8 more, and no
+ *  other than an OPTIONS is looked at */
+bool inner_is_ping(struct sl callid, struct sl cseq);
 /** Next line "A B". Those that are none are unset. @return false at the end */
 bool inner_line(struct sl *rest, struct sl *a, struct sl *b);
 

@@ -66,6 +66,11 @@ def asked_vanished_removed(ctx):
                    for p in nodes if p.alive())
     eventually(lambda: all(asked(u) for u in uas.values()) and
                answered() >= len(USERS), 6, 'everybody was asked')
+    kept = figure(lab.edge, 'edgewise_sbc_trace_total')
+    was = answered()
+    eventually(lambda: answered() > was + 2 * len(USERS), 6, 'two rounds')
+    equal(figure(lab.edge, 'edgewise_sbc_trace_total'), kept,
+          'messages that the edge kept of pings')
     lab._uas.remove(uas['u3'])
     uas['u3'].close()
 

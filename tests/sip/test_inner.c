@@ -71,3 +71,20 @@ Test(inner, lines_of_two_words)
 	rest = SL_NONE;
 	cr_expect_not(inner_line(&rest, &a, &b));
 }
+
+Test(inner, a_ping_is_known_by_its_call_id_and_method)
+{
+	const struct sl id = SL("0123456789abcdef-00000001");
+	const struct sl cseq = SL("1 OPTIONS");
+
+	cr_expect(inner_is_ping(id, cseq));
+	cr_expect_not(inner_is_ping(id, SL("2 OPTIONS")));
+	cr_expect_not(inner_is_ping(id, SL("1 INVITE")));
+	cr_expect_not(inner_is_ping(SL_NONE, cseq));
+	cr_expect_not(inner_is_ping(id, SL_NONE));
+	cr_expect_not(inner_is_ping(SL("0123456789abcdef-0000001"), cseq));
+	cr_expect_not(inner_is_ping(SL("0123456789abcdef-000000012"), cseq));
+	cr_expect_not(inner_is_ping(SL("0123456789abcdef@00000001"), cseq));
+	cr_expect_not(inner_is_ping(SL("0123456789abcdeg-00000001"), cseq));
+	cr_expect_not(inner_is_ping(SL("0123456789abcdef-0000000x"), cseq));
+}
