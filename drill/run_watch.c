@@ -101,15 +101,17 @@ static void call_event(struct run *r, const char *kind, const char *id)
 		r->said[i] |= SAID_ADOPTED;
 }
 
-/** Nodes always; of calls the first of each kind, they are many */
+/** Nodes and the verdict always; of calls the first of each kind, they are
+ *  many */
 static void event_note(struct run *r, const json_t *e, uint64_t at)
 {
 	const char *kind = str(e, "kind");
 	bool node = !strcmp(kind, "node") || !strcmp(kind, "admin");
+	bool all = !strcmp(kind, "verdict");
 	char txt[NOTE_TEXT];
 
 	(void)snprintf(txt, sizeof(txt), "%s: ", kind);
-	for (uint32_t i = 0; i < r->notes && !node; i++)
+	for (uint32_t i = 0; i < r->notes && !node && !all; i++)
 		if (r->note[i].edge && !strncmp(r->note[i].text, txt,
 						strlen(txt)))
 			return;
@@ -117,6 +119,8 @@ static void event_note(struct run *r, const json_t *e, uint64_t at)
 		run_note(r, at, true, "%s: %s %s%s%s", kind, str(e, "node"),
 			 str(e, "action"), *str(e, "action") &&
 			 *str(e, "reason") ? ", " : "", str(e, "reason"));
+	else if (all)
+		run_note(r, at, true, "%s: %s", kind, str(e, "reason"));
 	else
 		run_note(r, at, true, "%s: %s%s%s%s%s, the first one", kind,
 			 str(e, "node"), *str(e, "to_node") ? " to " : "",
