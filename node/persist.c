@@ -177,10 +177,12 @@ static bool fill(struct persist *p, uint64_t now, uint64_t wall)
 	return false;
 }
 
+/* What is over by our clock is not by that of a node that shares the database and
+ * is behind: it would miss the row */
 static void sweep(struct persist *p, uint64_t wall)
 {
 	p->phase = PERSIST_PH_SWEEP;
-	p->job.before = (int64_t)wall;
+	p->job.before = (int64_t)(wall - STAMP_AHEAD_MAX);
 	p->job.n = SWEEP;
 	job_ready(p, PERSIST_SWEEP);
 }
@@ -408,7 +410,7 @@ static void load_end(struct persist *p, uint64_t now)
 	if (!p->loaded) {
 		p->loaded = true;
 		p->clean = p->conf.seq;
-		persist_all_read(p);
+		persist_all_read(p, now);
 		p->safe_at = now;
 		p->flush_at = now + rng_below(&p->rng, p->cf.interval + 1);
 	}

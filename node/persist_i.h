@@ -88,9 +88,9 @@ bool persist_due(const struct persist *p, const struct store_change *c);
 void persist_go_back(struct persist *p, uint64_t now);
 /** They are written */
 void persist_gained(struct persist *p, uint64_t now);
-/** Memory and rows are the same: nothing of what we own is to be written for
- *  being ours now */
-void persist_all_read(struct persist *p);
+/** Memory and rows are the same: what we own is not to be written at once for
+ *  being ours now, but later */
+void persist_all_read(struct persist *p, uint64_t now);
 
 /** A job that reads rows, from the beginning or on from the last one */
 void persist_read_job(struct persist *p, bool first);

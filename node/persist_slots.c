@@ -59,10 +59,10 @@ void persist_go_back(struct persist *p, uint64_t now)
  * way that came after ours, with equal versions: they are written again. */
 void persist_gained(struct persist *p, uint64_t now)
 {
-	bool due = now >= p->twice_at;
+	bool due = now >= p->twice_at, waits = p->twice_at != UINT64_MAX;
 
 	for (uint32_t i = 0; i < PERSIST_SLOTS / 8; i++) {
-		p->once[i] |= p->gained[i];
+		p->once[i] |= waits ? p->gained[i] : 0;
 		p->gained[i] = due ? p->once[i] : 0;
 		if (due)
 			p->once[i] = 0;
@@ -73,8 +73,13 @@ void persist_gained(struct persist *p, uint64_t now)
 	}
 }
 
-void persist_all_read(struct persist *p)
+/* Who had our slots before may have a batch under way that comes after we read,
+ * with versions equal to what we have heard since: they are written once, later */
+void persist_all_read(struct persist *p, uint64_t now)
 {
+	memcpy(p->once, p->gained, sizeof(p->once));
 	memset(p->gained, 0, sizeof(p->gained));
+	if (p->fresh)
+		p->twice_at = now + TWICE;
 	p->again = p->fresh = false;
 }

@@ -6,6 +6,8 @@ tests_node_test_node_SOURCES = \
 	tests/cluster/pki.h \
 	tests/node/persistdb.c \
 	tests/node/persistdb.h \
+	tests/node/persistsim.c \
+	tests/node/persistsim.h \
 	tests/node/rig.c \
 	tests/node/rig.h \
 	tests/node/test_access.c \

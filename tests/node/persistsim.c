@@ -21,6 +21,7 @@
 enum {
 	NODES = 3, AORS = 24, STEP = 50, LIFE = 30, GUARD = 10000,
 	STATES = 1 << 16, ROUNDS = 4800,
+	SKEW = 4000,               /* between clocks [ms]                    */
 };
 
 struct known {                     /* of one binding, confirmed             */
@@ -154,12 +155,15 @@ static void tell(const char *name, const struct record *r, uint64_t at)
 			     (long long)(r->e[i].expires - T0));
 }
 
-/* Has `now` forgotten something of `old` that it must not? */
+/* Has `now` forgotten something of `old` that it must not? What is superseded is
+ * forgotten by the clock that admitted it and that of any node. Within a lineage
+ * the larger CSeq wins, and may be stamped by a clock that is behind: its time is over
+ * sooner than that of the version it took the place of, by no more than the clocks differ. */
 static bool knows_more(struct record old, struct record now, uint64_t at)
 {
 	struct record is;
 
-	(void)record_prune(&old, at, LIFE * 1000 + GUARD);
+	(void)record_prune(&old, at + SKEW, LIFE * 1000 + GUARD);
 	if (record_is_past(&old, at))
 		return false;
 	old.hold = now.hold;
@@ -170,7 +174,7 @@ static bool knows_more(struct record old, struct record now, uint64_t at)
 				old.e[i] = now.e[k];    /* values are forgotten */
 	/* So are superseded ones after their time; here the top one may be */
 	if (old.n == 1 && stamp_cmp(old.e[0].gstamp, now.e[0].gstamp) < 0 &&
-	    stamp_ms(old.e[0].vstamp) + LIFE * 1000 + GUARD <= at)
+	    stamp_ms(old.e[0].vstamp) + LIFE * 1000 + GUARD <= at + SKEW)
 		old.n = 0;
 	is = now;
 	if (!record_join(&now, &old))
@@ -469,7 +473,7 @@ static void step(void)
 static void same_memory(struct sn *a, struct sn *b)
 {
 	struct record r, m;
-	uint64_t seq, at = T0 + w->now + 4000;  /* all clocks have passed it */
+	uint64_t seq, at = T0 + w->now + SKEW;  /* all clocks have passed it */
 
 	for (uint32_t i = 0; i < AORS; i++) {
 		bool x = !store_look(a->s, aor(i), SL("k"), at, &r, &seq);
@@ -478,6 +482,25 @@ static void same_memory(struct sn *a, struct sn *b)
 		if (x != y || (x && (knows_more(r, m, at) ||
 				     knows_more(m, r, at))))
 			wrong("equal: nodes differ");
+	}
+}
+
+/* Both sides of what a verification found */
+static void tell_diffs(struct sn *n, const struct persist_verdict *v)
+{
+	struct record row, mem;
+	uint64_t seq;
+
+	for (uint32_t i = 0; w->trace && i < v->n; i++) {
+		struct sl a = sl_cstr(v->diff[i].aor);
+		const struct pdb_row *o = pdb_find(n->db, a, SL("k"));
+
+		(void)printf("node %d %s\n", (int)(n - w->n) + 1,
+			     v->diff[i].what);
+		if (o && !record_decode(&row, sl_mk(o->packed, o->n)))
+			tell("row", &row, wall(n));
+		if (!store_look(n->s, a, SL("k"), wall(n), &mem, &seq))
+			tell("memory", &mem, wall(n));
 	}
 }
 
@@ -493,6 +516,7 @@ static void check_equal(void)
 			wrong("equal: no verification");
 		else if (v->missing_db || v->missing_memory || v->differ)
 			wrong("equal: rows and memory differ");
+		tell_diffs(&w->n[i], v);
 	}
 }
 
@@ -527,7 +551,7 @@ const char *persistsim(uint64_t seed, bool shared, bool trace,
 	for (uint32_t i = 0; i < NODES; i++) {
 		w->n[i].db = shared && i ? w->n[0].db :
 			     calloc(1, sizeof(struct pdb));
-		w->n[i].skew = rng_below(&w->r, 4000);
+		w->n[i].skew = rng_below(&w->r, SKEW);
 		start(&w->n[i]);
 	}
 	for (int i = 0; i < ROUNDS && !w->wrong; i++)
