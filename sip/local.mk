@@ -20,7 +20,7 @@ sip_libsip_a_SOURCES = \
 	sip/scan_in.h \
 	sip/scan_iter.c \
 	sip/scan_name.c \
-	sip/scan_quick.h \
+	sip/scan_quick.c sip/scan_quick.h \
 	sip/splice.c \
 	sip/splice.h \
 	sip/stun.c \

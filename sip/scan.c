@@ -8,7 +8,7 @@
 #include "sip/uri_in.h"
 
 /* the first fault found is the one that is told */
-static void scan_fault(struct scan *s, uint16_t code, const char *why)
+void scan_fault(struct scan *s, uint16_t code, const char *why)
 {
 	if (s->f->code)
 		return;
@@ -87,7 +87,7 @@ static int scan_version(struct sl s)
 static void scan_request_line(struct scan *s, const char *p, const char *e)
 {
 	struct sip_msg *m = s->m;
-	const char *q = chr_run(p, e, CHR_TOKEN), *r = NULL;
+	const char *q = chr_run(p, e, CHR_TOKEN), *r;
 	struct uri u;
 	int v;
 
@@ -98,14 +98,10 @@ static void scan_request_line(struct scan *s, const char *p, const char *e)
 		return;
 	}
 	p = q + 1;
-	if (e <= s->stop)
-		r = quick_uri(p);
-	if (!r || *r != ' ') {
-		r = uri_scan(&u, p, e, s->lim);
-		if (!r || r == e || *r != ' ' || sl_isset(u.headers)) {
-			scan_fault(s, 400, "Bad Request-URI");
-			return;
-		}
+	r = uri_scan(&u, p, e, s->lim);
+	if (!r || r == e || *r != ' ' || sl_isset(u.headers)) {
+		scan_fault(s, 400, "Bad Request-URI");
+		return;
 	}
 	m->ruri = sl_mk(p, (size_t)(r - p));
 	v = scan_version(sl_mk(r + 1, (size_t)(e - r - 1)));
@@ -131,12 +127,12 @@ static void scan_status_line(struct scan *s, const char *p, const char *e)
 	m->reason = e - p > 12 ? sl_mk(p + 12, (size_t)(e - p - 12)) : SL("");
 }
 
-static inline void scan_add(struct scan *s, uint8_t id, const char *p,
-		     const char *name_end, const char *v, const char *ve,
-		     const char *end)
+void scan_add(struct scan *s, uint8_t id, const char *p, const char *name_end,
+	      const char *v, const char *ve, const char *end)
 {
 	struct sip_msg *m = s->m;
-	struct sip_hdr *h = &m->hdr[m->hdrc++];
+	unsigned i = m->hdrc++;
+	struct sip_hdr *h = &m->hdr[i];
 
 	h->id = id;
 	h->next = 0;
@@ -145,11 +141,11 @@ static inline void scan_add(struct scan *s, uint8_t id, const char *p,
 	h->vs = (uint32_t)(v - s->b);
 	h->ve = (uint32_t)(ve - s->b);
 	h->end = (uint32_t)(end - s->b);
-	if (!m->count[id]++)
-		m->first[id] = m->hdrc;
+	if (m->count[id]++)
+		m->hdr[s->last[id]].next = (uint16_t)i;
 	else
-		m->hdr[s->last[id] - 1].next = (uint16_t)(m->hdrc - 1);
-	s->last[id] = m->hdrc;
+		m->first[id] = (uint8_t)(i + 1);
+	s->last[id] = (uint8_t)i;
 }
 
 /* One header with its folded lines. Result: the next line, NULL = no end */
@@ -185,251 +181,14 @@ static const char *scan_header(struct scan *s, const char *p, const char *e)
 	return end;
 }
 
-static inline const char *quick_via(struct scan *s, const char *p)
-{
-	struct via low, *v = s->vias ? &low : &s->m->top;
-	uint32_t n = s->vias;
-
-	for (;; v = &low) {
-		p = via_quick(v, p);
-		if (p && !n++ && v->branch.n == 7)
-			p = NULL;   /* the cookie alone? */
-		if (!p || *p != ',')
-			break;
-		p += 1 + (p[1] == ' ');
-	}
-	if (p && n <= SIP_MAX_VIAS && quick_ends(p)) {
-		s->vias = n;
-		return p;
-	}
-	if (!s->vias)
-		s->m->top = (struct via){0};
-	return NULL;
-}
-
-static inline const char *quick_addrs(const char *p)
-{
-	for (;;) {
-		p = quick_addr(p);
-		if (!p || *p != ',')
-			return p;
-		p += 1 + (p[1] == ' ');
-	}
-}
-
-static inline const char *quick_party(struct sl *val, struct sl *tag, const char *v,
-			       const char *e)
-{
-	const char *p = quick_addr(v), *t;
-
-	if (!p)
-		return NULL;
-	t = p;
-	if (memcmp(p, ";tag=", 5) == 0) {
-		t = p + 5;
-		p = quick_span(t, CHR_TOKEN);
-		if (p == t)
-			return NULL;
-	}
-	if (!quick_ends(p) || e - p < 3)
-		return NULL;
-	if (p > t)
-		*tag = sl_mk(t, (size_t)(p - t));
-	*val = sl_mk(v, (size_t)(p - v));
-	return p;
-}
-
-static inline const char *quick_cseq(struct sip_msg *m, const char *v)
-{
-	uint32_t n;
-	const char *p = quick_num(v, &n), *t = p + 1;
-	struct sl method;
-
-	if (p == v || *p != ' ')
-		return NULL;
-	p = quick_span(t, CHR_TOKEN);
-	method = sl_mk(t, (size_t)(p - t));
-	if (p == t || !quick_ends(p) ||
-	    (m->req && !sl_eq(method, m->method)))
-		return NULL;
-	m->cseq = n;
-	if (!m->req) {
-		m->method = method;
-		m->meth = sip_method(method);
-	}
-	return p;
-}
-
-/* with a constant id nothing is left of the switch */
-#define ALWAYS static inline __attribute__((always_inline))
-
-/* Does a header with this name begin at p, one blank behind its colon? */
-#define NAMED(lit) (memcmp(p, lit ": ", sizeof(lit ": ") - 1) == 0)
-
-ALWAYS const char *quick_list(const char *v)
-{
-	const char *p = *v == ' ' ? NULL : quick_addrs(v);
-
-	return p && quick_ends(p) ? p : NULL;
-}
-
-/* One of those that stand once; NULL = there was one already, or other */
-ALWAYS const char *quick_value(struct scan *s, uint8_t id,
-				      const char *v, const char *e)
-{
-	struct sip_msg *m = s->m;
-	const char *p;
-	uint32_t n;
-
-	if (m->count[id])
-		return NULL;
-	switch (id) {
-	case SIP_FROM:
-		return *v == ' ' ? NULL :
-		       quick_party(&m->from, &m->from_tag, v, e);
-	case SIP_TO:
-		return *v == ' ' ? NULL :
-		       quick_party(&m->to, &m->to_tag, v, e);
-	case SIP_CSEQ:
-		return quick_cseq(m, v);
-	case SIP_CALL_ID:
-		p = quick_span(v, CHR_VIS);
-		if (p == v || !quick_ends(p))
-			return NULL;
-		m->callid = sl_mk(v, (size_t)(p - v));
-		return p;
-	default:
-		p = quick_num(v, &n);
-		if (p == v || !quick_ends(p))
-			return NULL;
-		if (id == SIP_CONTENT_LENGTH) {
-			s->len = n;
-			s->has_len = true;
-			return p;
-		}
-		if (n > 255)
-			return NULL;
-		m->maxfwd = (int32_t)n;
-		return p;
-	}
-}
-
-/* A header that most messages have, in its usual spelling, name and value: the
- * end of the value, the CR of the CRLF, with all of the message's fields set.
- * NULL = other, nothing was set that the full way does not set again */
-ALWAYS const char *quick_known(struct scan *s, const char *p,
-				      const char *e, uint8_t *id, uint32_t *n)
-{
-#define KNOWN(h, lit) (*id = (h), *n = sizeof(lit) - 1, p + sizeof(lit) + 1)
-#define ONCE(h, lit) quick_value(s, (h), KNOWN(h, lit), e)
-	switch (*p) {
-	case 'V':
-		return NAMED("Via") ? quick_via(s, KNOWN(SIP_VIA, "Via")) :
-				      NULL;
-	case 'F':
-		return NAMED("From") ? ONCE(SIP_FROM, "From") : NULL;
-	case 'T':
-		return NAMED("To") ? ONCE(SIP_TO, "To") : NULL;
-	case 'M':
-		return NAMED("Max-Forwards") ?
-			ONCE(SIP_MAX_FORWARDS, "Max-Forwards") : NULL;
-	case 'R':
-		if (NAMED("Record-Route"))
-			return quick_list(KNOWN(SIP_RECORD_ROUTE,
-						"Record-Route"));
-		return NAMED("Route") ? quick_list(KNOWN(SIP_ROUTE,
-							 "Route")) : NULL;
-	case 'C':
-		if (NAMED("Call-ID"))
-			return ONCE(SIP_CALL_ID, "Call-ID");
-		if (NAMED("CSeq"))
-			return ONCE(SIP_CSEQ, "CSeq");
-		if (NAMED("Contact"))
-			return quick_list(KNOWN(SIP_CONTACT, "Contact"));
-		return NAMED("Content-Length") ?
-			ONCE(SIP_CONTENT_LENGTH, "Content-Length") : NULL;
-	default:
-		return NULL;
-	}
-#undef ONCE
-#undef KNOWN
-}
-#undef NAMED
-
-/* Another one, when it is a plain name and one line, with no blanks but one
- * behind the colon: its end, with *hid, *n and where the value begins.
- * NULL = not such a one */
-static inline const char *quick_plain(const char *p, const char *e,
-				      uint8_t *id, uint32_t *n,
-				      const char **vp)
-{
-	const char *q = quick_span(p, CHR_TOKEN), *v = q + 1;
-
-	if (q == p || *q != ':')
-		return NULL;
-	*n = (uint32_t)(q - p);
-	*id = scan_hdr_id(p, *n);
-	v += *v == ' ';
-	if (*v <= ' ')
-		return NULL;
-	*vp = v;
-	q = chr_ctl(v, e);
-	return quick_ends(q) && q[-1] != ' ' ? q : NULL;
-}
-
-/* One header before s->stop; so its CR is ahead, with enough bytes behind it,
- * and it is no longer than SIP_MAX_LINE. NULL = look closer */
-static inline const char *scan_quick_header(struct scan *s, const char *p,
-					    const char *e)
-{
-	const char *q, *v, *why;
-	scan_hdr_h *check = NULL;
-	uint32_t n = 0;
-	uint8_t id = 0;
-
-	if (s->m->hdrc == SIP_MAX_HDRS)
-		return NULL;
-	q = quick_known(s, p, e, &id, &n);
-	v = p + n + 2;
-	if (!q) {
-		q = quick_plain(p, e, &id, &n, &v);
-		if (!q)
-			return NULL;
-		check = scan_hdr[id];
-	}
-	scan_add(s, id, p, p + n, v, q, q + 2);
-	why = check ? check(s, v, q) : NULL;
-	if (why)
-		scan_fault(s, 400, why);
-	return q + 2;
-}
-
-/* "Content-Length: 0" CRLF CRLF, where nothing may be read ahead any more: the
- * end of most messages. NULL = not that */
-static inline const char *scan_quick_last(struct scan *s, const char *p,
-					  const char *e)
-{
-	if (!s->quick || e - p < 21 || s->m->count[SIP_CONTENT_LENGTH] ||
-	    memcmp(p, "Content-Length: 0\r\n\r\n", 21) != 0 ||
-	    s->m->hdrc == SIP_MAX_HDRS)
-		return NULL;
-	s->has_len = true;
-	s->len = 0;
-	scan_add(s, SIP_CONTENT_LENGTH, p, p + 14, p + 16, p + 17, p + 19);
-	return p + 19;
-}
-
 /* All headers up to the empty line; sets body_off. False = it is missing */
 static bool scan_hdrs(struct scan *s, const char *p, const char *e)
 {
-	const char *q;
-
 	while (p && p < e) {
-		q = p < s->stop ? scan_quick_header(s, p, e) :
-				  scan_quick_last(s, p, e);
-		if (q) {
-			p = q;
-			continue;
+		if (s->quick) {
+			p = scan_quick_hdrs(s, p);
+			if (p >= s->stop)
+				p = scan_quick_last(s, p, e);
 		}
 		if (*p == '\r' && p + 1 < e && p[1] == '\n') {
 			s->m->body_off = (uint32_t)(p + 2 - s->b);
@@ -450,8 +209,13 @@ static bool scan_hdrs(struct scan *s, const char *p, const char *e)
 static bool scan_head(struct scan *s, const char *e)
 {
 	struct sip_msg *m = s->m;
-	const char *p = s->b, *ve;
+	const char *p = scan_quick_start(s), *ve;
 
+	if (p) {
+		m->hdrs_off = (uint32_t)(p - s->b);
+		return scan_hdrs(s, p, e);
+	}
+	p = s->b;
 	m->req = !(e - p >= 4 && (*p | 0x20) == 's' &&
 		   (memcmp(p, "SIP/", 4) == 0 ||
 		    sl_istarts(sl_mk(p, 4), SL("SIP/"))));

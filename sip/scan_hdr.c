@@ -49,9 +49,10 @@ bool scan_elem(struct sl *rest, struct sl *elem)
 static const char *scan_via(struct scan *s, const char *p, const char *e)
 {
 	struct via low, *v = s->vias ? &low : &s->m->top;
+	const char *lim = s->quick ? s->lim : e;   /* e: no short cuts */
 
 	for (;; v = &low) {
-		p = via_scan(v, chr_lws(p, e), e, s->lim);
+		p = via_scan(v, chr_lws(p, e), e, lim);
 		if (!p) {
 			*v = (struct via){0};
 			return "Bad Via";

@@ -85,67 +85,16 @@ static bool via_param(struct via *v, struct sl name, struct sl val,
 	}
 }
 
-static bool via_ends(char c)
-{
-	return c == ';' || c == ',' || c == '\r';
-}
-
-/* the parameters we look at in their usual spelling; NULL = look closer */
-static const char *via_quick_param(struct via *v, const char *p)
-{
-	const char *q = NULL;
-
-	if (memcmp(p, ";branch=", 8) == 0 && !sl_isset(v->branch)) {
-		q = quick_span(p + 8, CHR_TOKEN);
-		if (q == p + 8 || !via_ends(*q))
-			return NULL;
-		v->branch = sl_mk(p + 8, (size_t)(q - p - 8));
-	} else if (memcmp(p, ";rport", 6) == 0 && !v->rport) {
-		q = p + 6;
-		if (*q == '=') {
-			q = quick_span(q + 1, CHR_TOKEN);
-			v->rport_set = q > p + 7;
-		}
-		if (!via_ends(*q)) {
-			v->rport_set = false;
-			return NULL;
-		}
-		v->rport = true;
-		v->rport_txt = sl_mk(p, (size_t)(q - p));
-	} else if (memcmp(p, ";received=", 10) == 0 &&
-		   !sl_isset(v->received)) {
-		q = quick_span(p + 10, CHR_TOKEN);
-		if (q == p + 10 || !via_ends(*q))
-			return NULL;
-		v->received = sl_mk(p + 10, (size_t)(q - p - 10));
-		v->received_txt = sl_mk(p, (size_t)(q - p));
-	} else if (memcmp(p, ";alias", 6) == 0 && via_ends(p[6])) {
-		v->alias = true;
-		q = p + 6;
-	}
-	return q;
-}
-
 /* *(";" name ["=" value]); ends at e or ','; NULL = bad */
 static const char *via_params(struct via *v, const char *p, const char *e,
-			      const char *lim, bool quick)
+			      const char *lim)
 {
 	while (p < e && *p != ',') {
 		struct sl name, val = SL_NONE;
 		const char *q, *start = p;
 
-		if (*p != ';') {
-			/* a line folded behind what the short cuts took */
-			p = chr_lws(p, e);
-			if (p < e && *p != ';' && *p != ',')
-				return NULL;
-			continue;
-		}
-		q = quick ? via_quick_param(v, p) : NULL;
-		if (q) {
-			p = q;
-			continue;
-		}
+		if (*p != ';')
+			return NULL;
 		p = chr_lws(p + 1, e);
 		q = chr_run(p, e, CHR_TOKEN);
 		if (q == p)
@@ -172,30 +121,6 @@ static const char *via_params(struct via *v, const char *p, const char *e,
 	return p;
 }
 
-/* "UDP host[:port]"; NULL = look closer */
-static inline const char *via_quick_sent(struct via *v, const char *p)
-{
-	const char *q;
-	uint32_t port;
-
-	if (p[3] != ' ' || !chr_is(p[0], CHR_TOKEN) ||
-	    !chr_is(p[1], CHR_TOKEN) || !chr_is(p[2], CHR_TOKEN))
-		return NULL;
-	q = quick_span(p + 4, CHR_HOST);
-	if (q == p + 4 || (!via_ends(*q) && *q != ':'))
-		return NULL;
-	v->tp = sl_mk(p, 3);
-	v->host = sl_mk(p + 4, (size_t)(q - p - 4));
-	if (*q == ':') {
-		q = quick_port(q, &port);
-		if (!q || !via_ends(*q))
-			return NULL;
-		v->port = (uint16_t)port;
-	}
-	v->sentby = sl_mk(p + 4, (size_t)(q - p - 4));
-	return q;
-}
-
 static const char *via_sent(struct via *v, const char *p, const char *e,
 			    const char *lim)
 {
@@ -208,37 +133,25 @@ static const char *via_sent(struct via *v, const char *p, const char *e,
 	return via_host(v, p, e, lim);
 }
 
-const char *via_quick(struct via *v, const char *p)
-{
-	const char *q;
-
-	if (memcmp(p, "SIP/2.0/", 8) != 0)
-		return NULL;
-	*v = (struct via){0};
-	p = via_quick_sent(v, p + 8);
-	for (q = p; q && *q == ';';)
-		q = via_quick_param(v, q);
-	if (q && q > p)
-		v->params = sl_mk(p + 1, (size_t)(q - p - 1));
-	return q;
-}
-
 const char *via_scan(struct via *v, const char *p, const char *e,
 		     const char *lim)
 {
-	bool quick = lim - e >= SCAN_AHEAD && *e == '\r' && e - p > 12;
 	const char *q = NULL;
 
 	*v = (struct via){0};
+	if (lim - e >= SCAN_AHEAD && *e == '\r') {
+		q = quick_via(v, p, true);
+		if (q && (q == e || *q == ','))
+			return q;
+		*v = (struct via){0};
+	}
 	p = via_proto(p, e);
 	if (!p)
 		return NULL;
-	if (quick)
-		q = via_quick_sent(v, p);
-	p = q ? chr_lws(q, e) : via_sent(v, p, e, lim);
+	p = via_sent(v, p, e, lim);
 	if (!p)
 		return NULL;
-	q = via_params(v, p, e, lim, quick);
+	q = via_params(v, p, e, lim);
 	if (q && q > p)
 		v->params = sl_mk(p + 1, (size_t)(q - p - 1));
 	return q;
