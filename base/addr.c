@@ -133,8 +133,11 @@ bool addr_in_net(const struct addr *a, const struct addr_net *net)
 
 bool addr_ip_eq(const struct addr *a, const struct addr *b)
 {
-	return a->af == b->af &&
-	       memcmp(a->ip, b->ip, a->af == 4 ? 4 : 16) == 0;
+	if (a->af != b->af)
+		return false;
+	/* constant lengths: no call */
+	return a->af == 4 ? memcmp(a->ip, b->ip, 4) == 0 :
+			    memcmp(a->ip, b->ip, 16) == 0;
 }
 
 bool addr_eq(const struct addr *a, const struct addr *b)
@@ -213,16 +216,10 @@ bool addr_is_private(const struct addr *a)
 /** Several times per message, so not by way of general numbers */
 static void put_v4(struct buf *b, const uint8_t ip[4])
 {
-	char t[16], *p = t;
+	uint8_t t[16], *p = t;
 
 	for (int i = 0; i < 4; i++) {
-		unsigned v = ip[i];
-
-		if (v >= 100)
-			*p++ = (char)('0' + v / 100);
-		if (v >= 10)
-			*p++ = (char)('0' + v / 10 % 10);
-		*p++ = (char)('0' + v % 10);
+		p += buf_digits(p, ip[i]);
 		*p++ = '.';
 	}
 	buf_put(b, t, (size_t)(p - t - 1));

@@ -79,8 +79,7 @@ uint8_t *buf_room(struct buf *b, size_t n)
 	return grow(b, n) ? b->p + b->n : NULL;
 }
 
-/** Two digits at a time: most numbers here are ports and addresses */
-static const char pair[200] =
+const char buf_pair[200] =
 	"0001020304050607080910111213141516171819"
 	"2021222324252627282930313233343536373839"
 	"4041424344454647484950515253545556575859"
@@ -92,13 +91,17 @@ void buf_u64(struct buf *b, uint64_t v)
 	char t[20];
 	size_t i = sizeof(t);
 
+	if (v < 10000 && !b->err && b->cap - b->n >= 4) {
+		b->n += buf_digits(b->p + b->n, (unsigned)v);
+		return;
+	}
 	for (; v >= 100; v /= 100) {
 		i -= 2;
-		memcpy(t + i, pair + 2 * (v % 100), 2);
+		memcpy(t + i, buf_pair + 2 * (v % 100), 2);
 	}
 	if (v >= 10) {
 		i -= 2;
-		memcpy(t + i, pair + 2 * v, 2);
+		memcpy(t + i, buf_pair + 2 * v, 2);
 	}
 	else {
 		t[--i] = (char)('0' + v);

@@ -59,6 +59,29 @@ static inline void buf_chr(struct buf *b, char c)
 	buf_put(b, &c, 1);
 }
 
+/** "00" to "99" */
+extern const char buf_pair[200];
+
+/** The digits of v < 10000 at p, room for 4. @return how many */
+static inline size_t buf_digits(uint8_t *p, unsigned v)
+{
+	uint8_t *q = p;
+
+	if (v >= 1000) {
+		memcpy(q, buf_pair + 2 * (v / 100), 2);
+		q += 2;
+	}
+	else if (v >= 100) {
+		*q++ = (uint8_t)('0' + v / 100);
+	}
+	else if (v < 10) {
+		*q = (uint8_t)('0' + v);
+		return 1;
+	}
+	memcpy(q, buf_pair + 2 * (v % 100), 2);
+	return (size_t)(q - p) + 2;
+}
+
 /** Decimal */
 void buf_u64(struct buf *b, uint64_t v);
 /** Lower-case hex of bytes */

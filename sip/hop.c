@@ -52,23 +52,36 @@ static void put_received(struct buf *b, const struct addr *src)
 	struct buf t;
 	struct sl s;
 
-	buf_fixed(&t, mem, sizeof(mem));
-	addr_put_ip(&t, src);
-	s = buf_as_sl(&t);
-	if (s.n > 2 && *s.p == '[')
-		s = sl_sub(s, 1, s.n - 1);
 	buf_lit(b, ";received=");
-	buf_sl(b, s);
+	if (src->af == 4) {
+		addr_put_ip(b, src);
+	} else {
+		buf_fixed(&t, mem, sizeof(mem));
+		addr_put_ip(&t, src);
+		s = buf_as_sl(&t);
+		if (s.n > 2 && *s.p == '[')
+			s = sl_sub(s, 1, s.n - 1);
+		buf_sl(b, s);
+	}
 	buf_lit(b, ";rport=");
 	buf_u64(b, src->port);
 }
 
+/* `flat`: no control character in it, as nearly always */
+static void put_part(struct buf *b, const char *p, const char *e, bool flat)
+{
+	if (flat)
+		buf_put(b, p, (size_t)(e - p));
+	else
+		hop_put_flat(b, sl_mk(p, (size_t)(e - p)));
+}
+
 /* copies [p, to) but for `cut`, which may lie outside; returns where to go on */
 static const char *put_until(struct buf *b, const char *p, struct sl cut,
-			     const char *to)
+			     const char *to, bool flat)
 {
 	if (cut.n && cut.p >= p && cut.p < to) {
-		hop_put_flat(b, sl_mk(p, (size_t)(cut.p - p)));
+		put_part(b, p, cut.p, flat);
 		p = cut.p + cut.n;
 	}
 	return p;
@@ -76,7 +89,8 @@ static const char *put_until(struct buf *b, const char *p, struct sl cut,
 
 /* the top via-parm with what we know of its sender; returns its end */
 static const char *put_top_via(struct buf *b, const struct via *v,
-			       const char *p, const struct addr *src)
+			       const char *p, const struct addr *src,
+			       bool flat)
 {
 	struct sl cut[2], t;
 	const char *end = v->sentby.p + v->sentby.n;
@@ -90,9 +104,12 @@ static const char *put_top_via(struct buf *b, const struct via *v,
 		cut[0] = cut[1];
 		cut[1] = t;
 	}
-	p = put_until(b, p, cut[0], end);
-	p = put_until(b, p, cut[1], end);
-	hop_put_flat(b, sl_trim(sl_mk(p, (size_t)(end - p))));
+	p = put_until(b, p, cut[0], end, flat);
+	p = put_until(b, p, cut[1], end, flat);
+	t = sl_mk(p, (size_t)(end - p));
+	if (t.n && (*t.p <= ' ' || end[-1] <= ' '))
+		t = sl_trim(t);
+	put_part(b, t.p, t.p + t.n, flat);
 	put_received(b, src);
 	return end;
 }
@@ -102,16 +119,18 @@ void hop_vias_put(struct buf *b, const struct sip_msg *m,
 {
 	const struct sip_hdr *h = sip_hdr(m, SIP_VIA);
 	const char *p, *e;
+	bool flat;
 
 	if (!h)
 		return;
 	e = m->raw.p + h->ve;
 	buf_lit(b, "Via: ");
 	p = m->raw.p + h->vs;
+	flat = chr_ctl(p, e) == e;
 	if (m->top.tp.n)
-		p = put_top_via(b, &m->top, p, src);
+		p = put_top_via(b, &m->top, p, src, flat);
 	if (p < e)
-		hop_put_flat(b, sl_mk(p, (size_t)(e - p)));
+		put_part(b, p, e, flat);
 	buf_lit(b, "\r\n");
 	while ((h = sip_hdr_next(m, h)))
 		put_hdr(b, "Via: ", sip_val(m, h));
