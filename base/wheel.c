@@ -124,17 +124,17 @@ uint64_t wheel_next(const struct wheel *w)
 	return w->levels ? first_slot(w, &i) : UINT64_MAX;
 }
 
-struct wtimer *wheel_pop(struct wheel *w, uint64_t now)
+/** On to the next slot with timers, at `now` at most */
+static __attribute__((noinline)) void advance(struct wheel *w, uint64_t now)
 {
-	struct wtimer *t;
-
 	while (!w->due && w->now < now) {
+		struct wtimer *t;
 		size_t i = 0;
 		uint64_t at = w->levels ? first_slot(w, &i) : UINT64_MAX;
 
 		if (!w->levels || at > now) {
 			w->now = now;
-			return NULL;
+			return;
 		}
 		w->now = at;
 		t = w->slot[i];
@@ -147,8 +147,19 @@ struct wtimer *wheel_pop(struct wheel *w, uint64_t now)
 			t = next;
 		}
 	}
+}
+
+struct wtimer *wheel_pop(struct wheel *w, uint64_t now)
+{
+	struct wtimer *t;
+
+	if (!w->due) {
+		if (w->now < now)
+			advance(w, now);
+		if (!w->due)
+			return NULL;
+	}
 	t = w->due;
-	if (t)
-		wheel_del(w, t);
+	wheel_del(w, t);
 	return t;
 }

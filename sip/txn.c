@@ -139,8 +139,6 @@ static void release(struct txnl *t)
 	struct gone *g = t->dying;
 
 	t->dying = NULL;
-	if (!g)
-		return;
 	if (g->server)
 		stxn_release((struct stxn *)(void *)g);
 	else
@@ -148,12 +146,9 @@ static void release(struct txnl *t)
 }
 
 /** The object of a GONE event stays readable until the next poll */
-static bool take_gone(struct txnl *t, struct txn_event *ev)
+static void take_gone(struct txnl *t, struct txn_event *ev)
 {
 	struct gone *g = t->head;
-
-	if (!g)
-		return false;
 
 	t->head = g->next;
 	if (!t->head)
@@ -169,7 +164,6 @@ static bool take_gone(struct txnl *t, struct txn_event *ev)
 		ev->ctxn = (struct ctxn *)(void *)g;
 		ev->user = ev->ctxn->user;
 	}
-	return true;
 }
 
 static bool fire(struct wtimer *w, struct txn_event *ev)
@@ -202,15 +196,18 @@ bool txnl_poll(struct txnl *t, struct txn_event *ev)
 {
 	struct wtimer *w;
 
-	release(t);
-	memset(ev, 0, sizeof(*ev));
-
-	while (!take_gone(t, ev)) {
+	if (t->dying)
+		release(t);
+	/* most polls find nothing: *ev is not cleared for those */
+	while (!t->head) {
 		w = wheel_pop(t->w, t->now);
 		if (!w)
 			return false;
+		memset(ev, 0, sizeof(*ev));
 		if (fire(w, ev))
 			return true;
 	}
+	memset(ev, 0, sizeof(*ev));
+	take_gone(t, ev);
 	return true;
 }

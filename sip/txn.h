@@ -87,7 +87,7 @@ void txnl_recv(struct txnl *t, const struct sip_msg *m, const struct flow *f,
 	       uint64_t now, struct txn_event *ev);
 void txnl_tick(struct txnl *t, uint64_t now);
 uint64_t txnl_next(const struct txnl *t);
-/** Timer events, one at a time. @return false = no more */
+/** Timer events, one at a time. @return false = no more, *ev holds nothing */
 bool txnl_poll(struct txnl *t, struct txn_event *ev);
 
 /* --- server --- */

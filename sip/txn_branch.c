@@ -16,17 +16,28 @@ static uint64_t check_of(const struct txnl *t, uint32_t idx, uint32_t gen)
 	return secret_hash(t->cf.key, in, sizeof(in));
 }
 
-/** An even number of digits, as many as v has at least */
-static void put_hex(char **p, uint64_t v, unsigned digits)
+/** First byte in memory = highest bits */
+static inline uint64_t be64(uint64_t x)
 {
-	static const char digit[] = "0123456789abcdef";
-	char *q = *p + digits;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_bswap64(x);
+#else
+	return x;
+#endif
+}
 
-	for (; q > *p; v >>= 8) {
-		*--q = digit[v & 15];
-		*--q = digit[v >> 4 & 15];
-	}
-	*p += digits;
+/** Eight digits: the nibbles of v spread over bytes, then all at once */
+static void put_hex8(char *p, uint32_t v)
+{
+	uint64_t x = v, ten;
+
+	x = (x << 16 | x) & 0x0000ffff0000ffff;
+	x = (x << 8 | x) & 0x00ff00ff00ff00ff;
+	x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0f;
+	ten = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+	x += 0x3030303030303030 + ten * ('a' - '0' - 10);
+	x = be64(x);
+	memcpy(p, &x, sizeof(x));
 }
 
 static void make_branch(struct ctxn *c)
@@ -34,11 +45,11 @@ static void make_branch(struct ctxn *c)
 	char *p = c->branch;
 
 	c->check = check_of(c->l, c->idx, c->gen);
+	put_hex8(p + 5, c->idx);                /* six digits: 24 bits */
 	memcpy(p, SIP_COOKIE, 7);
-	p += 7;
-	put_hex(&p, c->idx, 6);
-	put_hex(&p, c->gen, 8);
-	put_hex(&p, c->check, 16);
+	put_hex8(p + 13, c->gen);
+	put_hex8(p + 21, (uint32_t)(c->check >> 32));
+	put_hex8(p + 29, (uint32_t)c->check);
 }
 
 /** Value of a hex digit plus one, 0 = no digit */
@@ -65,6 +76,25 @@ static bool get_hex(const char **p, unsigned digits, uint64_t *vp)
 	return true;
 }
 
+static bool live(const struct ctxn *c)
+{
+	return c->state > CS_NEW && c->state < CS_DEAD;
+}
+
+/** Slot of a branch as we wrote it; of any other bytes: anything */
+static uint32_t slot_of(const char *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	x = be64(x);
+	/* of a digit the low bits, of a letter those and nine */
+	x = (x & 0x0f0f0f0f0f0f0f0f) + 9 * (x >> 6 & 0x0101010101010101);
+	x = (x >> 4 | x) & 0x00ff00ff00ff00ff;
+	x = (x >> 8 | x) & 0x0000ffff0000ffff;
+	return (uint32_t)(x >> 16 | x) >> 8;
+}
+
 /** Array look-up; *cp is set for BR_LIVE */
 enum br txn_by_branch(struct txnl *t, struct sl br, struct ctxn **cp)
 {
@@ -72,21 +102,25 @@ enum br txn_by_branch(struct txnl *t, struct sl br, struct ctxn **cp)
 	uint64_t idx, gen, check;
 	struct ctxn *c = NULL;
 
-	if (br.n != TXN_BRANCH || (memcmp(p, SIP_COOKIE, 7) &&
-				   !sl_istarts(br, SL(SIP_COOKIE))))
+	if (br.n != TXN_BRANCH)
+		return BR_FOREIGN;
+	/* as we wrote it: nothing else need be read */
+	idx = slot_of(p + 7);
+	if (idx / TXN_SLAB < t->cslabn) {
+		c = &t->cslab[idx / TXN_SLAB][idx % TXN_SLAB];
+		if (live(c) && memcmp(c->branch, p, TXN_BRANCH) == 0) {
+			*cp = c;
+			return BR_LIVE;
+		}
+		c = NULL;
+	}
+	if (memcmp(p, SIP_COOKIE, 7) && !sl_istarts(br, SL(SIP_COOKIE)))
 		return BR_FOREIGN;
 	p += 7;
 	if (!get_hex(&p, 6, &idx))
 		return BR_FOREIGN;
 	if (idx / TXN_SLAB < t->cslabn)
 		c = &t->cslab[idx / TXN_SLAB][idx % TXN_SLAB];
-	/* as we wrote it: nothing else need be read */
-	if (c && c->state > CS_NEW && c->state < CS_DEAD &&
-	    memcmp(c->branch, br.p, TXN_BRANCH) == 0) {
-		*cp = c;
-		return BR_LIVE;
-	}
-
 	if (!get_hex(&p, 8, &gen) || !get_hex(&p, 16, &check))
 		return BR_FOREIGN;
 	if (!c || c->gen != gen)
@@ -94,7 +128,7 @@ enum br txn_by_branch(struct txnl *t, struct sl br, struct ctxn **cp)
 			BR_OVER : BR_FORGED;
 	if (c->check != check)
 		return BR_FORGED;
-	if (c->state <= CS_NEW || c->state >= CS_DEAD)
+	if (!live(c))
 		return BR_OVER;
 	*cp = c;
 	return BR_LIVE;

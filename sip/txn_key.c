@@ -82,7 +82,8 @@ const struct skey *txn_key(struct txnl *t, const struct sip_msg *m)
 
 	txn_via(m, &k->branch, &k->sentby);
 	k->old = k->branch.n <= cookie ||
-		!sl_istarts(k->branch, SL(SIP_COOKIE));
+		(memcmp(k->branch.p, SIP_COOKIE, cookie) != 0 &&
+		 !sl_istarts(k->branch, SL(SIP_COOKIE)));
 	if (k->old)
 		k->hash = hash2(t, m->callid, m->from_tag);
 	else
