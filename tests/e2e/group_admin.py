@@ -128,7 +128,7 @@ def t_drain(ctx):
 def t_rolling(ctx):
     """three nodes drained, restarted and taken back one by one at 100 calls/s: 0 of them fail"""
     lab = start(ctx, slowstart=2000)
-    load = load_of(ctx, lab, 24)
+    load = load_of(ctx, lab, 24, uac='lossy.uac')
     for n in lab.nodes:
         must(lab, 'drain', n.name, '--why', 'upgrade', '--wait')
         equal(n.end(), 0, 'end of ' + n.name)
@@ -146,7 +146,7 @@ def t_rolling(ctx):
 def t_restart_hard(ctx):
     """three nodes stopped (SIGTERM) without a drain, one by one, at 100 calls/s: 0 calls fail"""
     lab = start(ctx, slowstart=2000)
-    load = load_of(ctx, lab, 16)
+    load = load_of(ctx, lab, 16, uac='lossy.uac')
     time.sleep(1)
     for n in lab.nodes:
         equal(n.end(), 0, 'end of ' + n.name)
