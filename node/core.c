@@ -102,9 +102,9 @@ static void wire_up(struct core *c, const struct core_conf *cc)
 	c->ping.cf = cc->cf;
 	c->ping.proxy = &c->proxy;
 	c->ping.loc = &c->loc;
-	c->ping.keep.proxy = &c->proxy;
-	c->ping.keep.from = cc->cf->ping.from;
+	ping_reconf(&c->ping, cc->cf);
 	secret_derive(c->ping.keep.key, cc->secret, "keep 1");
+	secret_derive(c->ping.ask.key, cc->secret, "ask 1");
 	c->gone.loc = &c->loc;
 	secret_derive(c->ping.key, cc->secret, "ping 1");
 }
@@ -162,6 +162,7 @@ void core_free(struct core *c)
 	stat_del_owner(c->st, &c->proxy);
 	stat_del_owner(c->st, &c->ping);
 	stat_del_owner(c->st, &c->ping.keep);
+	stat_del_owner(c->st, &c->ping.ask);
 	stat_del_owner(c->st, &c->gone);
 	ping_close(&c->ping);
 	core_hold_close(c);

@@ -1,4 +1,4 @@
-/* keep.c - Pure. Batches of flows for an edge to keep alive. */
+/* keep.c - Pure. Batches of flows for an edge to keep alive, or to ask. */
 #include "node/keep.h"
 #include "base/secret.h"
 #include "node/proxy_i.h"
@@ -7,15 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COOKIE SIP_COOKIE "pk"
-
-enum { BRANCH = 9 + 16 + 8,  /* COOKIE, keyed hash of what follows, number */
-       HEAD_MAX = 4096 };
+enum { BRANCH = 9 + 16 + 8,  /* cookie, keyed hash of what follows, number */
+       HEAD_MAX = 4096,
+       ASK_LOST = 1000,      /* [ms] more than the edge waits for phones   */
+       HOURS = 3600000 };    /* [ms] no phone answers that late            */
 
 struct keep_line {
 	uint64_t hash;
 	struct stamp vstamp;
 	uint32_t token, names;               /* offsets in body and in names */
+	uint32_t uri;                        /* in body, questions           */
+	uint16_t urin;
 	uint16_t tokenn, aorn, keyn;
 	bool stun;
 };
@@ -65,6 +67,39 @@ void keep_close(struct keep *k)
 		batch_free(k, shift(k));
 }
 
+static int ask_stats(struct keep *k, struct stats *st)
+{
+	const struct {
+		enum stat_type type;
+		const char *name, *help;
+		const uint64_t *v;
+	} row[] = {
+		{ STAT_COUNTER, "node_ask_sent_total",
+		  "Contacts that edges were told to ask", &k->sent },
+		{ STAT_COUNTER, "node_ask_batches_total",
+		  "Messages they went in", &k->batches },
+		{ STAT_COUNTER, "node_ask_left_total",
+		  "Contacts that an edge did not ask, so that we did",
+		  &k->dead },
+		{ STAT_COUNTER, "node_ask_refused_total",
+		  "Such messages that an edge did not take", &k->refused },
+		{ STAT_COUNTER, "node_ask_lost_total",
+		  "Such messages without an answer", &k->lost },
+		{ STAT_COUNTER, "node_ask_full_total",
+		  "Contacts not asked: too many have no answer, or no memory",
+		  &k->full },
+		{ STAT_GAUGE, "node_ask_open",
+		  "Contacts that edges ask, of which we have heard nothing yet",
+		  &k->lines },
+	};
+	int err = 0;
+
+	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		err |= stat_add(st, row[i].type, row[i].name, NULL,
+				row[i].help, row[i].v, k);
+	return err;
+}
+
 int keep_stats(struct keep *k, struct stats *st)
 {
 	const struct {
@@ -87,6 +122,8 @@ int keep_stats(struct keep *k, struct stats *st)
 	};
 	int err = 0;
 
+	if (k->asks)
+		return ask_stats(k, st);
 	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		err |= stat_add(st, STAT_COUNTER, row[i].name, NULL,
 				row[i].help, row[i].v, k);
@@ -95,22 +132,42 @@ int keep_stats(struct keep *k, struct stats *st)
 
 /* --- out ------------------------------------------------------------------- */
 
+static const char *cookie(const struct keep *k)
+{
+	return k->asks ? SIP_COOKIE "pa" : SIP_COOKIE "pk";
+}
+
+static const char *type(const struct keep *k)
+{
+	return k->asks ? INNER_ASK : INNER_KEEP;
+}
+
 static void put_branch(const struct keep *k, uint32_t seq, char txt[64])
 {
 	uint64_t h = secret_hash(k->key, &seq, sizeof(seq));
 
-	(void)snprintf(txt, 64, COOKIE "%016llx%08x", (unsigned long long)h,
-		       seq);
+	(void)snprintf(txt, 64, "%s%016llx%08x", cookie(k),
+		       (unsigned long long)h, seq);
+}
+
+/* What the edge has to know before the first contact */
+static void put_head(const struct keep *k, struct buf *m)
+{
+	if (k->asks)
+		buf_printf(m, "wait %u\r\nfrom %s\r\n", k->wait, k->from);
 }
 
 static struct blob *write_it(const struct keep *k, const struct keep_batch *b)
 {
 	char branch[64], to[ADDR_TXT];
+	char mem[512];
 	struct blob *msg;
-	struct buf m;
+	struct buf m, head;
 
 	put_branch(k, b->seq, branch);
 	(void)addr_txt(&b->hop.peer, to);
+	buf_fixed(&head, mem, sizeof(mem));
+	put_head(k, &head);
 	buf_init(&m, b->body.n + HEAD_MAX);
 	buf_printf(&m, "OPTIONS sip:%s;transport=%s SIP/2.0\r\n", to,
 		   tp_param(b->hop.tp));
@@ -118,10 +175,12 @@ static struct blob *write_it(const struct keep *k, const struct keep_batch *b)
 		    tp_stream(b->hop.tp));
 	buf_printf(&m, "Max-Forwards: 70\r\nFrom: <%s>;tag=%08x\r\n"
 		   "To: <sip:%s>\r\nCall-ID: %s\r\nCSeq: 1 OPTIONS\r\n"
-		   "Content-Type: " INNER_KEEP "\r\nContent-Length: %zu\r\n"
-		   "\r\n", k->from, b->seq, to, branch, b->body.n);
+		   "Content-Type: %s\r\nContent-Length: %zu\r\n"
+		   "\r\n", k->from, b->seq, to, branch, type(k),
+		   head.n + b->body.n);
+	buf_sl(&m, buf_as_sl(&head));
 	buf_sl(&m, buf_as_sl(&b->body));
-	msg = m.err ? NULL : blob_make(m.p, m.n);
+	msg = m.err || head.err ? NULL : blob_make(m.p, m.n);
 	buf_free(&m);
 	return msg;
 }
@@ -198,13 +257,14 @@ static bool grow(struct keep_batch *b)
 	return true;
 }
 
-static bool put_line(struct keep_batch *b, const struct keep_one *o)
+static bool put_line(struct keep_batch *b, const struct keep_one *o, bool ask)
 {
 	size_t body = b->body.n, names = b->names.n;
 
 	if (!grow(b))
 		return false;
-	buf_str(&b->body, o->stun ? "stun " : "crlf ");
+	if (!ask)
+		buf_str(&b->body, o->stun ? "stun " : "crlf ");
 	b->v[b->n] = (struct keep_line){
 		.hash = o->hash, .vstamp = o->vstamp, .stun = o->stun,
 		.token = (uint32_t)b->body.n, .names = (uint32_t)names,
@@ -212,6 +272,12 @@ static bool put_line(struct keep_batch *b, const struct keep_one *o)
 		.keyn = (uint16_t)o->key.n,
 	};
 	buf_sl(&b->body, o->token);
+	if (ask) {
+		buf_chr(&b->body, ' ');
+		b->v[b->n].uri = (uint32_t)b->body.n;
+		b->v[b->n].urin = (uint16_t)o->uri.n;
+		buf_sl(&b->body, o->uri);
+	}
 	buf_lit(&b->body, "\r\n");
 	buf_sl(&b->names, o->aor);
 	buf_sl(&b->names, o->key);
@@ -228,27 +294,16 @@ static bool put_line(struct keep_batch *b, const struct keep_one *o)
 void keep_add(struct keep *k, const struct flow *hop,
 	      const struct keep_one *one, uint64_t now)
 {
-	size_t need = 5 + one->token.n + 2;
+	size_t need = one->token.n + 2 + (k->asks ? 1 + one->uri.n : 5);
 	struct keep_batch *b = NULL;
 
 	if (k->lines < KEEP_LINES && need <= inner_room(hop->tp))
 		b = batch_for(k, hop, need, now);
-	if (!b || !put_line(b, one)) {
+	if (!b || !put_line(b, one, k->asks)) {
 		k->full++;
 		return;
 	}
 	k->lines++;
-}
-
-void keep_tick(struct keep *k, uint64_t now)
-{
-	for (uint32_t i = k->fills; i-- > 0;)
-		if (now >= k->fill[i]->since + KEEP_WAIT)
-			send_it(k, i, now);
-	while (k->first && now >= k->first->sent + KEEP_LOST) {
-		k->lost++;
-		batch_free(k, shift(k));
-	}
 }
 
 /* --- the answer ------------------------------------------------------------- */
@@ -282,6 +337,31 @@ static struct keep_batch *take(struct keep *k, struct sl branch)
 	return NULL;
 }
 
+static void hear(const struct keep_batch *b, const struct keep_line *l,
+		 struct keep_said *said, keep_h *h, void *arg)
+{
+	const uint8_t *names = b->names.p + l->names;
+	struct keep_one o = {
+		.token = sl_mk(b->body.p + l->token, l->tokenn),
+		.uri = sl_mk(b->body.p + l->uri, l->urin),
+		.aor = sl_mk(names, l->aorn),
+		.key = sl_mk(names + l->aorn, l->keyn),
+		.vstamp = l->vstamp, .hash = l->hash, .stun = l->stun,
+	};
+
+	said->sent = b->sent;
+	h(&o, &b->hop, said, arg);
+}
+
+static void hear_all(struct keep_batch *b, enum keep_fate fate, keep_h *h,
+		     void *arg)
+{
+	struct keep_said said = { .fate = fate };
+
+	for (uint32_t i = 0; i < b->n; i++)
+		hear(b, &b->v[i], &said, h, arg);
+}
+
 /* The dead ones are named in the order in which they were asked for */
 static void tell(struct keep *k, const struct keep_batch *b, struct sl body,
 		 keep_h *h, void *arg)
@@ -291,21 +371,53 @@ static void tell(struct keep *k, const struct keep_batch *b, struct sl body,
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct keep_line *l = &b->v[i];
-		const uint8_t *names = b->names.p + l->names;
-		struct keep_one o = {
-			.token = sl_mk(b->body.p + l->token, l->tokenn),
-			.aor = sl_mk(names, l->aorn),
-			.key = sl_mk(names + l->aorn, l->keyn),
-			.vstamp = l->vstamp, .hash = l->hash, .stun = l->stun,
-		};
-		bool dead = more && sl_eq(what, SL("dead")) &&
-			sl_eq(token, o.token);
+		struct keep_said said = { .fate = KEEP_FINE };
 
-		k->dead += dead;
-		h(&o, &b->hop, dead, b->sent, arg);
-		if (dead)
+		if (more && sl_eq(what, SL("dead")) &&
+		    sl_eq(token, sl_mk(b->body.p + l->token, l->tokenn))) {
+			said.fate = KEEP_DEAD;
+			k->dead++;
 			more = inner_line(&body, &what, &token);
+		}
+		hear(b, l, &said, h, arg);
 	}
+}
+
+/* Of questions: one line for each. Those that are missing say that it was not
+ * asked, as what cannot be read does */
+static void tell_asked(struct keep *k, const struct keep_batch *b,
+		       struct sl body, keep_h *h, void *arg)
+{
+	struct sl what, ms;
+	uint32_t code;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct keep_said said = { .fate = KEEP_LEFT };
+
+		if (inner_line(&body, &what, &ms) && what.n &&
+		    !sl_u32(ms, HOURS, &said.ms)) {
+			if (sl_eq(what, SL("none")))
+				said.fate = KEEP_SILENT;
+			else if (what.n == 3 && !sl_u32(what, 699, &code) &&
+				 code >= 200)
+				said.fate = KEEP_ANSWERED;
+			if (said.fate == KEEP_ANSWERED)
+				said.code = (uint16_t)code;
+		}
+		k->dead += said.fate == KEEP_LEFT;
+		hear(b, &b->v[i], &said, h, arg);
+	}
+}
+
+/* 503: the edge is full; who asked for them another way would make it worse */
+static void refused(struct keep *k, struct keep_batch *b, uint16_t code,
+		    keep_h *h, void *arg)
+{
+	k->refused++;
+	if (!k->asks)
+		return;
+	k->dead += code == 503 ? 0 : b->n;
+	hear_all(b, code == 503 ? KEEP_FINE : KEEP_REFUSED, h, arg);
 }
 
 bool keep_response(struct keep *k, const struct sip_msg *m, keep_h *h,
@@ -315,16 +427,35 @@ bool keep_response(struct keep *k, const struct sip_msg *m, keep_h *h,
 	struct via v;
 
 	if (via_top(m, &v) || v.branch.n != BRANCH ||
-	    !sl_starts(v.branch, SL(COOKIE)))
+	    !sl_starts(v.branch, sl_cstr(cookie(k))))
 		return false;
 	b = m->status < 200 ? NULL : take(k, v.branch);
 	if (!b)
 		return true;         /* late, or not final */
-	if (m->status == 200 && sl_ieq(sip_first(m, SIP_CONTENT_TYPE),
-				       SL(INNER_KEEP)))
-		tell(k, b, m->body, h, arg);
+	if (m->status != 200 || !sl_ieq(sip_first(m, SIP_CONTENT_TYPE),
+					sl_cstr(type(k))))
+		refused(k, b, m->status, h, arg);
+	else if (k->asks)
+		tell_asked(k, b, m->body, h, arg);
 	else
-		k->refused++;
+		tell(k, b, m->body, h, arg);
 	batch_free(k, b);
 	return true;
+}
+
+void keep_tick(struct keep *k, uint64_t now, keep_h *h, void *arg)
+{
+	uint32_t lost = k->asks ? k->wait + ASK_LOST : KEEP_LOST;
+
+	for (uint32_t i = k->fills; i-- > 0;)
+		if (now >= k->fill[i]->since + KEEP_WAIT)
+			send_it(k, i, now);
+	while (k->first && now >= k->first->sent + lost) {
+		struct keep_batch *b = shift(k);
+
+		k->lost++;
+		if (k->asks)
+			hear_all(b, KEEP_NO_WORD, h, arg);
+		batch_free(k, b);
+	}
 }

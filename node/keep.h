@@ -1,7 +1,9 @@
 /**
- * @file keep.h  Pure. Contacts that are not asked but kept alive: the edge
- * writes a few bytes on the flow of each. Their Path tokens go to it in batches; it
- * answers which flows have ended. No answer means nothing.
+ * @file keep.h  Pure. What the edge does on the flows of contacts for us, in
+ * batches of their Path tokens (sip/inner.h). Keep-alives: it writes a few bytes,
+ * and answers which flows have ended; no answer means nothing. Questions: it
+ * writes an OPTIONS for each, and answers when all of them have answered, or their
+ * time is over.
  */
 #ifndef NODE_KEEP_H
 #define NODE_KEEP_H
@@ -23,19 +25,41 @@ struct keep_one {
 	struct sl token;         /**< of its Path                            */
 	struct sl aor, key;
 	struct stamp vstamp;     /**< the version seen                       */
+	struct sl uri;           /**< of a question: whom; else not used     */
 	uint64_t hash;           /**< the caller's                           */
 	bool stun;
+};
+
+/** What came of one */
+enum keep_fate {
+	KEEP_FINE,               /**< kept alive: written                    */
+	KEEP_DEAD,               /**< its flow has ended                     */
+	KEEP_ANSWERED,           /**< with code, ms after it was asked       */
+	KEEP_SILENT,
+	KEEP_LEFT,               /**< not asked: not by the edge             */
+	KEEP_REFUSED,            /**< the same, of the whole batch           */
+	KEEP_NO_WORD,            /**< of the edge, of the whole batch        */
+};
+
+struct keep_said {
+	enum keep_fate fate;
+	uint16_t code;
+	uint32_t ms;
+	uint64_t sent;           /**< [ms] when the batch was                */
 };
 
 struct keep_batch;
 
 struct keep {
+	bool asks;               /**< questions, not keep-alives             */
+	uint32_t wait;           /**< [ms] questions: for the answers        */
 	struct proxy *proxy;     /**< borrowed: sentby, queue                */
 	const char *from;        /**< URI, borrowed                          */
 	uint8_t key[32];
 	struct keep_batch *fill[KEEP_EDGES];
 	struct keep_batch *first, **last;      /**< sent, no answer yet      */
-	uint32_t fills, lines, seq;
+	uint32_t fills, seq;
+	uint64_t lines;
 	/* figures */
 	uint64_t sent, batches, dead, refused, lost, full;
 };
@@ -47,11 +71,10 @@ int  keep_stats(struct keep *k, struct stats *st);
 /** @param hop  the edge it is behind */
 void keep_add(struct keep *k, const struct flow *hop,
 	      const struct keep_one *one, uint64_t now);
-/** Send what has waited, forget what got no answer */
-void keep_tick(struct keep *k, uint64_t now);
-/** What an edge said of one; sent: [ms] */
 typedef void keep_h(const struct keep_one *one, const struct flow *hop,
-		    bool dead, uint64_t sent, void *arg);
+		    const struct keep_said *said, void *arg);
+/** Send what has waited, give up what got no answer: of questions h hears it */
+void keep_tick(struct keep *k, uint64_t now, keep_h *h, void *arg);
 /** A response. h is called for each line of the batch that it answers.
  *  @return false: not to one of ours */
 bool keep_response(struct keep *k, const struct sip_msg *m, keep_h *h,

@@ -42,6 +42,7 @@ node_libnode_a_SOURCES = \
 	node/ping.c \
 	node/ping.h \
 	node/ping_i.h \
+	node/ping_edge.c \
 	node/ping_item.c \
 	node/ping_missed.c \
 	node/ping_seen.c \

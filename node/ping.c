@@ -21,12 +21,15 @@ int ping_init(struct ping *p)
 	p->tab = calloc(PING_PLACES, sizeof(*p->tab));
 	p->last = &p->first;
 	keep_init(&p->keep);
+	keep_init(&p->ask);
+	p->ask.asks = true;
 	return p->tab ? 0 : ENOMEM;
 }
 
 void ping_close(struct ping *p)
 {
 	keep_close(&p->keep);
+	keep_close(&p->ask);
 	for (uint32_t k = 0; p->tab && k < PING_PLACES; k++)
 		while (p->tab[k])
 			ping_drop(p, p->tab[k]);
@@ -98,7 +101,7 @@ int ping_stats(struct ping *p, struct stats *st)
 				row[i].help, row[i].v, p);
 	err |= stat_add(st, STAT_HIST, "node_ping_answer_seconds", NULL,
 			"Time that answers took", &p->waits, p);
-	return err | keep_stats(&p->keep, st);
+	return err | keep_stats(&p->keep, st) | keep_stats(&p->ask, st);
 }
 
 void ping_reconf(struct ping *p, const struct node_config *cf)
@@ -106,7 +109,7 @@ void ping_reconf(struct ping *p, const struct node_config *cf)
 	if (cf->ping.interval != p->cf->ping.interval)
 		p->ticked = 0;       /* a round begins where it is now */
 	p->cf = cf;
-	p->keep.from = cf->ping.from;
+	ping_edge_conf(p);
 	ping_recount(p);
 }
 
@@ -174,20 +177,6 @@ static enum node_how how(const struct ping *p, struct sl aor,
 	return stream ? p->cf->ping.stream : p->cf->ping.udp;
 }
 
-/* Edges beyond the table share its last place */
-static uint8_t edge_of(struct ping *p, const struct addr *a)
-{
-	uint32_t i = 0;
-
-	while (i < p->edges && !addr_eq(&p->edge[i].addr, a))
-		i++;
-	if (i == PING_EDGES)
-		i--;
-	else if (i == p->edges)
-		p->edge[p->edges++].addr = *a;
-	return (uint8_t)i;
-}
-
 /* --- the question ------------------------------------------------------------- */
 
 static void write_it(const struct ping *p, const struct ping_item *i,
@@ -217,15 +206,14 @@ static void write_it(const struct ping *p, const struct ping_item *i,
 		   i->seq, p->cf->ping.method);
 }
 
-static void send_it(struct ping *p, struct ping_item *i,
-		    const struct binding *b, const struct flow *hop,
-		    uint64_t now)
+void ping_send(struct ping *p, struct ping_item *i, const struct binding *b,
+	       const struct flow *hop, uint64_t now)
 {
 	struct blob *msg = NULL;
 	struct buf m;
 
 	i->seq = ++p->seq;
-	i->edge = edge_of(p, &hop->peer);
+	i->edge = ping_edge_of(p, &hop->peer);
 	buf_init(&m, MSG_MAX);
 	write_it(p, i, b, hop->tp, &m);
 	if (!m.err)
@@ -238,29 +226,8 @@ static void send_it(struct ping *p, struct ping_item *i,
 	outq_send(p->proxy->out, hop, msg);
 }
 
-/* Its edge keeps it alive */
-static void keep_it(struct ping *p, struct sl aor,
-		    const struct store_contact *c, const struct binding *b,
-		    const struct flow *hop, uint64_t hash, bool by_stun,
-		    uint64_t now)
-{
-	struct keep_one o = { .aor = aor, .key = c->key, .vstamp = c->vstamp,
-			      .hash = hash, .stun = by_stun };
-	struct sl rest = b->path, elem;
-	struct uri u;
-	bool lr;
-
-	if (!sl_elem(&rest, &elem) || hop_route_parse(elem, &u, &lr) ||
-	    !u.user.n) {
-		p->no_hop++;
-		return;
-	}
-	o.token = u.user;
-	keep_add(&p->keep, hop, &o, now);
-}
-
 static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
-		uint64_t now, uint64_t wall)
+		uint64_t now)
 {
 	uint64_t hash = ping_hash(p, aor, c->key);
 	struct ping_item *i = ping_find(p, hash);
@@ -268,7 +235,6 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 	struct binding b;
 	struct flow hop;
 
-	(void)wall;
 	if (binding_decode(&b, c->value) || !ping_named(p, &b))
 		return;
 	kind = how(p, aor, &b);
@@ -284,12 +250,14 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 		i = NULL;
 	}
 	if (kind != NODE_HOW_OPTIONS) {
-		keep_it(p, aor, c, &b, &hop, hash, kind == NODE_HOW_STUN,
-			now);
+		ping_edge_keep(p, aor, c, &b, &hop, hash,
+			       kind == NODE_HOW_STUN, now);
 		return;
 	}
 	if (i && i->open)
 		return;              /* the interval is below the time-out */
+	if (ping_edge_ask(p, aor, c, &b, &hop, hash, now))
+		return;
 	if (!i)
 		i = ping_new(p, hash, aor, c->key);
 	if (!i) {
@@ -297,7 +265,7 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 		return;
 	}
 	i->vstamp = c->vstamp;
-	send_it(p, i, &b, &hop, now);
+	ping_send(p, i, &b, &hop, now);
 }
 
 static void walk(struct ping *p, uint16_t bucket, uint64_t now, uint64_t wall)
@@ -310,7 +278,7 @@ static void walk(struct ping *p, uint16_t bucket, uint64_t now, uint64_t wall)
 	store_scan(s, bucket, &it);
 	while (store_scan_next(&it, &r))
 		if (!store_find(s, r.aor, r.key, wall, &c))
-			ask(p, r.aor, &c, now, wall);
+			ask(p, r.aor, &c, now);
 }
 
 /* --- time ----------------------------------------------------------------------- */
@@ -411,21 +379,21 @@ void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
 	if (to > p->pos + most)
 		to = p->pos + most;
 	advance(p, to, now, wall);
-	keep_tick(&p->keep, now);
+	ping_edge_tick(p, now, wall);
 }
 
 uint64_t ping_next(const struct ping *p)
 {
 	if (!p->slots ||
 	    (p->cf->ping.contacts == NODE_PING_OFF && !p->first &&
-	     !p->keep.lines))
+	     !p->keep.lines && !p->ask.lines))
 		return UINT64_MAX;
 	return p->ticked + tick_of(p);
 }
 
 /* --- the answer -------------------------------------------------------------------- */
 
-static bool is_dead(const struct ping *p, uint16_t code)
+bool ping_is_dead(const struct ping *p, uint16_t code)
 {
 	struct sl rest = sl_cstr(p->cf->ping.dead_codes), one;
 	uint32_t v;
@@ -436,47 +404,15 @@ static bool is_dead(const struct ping *p, uint16_t code)
 	return false;
 }
 
-struct kept {
-	struct ping *p;
-	uint64_t wall;
-};
-
-/* What an edge said of one that it keeps alive */
-static void kept(const struct keep_one *o, const struct flow *hop, bool dead,
-		 uint64_t sent, void *arg)
-{
-	const struct kept *x = arg;
-	struct ping *p = x->p;
-	struct ping_item *i = ping_find(p, o->hash);
-
-	if (!dead) {
-		if (i && !i->open)
-			ping_drop(p, i);
-		return;
-	}
-	if (!i)
-		i = ping_new(p, o->hash, o->aor, o->key);
-	if (!i) {
-		p->full++;
-		return;
-	}
-	i->vstamp = o->vstamp;
-	i->sent = sent;
-	i->edge = edge_of(p, &hop->peer);
-	i->sure = true;
-	ping_lost(p, i, x->wall);
-}
-
 bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 		   uint64_t wall)
 {
 	const size_t at = sizeof(COOKIE) - 1;
-	struct kept x = { p, wall };
 	struct ping_item *i;
 	uint64_t hash, seq;
 	struct via v;
 
-	if (keep_response(&p->keep, m, kept, &x))
+	if (ping_edge_response(p, m, now, wall))
 		return true;
 	if (via_top(m, &v) || v.branch.n != PING_BRANCH ||
 	    memcmp(v.branch.p, COOKIE, at) ||
@@ -486,7 +422,7 @@ bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 	i = ping_find(p, hash);
 	if (!i || !i->open || i->seq != seq || m->status < 200)
 		return true;         /* late, or not final */
-	if (is_dead(p, m->status)) {
+	if (ping_is_dead(p, m->status)) {
 		p->refused++;
 		i->sure = false;
 		ping_lost(p, i, wall);

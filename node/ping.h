@@ -28,6 +28,8 @@ struct ping_item;
 struct ping_edge {
 	struct addr addr;
 	uint64_t heard;          /**< [ms] a contact behind it answered last */
+	uint64_t plain_until;    /**< [ms] it does not ask for us            */
+	bool asks;               /**< it does                                */
 };
 
 /** When a contact answered last, and how fast */
@@ -56,6 +58,8 @@ struct ping {
 	bool majority;
 	uint8_t key[32];
 	struct keep keep;        /**< those that the edge keeps alive        */
+	struct keep ask;         /**< ... and asks for us                    */
+	bool by_edge;            /**< it may                                 */
 	struct ping_item **tab;  /**< by hash                                */
 	struct ping_item *first, **last;   /**< open, by the time sent       */
 	uint32_t items, seq;

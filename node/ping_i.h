@@ -67,7 +67,32 @@ void ping_seen_put(struct ping *p, uint64_t hash, uint64_t ms, uint64_t now);
 /** Each bucket was visited once more */
 void ping_round(struct ping *p);
 
+/** The contact of hash answered, ms after it was asked, at `at` */
+void ping_heard(struct ping *p, uint64_t hash, struct sl aor, uint32_t edge,
+		uint64_t ms, uint64_t at);
+
+/* ping_edge.c */
+void ping_edge_conf(struct ping *p);
+uint8_t ping_edge_of(struct ping *p, const struct addr *a);
+/** Its edge is to keep it alive */
+void ping_edge_keep(struct ping *p, struct sl aor,
+		    const struct store_contact *c, const struct binding *b,
+		    const struct flow *hop, uint64_t hash, bool by_stun,
+		    uint64_t now);
+/** Its edge is to ask it. @return false: we have to */
+bool ping_edge_ask(struct ping *p, struct sl aor,
+		   const struct store_contact *c, const struct binding *b,
+		   const struct flow *hop, uint64_t hash, uint64_t now);
+bool ping_edge_response(struct ping *p, const struct sip_msg *m, uint64_t now,
+			uint64_t wall);
+void ping_edge_tick(struct ping *p, uint64_t now, uint64_t wall);
+
 /* ping.c */
+/** An OPTIONS of our own; the item becomes open */
+void ping_send(struct ping *p, struct ping_item *i, const struct binding *b,
+	       const struct flow *hop, uint64_t now);
+/** ping.dead_codes */
+bool ping_is_dead(const struct ping *p, uint16_t code);
 /** Do the rules name it? */
 bool ping_named(const struct ping *p, const struct binding *b);
 /** "z9hG4bKpg", hash, seq */

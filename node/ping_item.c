@@ -144,27 +144,35 @@ void ping_sweep(struct ping *p, uint64_t now)
 	}
 }
 
-void ping_alive(struct ping *p, struct ping_item *i, uint64_t now)
+void ping_heard(struct ping *p, uint64_t hash, struct sl aor, uint32_t edge,
+		uint64_t ms, uint64_t at)
 {
-	uint64_t ms = now - i->sent;
+	struct ping_item *i = ping_find(p, hash);
 
 	p->answered++;
-	ping_seen_put(p, i->hash, ms, now);
+	ping_seen_put(p, hash, ms, at);
 	p->latency_ms += ms;
 	if (ms > p->latency_max)
 		p->latency_max = ms;
 	if (p->cf->ping.slow && ms > p->cf->ping.slow) {
 		p->slow++;
-		if (log_allow(&p->lim, 10, now))
+		if (log_allow(&p->lim, 10, at))
 			log_info("event=ping_slow aor=%s ms=%llu",
-				 log_esc(ping_aor(i)),
-				 (unsigned long long)ms);
+				 log_esc(aor), (unsigned long long)ms);
 	}
-	p->edge[i->edge].heard = now;
+	if (at > p->edge[edge].heard)
+		p->edge[edge].heard = at;
+	if (!i)
+		return;
 	if (i->fails >= p->cf->ping.max_failures &&
-	    log_allow(&p->lim, 10, now))
-		log_info("event=ping_back aor=%s", log_esc(ping_aor(i)));
+	    log_allow(&p->lim, 10, at))
+		log_info("event=ping_back aor=%s", log_esc(aor));
 	ping_drop(p, i);
+}
+
+void ping_alive(struct ping *p, struct ping_item *i, uint64_t now)
+{
+	ping_heard(p, i->hash, ping_aor(i), i->edge, now - i->sent, now);
 }
 
 /* Silence is the contact's own only if another one behind the same edge was

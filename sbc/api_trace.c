@@ -101,6 +101,19 @@ static bool is_probe(const struct sbc *s, struct sl msg)
 	return false;
 }
 
+/** A question that we wrote for a node: its Via is the first header */
+static bool is_asked(struct sl msg)
+{
+	const struct sl head = SL("OPTIONS "), mark = SL(";branch=" EDGE_ASKED);
+	struct sl via;
+
+	if (!sl_starts(msg, head))
+		return false;
+	via = sl_sub(msg, sl_chr(msg, '\n') + 1, msg.n);
+	via = sl_sub(via, 0, sl_chr(via, '\n'));
+	return memmem(via.p, via.n, mark.p, mark.n) != NULL;
+}
+
 /** So would the pings of nodes to contacts, four messages each. Answers are
  *  looked at as soon as there was one, by what is quick first */
 static bool is_ping(struct sbc *s, const struct flow *f, bool sent,
@@ -110,6 +123,8 @@ static bool is_ping(struct sbc *s, const struct flow *f, bool sent,
 	bool inside = f->lst == s->lstc - 1, answer;
 	struct sl v[TRACE_FIELDS];
 
+	if (sent && !inside && is_asked(msg))
+		return true;
 	answer = sl_starts(msg, SL("SIP/2.0 "));
 	if (answer ? sent != inside || !s->pinged ||
 	    !memmem(msg.p, msg.n, m.p, m.n)

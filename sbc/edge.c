@@ -87,6 +87,8 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	if (!err)
 		err = edge_keep_init(e);
 	if (!err)
+		err = edge_ask_init(e, cf->t1);
+	if (!err)
 		err = txnl_alloc(&e->txnl, &tc, &e->out, now);
 	if (!err)
 		err = disp_alloc(&e->disp, &cf->tune.probe, cf->seed, now);
@@ -182,6 +184,7 @@ void edge_free(struct edge *e)
 	disp_free(e->disp);
 	ended_close(&e->ended);
 	edge_keep_close(e);
+	edge_ask_close(e);
 	known_free(e->known);
 	outq_free(&e->out);
 	buf_free(&e->top);
@@ -523,6 +526,7 @@ void edge_tick(struct edge *e, uint64_t now)
 	edge_overload_tick(e, now);
 	call_caller_tick(e, now);
 	edge_ended_tick(e, now);
+	edge_ask_tick(e, now);
 	edge_pump(e, now);
 }
 
@@ -534,6 +538,7 @@ uint64_t edge_next(const struct edge *e)
 	a = a < b ? a : b;
 	a = a < c ? a : c;
 	a = a < d ? a : d;
+	a = a < e->ask.due ? a : e->ask.due;
 	return a < e->learn.due ? a : e->learn.due;
 }
 

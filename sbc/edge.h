@@ -13,6 +13,8 @@
 
 /** Phrase of the answer to a node's keep-alives */
 #define EDGE_KEPT "Kept"
+/** Branch of a question to a contact that we wrote for a node: so begins it */
+#define EDGE_ASKED SIP_COOKIE "pe"
 
 struct edge;
 struct ledger;

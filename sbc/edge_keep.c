@@ -75,9 +75,7 @@ void edge_stun(struct edge *e, const struct flow *f, struct sl msg)
 	outq_send(&e->out, f, m);
 }
 
-/** Has nobody registered on that stream, or has it ended? Not to be told from
- *  each other once the table was full */
-static bool is_dead(const struct edge *e, const struct flow *f)
+bool edge_flow_dead(const struct edge *e, const struct flow *f)
 {
 	return tp_stream(f->tp) && f->conn && !known_of(e->known, f) &&
 		!known_stats(e->known)->refused;
@@ -91,7 +89,7 @@ static bool one(struct edge *e, const struct token_keys *keys, struct sl kind,
 	struct flow f;
 	int err = route_path_flow(&e->rc, keys, token, &f);
 
-	if (err == ESTALE || (!err && is_dead(e, &f))) {
+	if (err == ESTALE || (!err && edge_flow_dead(e, &f))) {
 		e->keep.dead++;
 		return false;
 	}

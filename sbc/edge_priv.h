@@ -26,6 +26,7 @@ enum {
 	EDGE_LSTS = 16,
 	EDGE_PAST = 16,            /**< nodes taken out, remembered         */
 	EDGE_NAMED = 30000,        /**< [ms] a learned node stays unnamed   */
+	EDGE_ASKS = 4096,          /**< batches of questions under way      */
 	EDGE_CALLERS = 1024,       /**< buckets of e->callers               */
 	EDGE_MSG_MAX = SIP_MAX_MSG + 4096,   /**< largest message built    */
 };
@@ -79,6 +80,8 @@ struct tell {
 	bool done;
 };
 
+struct ask;
+
 struct edge {
 	struct edge_tune tune;
 	struct listener lst[EDGE_LSTS];
@@ -99,6 +102,13 @@ struct edge {
 		uint64_t sent, dead, bad, full, batches, stun;
 		struct blob *crlf;
 	} keep;
+	struct {                   /**< questions on behalf of nodes         */
+		struct ask *ring[EDGE_ASKS];      /**< by number            */
+		uint32_t seq, first;      /**< last one; before the oldest  */
+		uint32_t t1;              /**< [ms]                         */
+		uint64_t open, due;               /**< questions; [ms]      */
+		uint64_t batches, answered, silent, dead, bad, full, repeated;
+	} ask;
 	struct ended ended;         /**< connections to be told              */
 	uint16_t ended_node;       /**< told last                            */
 	struct route_conf rc;
@@ -290,8 +300,21 @@ bool edge_keep(struct edge *e, const struct sip_msg *m, const struct flow *f);
  *  itself; borrowed from s, or in e->top */
 struct sl edge_flow_lines(struct edge *e, const struct sip_msg *m,
 			  const struct stxn *s, uint16_t code);
+/** Has nobody registered on that stream, or has it ended? Not to be told from
+ *  each other once the table was full */
+bool edge_flow_dead(const struct edge *e, const struct flow *f);
 /** A datagram of a client that is STUN */
 void edge_stun(struct edge *e, const struct flow *f, struct sl msg);
+/* edge_ask.c */
+/** t1: [ms], 0 = 500 */
+int  edge_ask_init(struct edge *e, uint32_t t1);
+void edge_ask_close(struct edge *e);
+/** A node's list of contacts to be asked? Then it is done, or refused */
+bool edge_ask(struct edge *e, const struct sip_msg *m, const struct flow *f);
+/** A client's response: is it to such a question? */
+bool edge_ask_response(struct edge *e, const struct sip_msg *m,
+		       const struct flow *f);
+void edge_ask_tick(struct edge *e, uint64_t now);
 /* edge_pool.c */
 /** What must not be seen outside: again after each change of the pool */
 void edge_inside_init(struct edge *e);

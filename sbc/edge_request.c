@@ -302,7 +302,7 @@ static void new_request(struct edge *e, const struct sip_msg *m,
 	bool core = edge_is_core(e, f);
 	struct route r;
 
-	if (core && edge_keep(e, m, f))
+	if (core && (edge_keep(e, m, f) || edge_ask(e, m, f)))
 		return;
 	/* before any work on tokens and nodes */
 	if (!core && m->meth != SIP_ACK && !edge_overload_takes(e, m, f, now))

@@ -134,6 +134,8 @@ void edge_response(struct edge *e, const struct sip_msg *m,
 {
 	struct txn_event ev = { 0 };
 
+	if (!edge_is_core(e, f) && edge_ask_response(e, m, f))
+		return;
 	if (!right_side(e, m, f) || (!edge_is_core(e, f) && !admit_fits(m))) {
 		e->led.dropped++;
 		return;

@@ -23,6 +23,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge_ghost.c \
 	sbc/edge_ended.c \
 	sbc/edge_hops.c \
+	sbc/edge_ask.c \
 	sbc/edge_keep.c \
 	sbc/edge_known.c \
 	sbc/edge_learn.c \

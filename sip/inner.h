@@ -15,6 +15,13 @@
  *  on that flow. The answer's body: "dead TOKEN" for each that has ended */
 #define INNER_KEEP "application/edgewise-keep"
 
+/** Node to edge: "wait MS", "from URI", then "TOKEN URI" for each contact: it is
+ *  to be asked by OPTIONS on that flow. The answer comes when all have answered, or
+ *  after that time; its body has for each, in that order, "CODE MS", or "none MS":
+ *  silent, or "bad 0": not asked */
+#define INNER_ASK "application/edgewise-ask"
+enum { INNER_URI = 512 };    /**< the longest URI of one [bytes]            */
+
 /** Largest body [bytes]: with its headers below the largest message, or below
  *  what a datagram may have */
 enum { INNER_STREAM = 60000, INNER_DATAGRAM = 900 };

@@ -1,5 +1,6 @@
 /* fuzz_inner.c - what edges say to nodes beside calls, and STUN. First byte:
- * 'g' connections that ended, 'k' the answer to a batch of keep-alives,
+ * 'g' connections that ended, 'k' the answer to a batch of keep-alives, 'a' to
+ * one of questions,
  * 's' a datagram that may be STUN. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,19 +64,21 @@ static void gone(struct sl body)
 	store_free(loc.store);
 }
 
-static void told(const struct keep_one *o, const struct flow *hop, bool dead,
-		 uint64_t sent, void *arg)
+static void told(const struct keep_one *o, const struct flow *hop,
+		 const struct keep_said *said, void *arg)
 {
 	uint32_t *n = arg;
 
 	(void)hop;
-	(void)dead;
-	must(sent == KEEP_WAIT && o->hash == *n && o->aor.n == 1 && o->key.n == 2);
+	must(said->fate != KEEP_ANSWERED ||
+	     (said->code >= 200 && said->code <= 699));
+	must(said->sent == KEEP_WAIT && o->hash == *n && o->aor.n == 1 && o->key.n == 2);
 	++*n;
 }
 
 static void answer(struct keep *k, struct outq *q, struct sl body)
 {
+	struct sl type = k->asks ? SL(INNER_ASK) : SL(INNER_KEEP);
 	struct sip_msg *m = calloc(2, sizeof(*m));
 	struct sip_fault f;
 	struct sip_out o;
@@ -84,10 +87,10 @@ static void answer(struct keep *k, struct outq *q, struct sl body)
 
 	must(m && outq_poll(q, &o));
 	must(!sip_scan(&m[0], o.blob->p, o.blob->n, false, &f));
-	must(inner_is(&m[0], SL(INNER_KEEP)));
+	must(inner_is(&m[0], type));
 	buf_init(&b, 200000);
 	reply_write_body(&b, &m[0], &o.flow.peer, 200, SL("Kept"), SL("t"),
-			 SL(INNER_KEEP), body);
+			 type, body);
 	if (!b.err && !sip_scan(&m[1], b.p, b.n, false, &f)) {
 		must(keep_response(k, &m[1], told, &n));
 		must(n == N && !k->lines && k->dead <= N);
@@ -97,11 +100,12 @@ static void answer(struct keep *k, struct outq *q, struct sl body)
 	free(m);
 }
 
-static void keep(struct sl body)
+static void keep(struct sl body, bool asks)
 {
 	struct outq q;
 	struct proxy p = { .out = &q, .sentby = "192.0.2.9:5060" };
-	struct keep k = { .proxy = &p, .from = "sip:ping@x" };
+	struct keep k = { .proxy = &p, .from = "sip:ping@x",
+			  .asks = asks };
 	struct flow hop = { .tp = TP_TCP };
 	char token[8];
 
@@ -110,12 +114,13 @@ static void keep(struct sl body)
 	keep_init(&k);
 	for (uint32_t i = 0; i < N; i++) {
 		struct keep_one o = { .token = sl_cstr(token), .aor = SL("a"),
-				      .key = SL("kk"), .hash = i };
+				      .key = SL("kk"), .hash = i,
+				      .uri = SL("sip:a@b") };
 
 		(void)snprintf(token, sizeof(token), "t%u", i);
 		keep_add(&k, &hop, &o, 0);
 	}
-	keep_tick(&k, KEEP_WAIT);
+	keep_tick(&k, KEEP_WAIT, told, NULL);
 	answer(&k, &q, body);
 	keep_close(&k);
 	outq_free(&q);
@@ -145,7 +150,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] == 'g')
 		gone(in);
 	else if (data[0] == 'k')
-		keep(in);
+		keep(in, false);
+	else if (data[0] == 'a')
+		keep(in, true);
 	else if (data[0] == 's')
 		stun(in);
 	return 0;

@@ -3,7 +3,7 @@
 #include "tests/node/rig.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "node/ping.h"
+#include "node/ping_i.h"
 #include "node/proxy_i.h"
 #include "sip/hop.h"
 #include "sip/inner.h"
@@ -11,7 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N = 3, MANY = 30000, INTERVAL = 30000, STEP = 20 };
+enum { N = 3, MANY = 30000, INTERVAL = 30000, STEP = 20, HELD = 256 };
+
+/* What the edge makes of a batch of questions */
+enum ask_mode { ASKS, ASKS_NOT, ASKS_MUTE, ASKS_FULL, ASKS_HALF };
+
+/* A batch whose phones have not all answered yet */
+struct held {
+	struct blob *msg;
+	uint64_t due;                  /* [ms] 0 = free                  */
+	int node;
+};
 
 struct phone {
 	uint64_t last, least, most;    /* [ms] ping; gaps                */
@@ -36,6 +46,9 @@ struct box {
 	uint64_t sec, by[N];
 	uint32_t batches, stuns, largest;
 	unsigned keep_code;            /* answer to batches, 0 = none    */
+	enum ask_mode ask;
+	uint32_t asks, plain;          /* batches of questions, OPTIONS  */
+	struct held held[HELD];
 	struct phone ph[MANY];
 };
 
@@ -91,11 +104,10 @@ static void start_node(int i)
 	b->ping[i].cf = &b->cf;
 	b->ping[i].proxy = &b->proxy[i];
 	b->ping[i].loc = &b->loc;
-	b->ping[i].keep.proxy = &b->proxy[i];
-	b->ping[i].keep.from = b->cf.ping.from;
 	b->ping[i].slots = &b->slots[i];
 	b->ping[i].majority = true;
 	cr_assert(ping_init(&b->ping[i]) == 0);
+	ping_reconf(&b->ping[i], &b->cf);
 	cr_assert(outq_init(&b->out[i], 100000) == 0);
 	slots_init(&b->slots[i], (uint64_t)i + 1);
 }
@@ -134,12 +146,16 @@ static void done(void)
 {
 	struct sip_out o;
 
+	for (int k = 0; k < HELD; k++)
+		if (b->held[k].due)
+			blob_unref(b->held[k].msg);
 	for (int i = 0; i < N; i++) {
 		while (outq_poll(&b->out[i], &o))
 			blob_unref(o.blob);
 		ping_close(&b->ping[i]);
 		cr_assert_eq(b->ping[i].items, 0);
 		cr_assert_eq(b->ping[i].open_now, 0);
+		cr_assert_eq(b->ping[i].ask.lines, 0);
 		cr_assert_eq(b->ping[i].quarantined_now, 0);
 		outq_free(&b->out[i]);
 	}
@@ -226,6 +242,114 @@ static void batch(int i, const struct sip_msg *m)
 	buf_free(&ans);
 }
 
+static void ask_say(int i, const struct sip_msg *m, unsigned code,
+		    struct sl body)
+{
+	static struct sip_msg a;
+	struct sip_fault fault;
+	struct buf ans;
+
+	buf_init(&ans, 100000);
+	if (body.n)
+		reply_write_body(&ans, m, &b->cf.sip.address, (uint16_t)code,
+				 SL("Kept"), SL("t"), SL(INNER_ASK), body);
+	else
+		reply_write(&ans, m, &b->cf.sip.address, (uint16_t)code,
+			    SL("x"), SL("t"), SL_NONE);
+	cr_assert(sip_scan(&a, ans.p, ans.n, false, &fault) == 0);
+	cr_assert(ping_response(&b->ping[i], &a, b->now, b->wall));
+	cr_assert(ping_response(&b->ping[i], &a, b->now, b->wall));
+	buf_free(&ans);
+}
+
+/* One line for each contact: answered in 7 ms, or silent */
+static uint32_t results(struct sl rest, struct buf *to, uint32_t *gone)
+{
+	struct sl token, uri;
+	uint32_t u, n = 0;
+
+	*gone = 0;
+	for (int i = 0; i < 2; i++)
+		cr_assert(inner_line(&rest, &token, &uri));
+	while (inner_line(&rest, &token, &uri)) {
+		cr_assert(sscanf(token.p, "u%u ", &u) == 1);
+		cr_assert(sl_starts(uri, SL("sip:u")));
+		if (b->ask == ASKS_HALF && u % 2)
+			buf_lit(to, "bad 0\r\n");
+		else if (b->ph[u].gone)
+			buf_lit(to, "none 300\r\n");
+		else
+			buf_lit(to, "200 7\r\n");
+		*gone += b->ph[u].gone;
+		n++;
+	}
+	return n;
+}
+
+static void note_all(int i, struct sl rest)
+{
+	struct sl token, uri;
+	uint32_t u, n = 0;
+
+	while (inner_line(&rest, &token, &uri)) {
+		if (n++ < 2)
+			continue;
+		cr_assert(sscanf(token.p, "u%u ", &u) == 1);
+		if (b->ask == ASKS_HALF && u % 2)
+			continue;
+		note(i, u);
+	}
+	b->largest = n - 2 > b->largest ? n - 2 : b->largest;
+}
+
+/* What an edge does with a batch of questions */
+static void ask_batch(int i, const struct sip_msg *m, struct blob *msg)
+{
+	struct buf r;
+	uint32_t gone, k = 0;
+
+	b->asks++;
+	if (b->ask == ASKS_NOT || b->ask == ASKS_FULL)
+		ask_say(i, m, b->ask == ASKS_FULL ? 503 : 200, SL_NONE);
+	if (b->ask != ASKS && b->ask != ASKS_HALF)
+		return;
+	note_all(i, m->body);
+	buf_init(&r, 100000);
+	(void)results(m->body, &r, &gone);
+	if (!gone) {
+		ask_say(i, m, 200, buf_as_sl(&r));
+	} else {
+		while (b->held[k].due)
+			cr_assert_lt(++k, HELD);
+		b->held[k] = (struct held){ blob_ref(msg),
+			b->now + b->cf.ping.timeout, i };
+	}
+	buf_free(&r);
+}
+
+static void answer_held(void)
+{
+	static struct sip_msg m;
+	struct sip_fault fault;
+	struct buf r;
+	uint32_t gone;
+
+	for (int k = 0; k < HELD; k++) {
+		struct held *h = &b->held[k];
+
+		if (!h->due || b->now < h->due)
+			continue;
+		cr_assert(sip_scan(&m, h->msg->p, h->msg->n, false,
+				   &fault) == 0);
+		buf_init(&r, 100000);
+		(void)results(m.body, &r, &gone);
+		ask_say(h->node, &m, 200, buf_as_sl(&r));
+		buf_free(&r);
+		blob_unref(h->msg);
+		h->due = 0;
+	}
+}
+
 static void take(int i)
 {
 	static struct sip_msg m;
@@ -242,6 +366,12 @@ static void take(int i)
 			blob_unref(o.blob);
 			continue;
 		}
+		if (inner_is(&m, SL(INNER_ASK))) {
+			ask_batch(i, &m, o.blob);
+			blob_unref(o.blob);
+			continue;
+		}
+		b->plain++;
 		cr_assert(sscanf((const char *)m.ruri.p, "sip:u%u@", &u) == 1);
 		note(i, u);
 		if (!b->ph[u].gone)
@@ -255,6 +385,7 @@ static void pass(uint64_t ms)
 	for (uint64_t end = b->now + ms; b->now < end;) {
 		b->now += STEP;
 		b->wall += STEP;
+		answer_held();
 		for (int i = 0; i < N; i++) {
 			if (b->dead[i])
 				continue;
@@ -271,6 +402,7 @@ static void forget(void)
 	memset(b->ph, 0, sizeof(b->ph));
 	memset(b->by, 0, sizeof(b->by));
 	b->sec_most = b->sec_n = b->batches = b->stuns = b->largest = 0;
+	b->asks = b->plain = 0;
 }
 
 static void gaps(uint64_t *least, uint64_t *most)
@@ -372,6 +504,144 @@ Test(ping, kept_alive_by_the_edge_as_smoothly_as_asked, .timeout = 60)
 	done();
 }
 
+Test(ping, asked_by_the_edge_in_a_few_messages, .timeout = 60)
+{
+	uint64_t most, least;
+
+	box(SIP, MANY);
+	pass(SLOTS_NEW + INTERVAL);
+	forget();
+	pass(3 * INTERVAL);
+	gaps(&least, &most);
+	cr_assert_geq(least, INTERVAL * 95 / 100);
+	cr_assert_leq(most, INTERVAL * 105 / 100);
+	cr_assert_leq(b->asks, 3 * 6 * 3 * INTERVAL / 1000);
+	cr_assert_eq(b->plain, 0);
+	cr_assert_eq(b->ping[0].items, 0);
+	cr_assert_eq(b->ping[0].latency_max, 7);
+	for (int i = 0; i < N; i++)
+		cr_assert_leq(b->ping[i].sent - b->ping[i].answered,
+			      b->ping[i].ask.lines);
+	done();
+}
+
+static uint64_t sum_failed(void)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < N; i++)
+		n += b->ping[i].lost + b->ping[i].refused + b->ping[i].items;
+	return n;
+}
+
+/* Nobody misses a question, nothing is counted twice, and only the first of a
+ * minute are sent for nothing */
+Test(ping, an_edge_that_knows_no_questions_costs_one_message_a_minute)
+{
+	box(SIP "ping = { interval = 1000; timeout = 300; };", 50);
+	b->ask = ASKS_NOT;
+	pass(SLOTS_NEW + 3000);
+	forget();
+	pass(120000);
+	cr_assert_leq(b->asks, 3 * N);
+	cr_assert_geq(b->asks, 2 * N);
+	for (uint32_t i = 0; i < 50; i++)
+		cr_assert_geq(b->ph[i].pings, 118);
+	cr_assert_eq(sum_failed(), b->ping[0].open_now + b->ping[1].open_now +
+		     b->ping[2].open_now);
+	for (int i = 0; i < N; i++)
+		cr_assert_eq(b->ping[i].sent, b->ping[i].answered);
+	/* a newer one */
+	b->ask = ASKS;
+	pass(62000);
+	forget();
+	pass(5000);
+	cr_assert_gt(b->asks, 0);
+	cr_assert_eq(b->plain, 0);
+	done();
+}
+
+Test(ping, an_edge_that_throws_questions_away_is_asked_around)
+{
+	box(SIP "ping = { interval = 1000; timeout = 300; };", 50);
+	b->ask = ASKS_MUTE;
+	pass(SLOTS_NEW + 5000);
+	forget();
+	pass(20000);
+	cr_assert_leq(b->asks, N);
+	for (uint32_t i = 0; i < 50; i++)
+		cr_assert_geq(b->ph[i].pings, 18);
+	for (int i = 0; i < N; i++)
+		cr_assert_eq(b->ping[i].lost, 0);
+	/* one that did ask before is silent itself: so are its phones */
+	b->ask = ASKS;
+	pass(62000);
+	b->ask = ASKS_MUTE;
+	forget();
+	pass(3000);
+	cr_assert_eq(b->plain, 0);
+	cr_assert_gt(b->ping[0].lost, 0);
+	done();
+}
+
+Test(ping, what_the_edge_leaves_out_is_asked_by_the_node)
+{
+	box(SIP "ping = { interval = 1000; timeout = 300; };", 50);
+	b->ask = ASKS_HALF;
+	pass(SLOTS_NEW + 1000);
+	forget();
+	pass(10000);
+	for (uint32_t i = 0; i < 50; i++)
+		cr_assert_geq(b->ph[i].pings, 9);
+	cr_assert_gt(b->plain, 9 * 25);
+	cr_assert_gt(b->asks, 20);
+	cr_assert_eq(sum_failed(), 0);
+	done();
+}
+
+Test(ping, a_full_edge_is_not_asked_more_and_blames_nobody)
+{
+	box(SIP "ping = { interval = 1000; timeout = 300; };", 50);
+	b->ask = ASKS_FULL;
+	pass(SLOTS_NEW + 10000);
+	cr_assert_eq(b->plain, 0);
+	cr_assert_eq(sum_failed(), 0);
+	b->ask = ASKS;
+	forget();
+	pass(2000);
+	for (uint32_t i = 0; i < 50; i++)
+		cr_assert_gt(b->ph[i].pings, 0);
+	done();
+}
+
+/* Another proxy stands between the edge and the phone, or what it registered is
+ * no text for a line */
+Test(ping, who_is_not_right_behind_the_edge_is_asked_by_the_node)
+{
+	struct ping *p;
+	struct binding bi = { .uri = SL("sip:a@10.0.0.7"), .path =
+		SL("<sip:u1@" EDGE ";lr>,<sip:x@192.0.2.44;lr>") };
+	struct store_contact c = { .key = SL("k") };
+	struct flow hop = { .tp = TP_TCP };
+
+	box(SIP, 0);
+	p = &b->ping[0];
+	cr_assert_not(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
+	bi.path = SL("<sip:" EDGE ";lr>");
+	cr_assert_not(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
+	bi.path = SL("<sip:u1@" EDGE ";lr>");
+	bi.uri = SL("sip:a@10.0.0.7>\r\nx y");
+	cr_assert_not(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
+	bi.uri = SL("sip:a@10.0.0.7");
+	cr_assert(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
+	cr_assert_eq(p->ask.lines, 1);
+	done();
+	box(SIP "ping = { method = \"NOTIFY\"; };", 0);
+	p = &b->ping[0];
+	cr_assert_not(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
+	done();
+}
+
 Test(ping, each_contact_as_its_transport_and_domain_say)
 {
 	box(SIP "ping = { interval = 1000; udp = \"none\";"
@@ -384,9 +654,9 @@ Test(ping, each_contact_as_its_transport_and_domain_say)
 	box(SIP "ping = { interval = 1000; udp = \"keep\"; };", 50);
 	pass(SLOTS_NEW + 3000);
 	cr_assert_gt(b->batches, 0);
-	cr_assert_eq(b->ping[0].sent + b->ping[1].sent + b->ping[2].sent,
-		     b->ping[0].answered + b->ping[1].answered +
-		     b->ping[2].answered);
+	for (int i = 0; i < N; i++)
+		cr_assert_eq(b->ping[i].sent, b->ping[i].answered +
+			     b->ping[i].ask.lines);
 	cr_assert_gt(b->ping[0].sent, 0);
 	done();
 	box(SIP "domains = ( { name = \"example.com\"; ping = \"none\"; } );"
@@ -411,7 +681,8 @@ Test(ping, a_frozen_node_wakes_without_a_burst)
 	b->now += 20000;
 	b->wall += 20000;
 	pass(INTERVAL);
-	cr_assert_leq(b->sec_most, 2 * 3000 / 30 * 13 / 10);
+	/* twice the pace, and what waited 200 ms to go together */
+	cr_assert_leq(b->sec_most, 2 * 3000 / 30 * 14 / 10);
 	done();
 }
 
@@ -511,6 +782,24 @@ Test(ping, who_vanished_is_quarantined_then_removed)
 	cr_assert_not(there(7));
 	cr_assert_eq(removed(), 1);
 	cr_assert_eq(sum_quarantined(), 0);
+	done();
+}
+
+Test(ping, behind_an_older_edge_too)
+{
+	box(quick, 50);
+	b->ask = ASKS_NOT;
+	pass(SLOTS_NEW + 1000);
+	b->ph[7].gone = true;
+	b->ph[7].pings = 0;
+	while (b->ph[7].pings < 3)
+		pass(STEP);
+	cr_assert_eq(sum_quarantined(), 0);
+	pass(420);
+	cr_assert_eq(sum_quarantined(), 1);
+	pass(2100);
+	cr_assert_not(there(7));
+	cr_assert_eq(removed(), 1);
 	done();
 }
 
@@ -681,6 +970,19 @@ Test(ping, a_refresh_wins_against_removal_in_1000_rounds, .timeout = 60)
 	race(1250);
 }
 
+/* A batch of one question, which an edge that is another proxy refuses */
+static bool inner_batch(struct rig *r)
+{
+	struct rig_leg l;
+	bool is;
+
+	rig_leg(r, &l, "OPTIONS");
+	is = inner_is(&l.m, SL(INNER_ASK));
+	rig_answer(r, &l, 405, "x", "");
+	rig_leg_free(&l);
+	return is;
+}
+
 Test(ping, who_keeps_its_own_flow_or_is_not_behind_nat_is_left_alone)
 {
 	struct rig *r = rig_new("auth = \"off\"; ping = { timeout = 30000; };",
@@ -699,6 +1001,7 @@ Test(ping, who_keeps_its_own_flow_or_is_not_behind_nat_is_left_alone)
 	cr_assert_eq(rig_register(r, "own", "<sip:own@10.0.0.7>;reg-id=1;"
 		"+sip.instance=\"<urn:uuid:0-0-0-0-1>\"", "t3", 1), 200);
 	rig_pass(r, INTERVAL + 100);
+	cr_assert(inner_batch(r));
 	rig_leg(r, &l, "OPTIONS");
 	cr_assert(sl_eq(l.m.ruri, SL("sip:nat@10.0.0.7")));
 	rig_answer(r, &l, 404, "x", "");
@@ -725,6 +1028,7 @@ Test(ping, who_registers_its_public_address_is_behind_nat_by_its_via)
 	cr_assert_eq(rig_register(r, "pub", "<sip:pub@192.0.2.7:49183>", "t",
 				  1), 200);
 	rig_pass(r, INTERVAL + 100);
+	cr_assert(inner_batch(r));
 	rig_leg(r, &l, "OPTIONS");
 	cr_assert(sl_eq(l.m.ruri, SL("sip:pub@192.0.2.7:49183")));
 	rig_answer(r, &l, 200, "OK", "");

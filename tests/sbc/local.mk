@@ -15,6 +15,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_history.c \
 	tests/sbc/test_hook.c \
 	tests/sbc/test_hops.c \
+	tests/sbc/test_ask.c \
 	tests/sbc/test_keep.c \
 	tests/sbc/test_known.c \
 	tests/sbc/test_nat.c \

@@ -366,8 +366,10 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 
 	if (!scan(&m, p->data))
 		abort();
-	if (!m.req && sl_ieq(sip_first(&m, SIP_CONTENT_TYPE),
-			     SL(INNER_KEEP))) {
+	if (!m.req && (sl_ieq(sip_first(&m, SIP_CONTENT_TYPE),
+			      SL(INNER_KEEP)) ||
+		       sl_ieq(sip_first(&m, SIP_CONTENT_TYPE),
+			      SL(INNER_ASK)))) {
 		n->kept++;
 		set(n->kept_last, sizeof(n->kept_last), m.body);
 		return;

@@ -1,0 +1,282 @@
+/* Questions that nodes want asked: OPTIONS written by the edge, one answer for
+ * all of a batch. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "sip/inner.h"
+#include "world.h"
+
+#define HEAD "wait 5000\nfrom sip:ping@x\n"
+
+static struct world *w;
+static struct vphone *a, *b;
+static uint64_t asked_at;
+
+static void begin(void)
+{
+	w = world_new(1, NULL);
+	a = world_phone(w, "alice", SIM_DATAGRAM);
+	b = world_phone(w, "bob", SIM_STREAM);
+	(void)phone_register(a);
+	world_run(w, 20);
+	(void)phone_register(b);
+	world_run(w, 50);
+}
+
+static uint64_t figure(const char *result)
+{
+	char label[40];
+
+	(void)snprintf(label, sizeof(label), "result=\"%s\"", result);
+	return world_stat(w, "sbc_ask_total", label);
+}
+
+static void end(void)
+{
+	world_run(w, 70000);
+	cr_expect_eq(edge_pending(w->edge), 0);
+	cr_expect_eq(world_stat(w, "sbc_ask_open", NULL), 0);
+	world_free(w);
+}
+TestSuite(ask, .init = begin, .fini = end);
+
+/** Token of what was registered i-th */
+static const char *token(unsigned i)
+{
+	static char t[2][256];
+	char *p = t[i % 2];
+
+	(void)snprintf(p, 256, "%s", w->loc[i].path + 5);
+	*strchr(p, '@') = '\0';
+	return p;
+}
+
+static void send(const char *body, const char *more)
+{
+	size_t n = 0;
+	char *txt;
+
+	for (const char *p = body; *p; p++)
+		n += *p == '\n' ? 2 : 1;
+	txt = malloc(n + 4000);
+	cr_assert_not_null(txt);
+	(void)snprintf(txt, n + 4000, "OPTIONS sip:10.0.0.1:5070 SIP/2.0\n"
+		       "Via: SIP/2.0/TCP 10.0.0.11:5060;branch=z9hG4bKpax\n"
+		       "%sMax-Forwards: 70\nFrom: <sip:ping@x>;tag=1\n"
+		       "To: <sip:10.0.0.1>\nCall-ID: k%llu\nCSeq: 1 OPTIONS\n"
+		       "Content-Type: application/edgewise-ask\n"
+		       "Content-Length: %zu\n\n%s", more,
+		       (unsigned long long)w->net->now, n, body);
+	w->node[0].kept_last[0] = '\0';
+	asked_at = w->net->now;
+	node_raw(&w->node[0], txt);
+	free(txt);
+}
+
+static void ask_both(void)
+{
+	char body[1000];
+
+	(void)snprintf(body, sizeof(body), HEAD "%s sip:alice@10.9.8.7\n"
+		       "%s sip:bob@10.9.8.7;transport=tcp\n", token(0),
+		       token(1));
+	send(body, "");
+}
+
+/** What the node heard of the i-th: "200", "none", "bad" */
+static bool heard(unsigned i, const char *what)
+{
+	const char *p = w->node[0].kept_last;
+
+	while (i-- && p)
+		p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL;
+	return p && !strncmp(p, what, strlen(what)) && p[strlen(what)] == ' ';
+}
+
+Test(ask, asked_on_the_very_flow_and_told_in_one_message)
+{
+	const char *q;
+
+	ask_both();
+	world_run(w, 200);
+	cr_expect_eq(a->got[SIP_OPTIONS], 1);
+	cr_expect_eq(b->got[SIP_OPTIONS], 1);
+	q = a->last[SIP_OPTIONS];
+	cr_expect(strstr(q, "OPTIONS sip:alice@10.9.8.7 SIP/2.0\r\n"));
+	cr_expect(strstr(q, "To: <sip:alice@10.9.8.7>\r\n"));
+	cr_expect(strstr(q, "From: <sip:ping@x>;tag="));
+	cr_expect_null(strstr(q, "10.0.0.11"));
+	cr_expect(strstr(b->last[SIP_OPTIONS], "Via: SIP/2.0/TCP "));
+	cr_expect_eq(w->node[0].kept, 1);
+	cr_expect(heard(0, "200") && heard(1, "200"));
+	cr_expect_eq(figure("answered"), 2);
+	/* no call, no transaction, nothing is repeated */
+	world_run(w, 10000);
+	cr_expect_eq(a->got[SIP_OPTIONS], 1);
+	cr_expect_eq(w->node[0].kept, 1);
+}
+
+Test(ask, known_as_a_ping_by_its_call_id)
+{
+	char *id, *end;
+
+	ask_both();
+	world_run(w, 200);
+	id = strstr(a->last[SIP_OPTIONS], "Call-ID: ");
+	cr_assert_not_null(id);
+	id += 9;
+	end = strstr(id, "\r\n");
+	cr_expect(inner_is_ping(sl_mk(id, (size_t)(end - id)),
+				SL("1 OPTIONS")));
+}
+
+Test(ask, who_is_silent_is_asked_again_over_udp_and_told_at_the_end)
+{
+	sim_kill(w->net, &a->host);
+	ask_both();
+	world_run(w, 4900);
+	cr_expect_eq(w->node[0].kept, 0);
+	/* after 0.5, 1.5 and 3.5 s */
+	cr_expect_eq(world_stat(w, "sbc_ask_repeated_total", NULL), 3);
+	world_run(w, 200);
+	cr_expect_eq(w->node[0].kept, 1);
+	cr_expect(heard(0, "none") && heard(1, "200"));
+	cr_expect_eq(figure("silent"), 1);
+	cr_expect_eq(b->got[SIP_OPTIONS], 1);
+}
+
+Test(ask, a_lost_datagram_is_no_lost_phone)
+{
+	w->net->loss = 1000;
+	ask_both();
+	world_run(w, 300);
+	w->net->loss = 0;
+	world_run(w, 1000);
+	cr_expect_eq(w->node[0].kept, 1);
+	cr_expect(heard(0, "200") && heard(1, "200"));
+	cr_expect_eq(a->got[SIP_OPTIONS], 1);
+}
+
+Test(ask, a_stream_that_has_ended_is_430_at_once)
+{
+	phone_cut(b);
+	world_run(w, 100);
+	ask_both();
+	world_run(w, 200);
+	cr_expect(heard(0, "200") && heard(1, "430"));
+	cr_expect_eq(figure("dead"), 1);
+}
+
+Test(ask, what_is_no_token_or_no_uri_of_ours_is_not_asked)
+{
+	char body[4000], big[700];
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	(void)snprintf(body, sizeof(body), HEAD "abc sip:x@y\n%sx sip:x@y\n"
+		       "\n%s sip:x@y>;tag=<\n%s sip:%s\n%s sip:x@y\n", token(0),
+		       token(0), token(0), big, token(0));
+	send(body, "");
+	world_run(w, 200);
+	for (unsigned i = 0; i < 5; i++)
+		cr_expect(heard(i, "bad"), "%u", i);
+	cr_expect(heard(5, "200"));
+	cr_expect_eq(figure("bad"), 5);
+	cr_expect_eq(a->got[SIP_OPTIONS], 1);
+}
+
+Test(ask, nobody_else_can_answer)
+{
+	struct vphone *x = world_phone(w, "x", SIM_DATAGRAM);
+	struct vphone *c = world_phone(w, "carol", SIM_DATAGRAM);
+	char txt[3000], *via, *end;
+
+	(void)phone_register(c);
+	world_run(w, 50);
+	sim_kill(w->net, &c->host);
+	(void)snprintf(txt, sizeof(txt), HEAD "%s sip:a@x\n", token(0));
+	(void)snprintf(txt + strlen(txt), 600, "%s sip:c@x\n", token(2));
+	send(txt, "");
+	world_run(w, 300);
+	via = strstr(a->last[SIP_OPTIONS], "Via: ");
+	end = strstr(via, "\r\n");
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(txt, sizeof(txt), "SIP/2.0 200 OK\n%.*s\n"
+			       "From: <sip:ping@x>;tag=1\nTo: <sip:b@x>;tag=2\n"
+			       "Call-ID: z\nCSeq: 1 OPTIONS\n"
+			       "Content-Length: 0\n\n", (int)(end - via), via);
+		/* a stranger has heard the question of alice; she takes
+		 * hers for that to carol */
+		if (i)
+			*strstr(txt, "0000;rport") = '1';
+		phone_raw(i ? a : x, txt);
+		world_run(w, 50);
+	}
+	world_run(w, 6000);
+	cr_expect_eq(figure("answered"), 1);
+	cr_expect(heard(0, "200") && heard(1, "none"));
+}
+
+Test(ask, not_taken_from_clients_nor_through_a_node)
+{
+	char txt[2000];
+
+	send(HEAD "x sip:y@z\n", "Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKq\n");
+	(void)snprintf(txt, sizeof(txt), "OPTIONS sip:192.0.2.1:5060 SIP/2.0\n"
+		       "Via: SIP/2.0/UDP x;branch=z9hG4bKw\n"
+		       "From: <sip:a@x>;tag=1\nTo: <sip:192.0.2.1>\n"
+		       "Call-ID: w\nCSeq: 1 OPTIONS\nMax-Forwards: 70\n"
+		       "Content-Type: application/edgewise-ask\n"
+		       "Content-Length: 34\n\n%s", "wait 1\nfrom sip:a@b\nx sip:y@z\n");
+	phone_raw(a, txt);
+	world_run(w, 100);
+	cr_expect_eq(world_stat(w, "sbc_ask_batches_total", NULL), 0);
+}
+
+Test(ask, a_body_without_its_head_is_refused)
+{
+	static const char *const bad[] = {
+		"", "x sip:y@z\n", "wait 30001\nfrom sip:a@b\n",
+		"wait x\nfrom sip:a@b\n", "wait 1\nfrom sip:a@b>\n",
+		"from sip:a@b\nwait 1\n",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		send(bad[i], "");
+		world_run(w, 20);
+	}
+	cr_expect_eq(w->node[0].kept, 0);
+	cr_expect_eq(world_stat(w, "sbc_ask_batches_total", NULL),
+		     sizeof(bad) / sizeof(*bad));
+	cr_expect_eq(figure("bad") + figure("full"), 0);
+	/* nobody to ask: answered at once */
+	send(HEAD, "");
+	world_run(w, 20);
+	cr_expect_eq(w->node[0].kept, 1);
+}
+
+Test(ask, more_than_a_batch_may_have_is_left_out)
+{
+	char *body = calloc(3000, 10), *p = body;
+
+	cr_assert_not_null(body);
+	p += sprintf(p, HEAD);
+	for (int i = 0; i < 3000; i++)
+		p += sprintf(p, "x a:b\n");
+	send(body, "");
+	world_run(w, 50);
+	cr_expect_eq(figure("bad"), 2048);
+	cr_expect_eq(figure("full"), 3000 - 2048);
+	free(body);
+}
+
+Test(ask, a_stop_of_the_node_leaves_nothing_open)
+{
+	sim_kill(w->net, &a->host);
+	ask_both();
+	world_run(w, 100);
+	sim_kill(w->net, &w->node[0].host);
+	world_run(w, 6000);
+	cr_expect_eq(world_stat(w, "sbc_ask_open", NULL), 0);
+	cr_expect_eq(figure("silent"), 1);
+}
