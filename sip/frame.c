@@ -93,6 +93,23 @@ static const char *frame_len_name(const char *p, const char *e)
 	return q < e && *q == ':' ? q + 1 : NULL;
 }
 
+/* The line [l, p] may be a Content-Length, when it is not the start line */
+static void frame_name(struct frame *f, const char *b, const char *l,
+		       const char *p)
+{
+	const char *v;
+
+	if (((*l | 0x20) == 'c' && (p - l <= 14 || (l[8] | 0x20) != 'l')) ||
+	    l == b)
+		return;
+	v = frame_len_name(l, p);
+	if (!v)
+		return;
+	f->len_at = (uint32_t)(l - b);
+	f->len_val = (uint32_t)(v - b);
+	f->lens++;
+}
+
 /* The line [l, p], p its LF. @return 0 = the empty one, EAGAIN, EBADMSG */
 static inline int frame_line(struct frame *f, const char *b, const char *l,
 			     const char *p)
@@ -101,13 +118,9 @@ static inline int frame_line(struct frame *f, const char *b, const char *l,
 		return EBADMSG;
 	if (l == p - 1)
 		return 0;
-	/* not the start line */
-	if (((*l | 0x20) == 'l' ||
-	     ((*l | 0x20) == 'c' && p - l > 14 && (l[8] | 0x20) == 'l')) &&
-	    l > b && frame_len_name(l, p)) {
-		f->len_at = (uint32_t)(l - b);
-		f->lens++;
-	}
+	/* the low bits of C, c, L and l, and few others */
+	if (1u << (*l & 31) & (1u << ('c' & 31) | 1u << ('l' & 31)))
+		frame_name(f, b, l, p);
 	return EAGAIN;
 }
 
@@ -117,21 +130,30 @@ static int frame_head(struct frame *f)
 	const char *b = (const char *)f->in.p + f->start;
 	const char *e = (const char *)f->in.p + f->in.n;
 	const char *p = (const char *)f->in.p + f->scan, *l = b + f->line;
+	size_t n = 64;
 	int err = EAGAIN;
 
 	/* the first byte is no line end: frame_blank() */
-	while (p < e && err == EAGAIN) {
-		size_t n = e - p < 64 ? (size_t)(e - p) : 64;
-		uint64_t m = chr_mask64(p, n, '\n');
+	for (; p < e && err == EAGAIN; p += n) {
+		uint64_t m;
 
-		while (m && err == EAGAIN) {
+		if (e - p >= 64) {
+			m = chr_mask64(p, 64, '\n');
+		} else {
+			n = (size_t)(e - p);
+			/* the rest at once: with bytes that were looked at */
+			m = f->in.n >= 64 ?
+				chr_mask64(e - 64, 64, '\n') >> (64 - n) :
+				chr_mask64(p, n, '\n');
+		}
+		for (; m; m &= m - 1) {
 			const char *lf = p + __builtin_ctzll(m);
 
-			m &= m - 1;
 			err = frame_line(f, b, l, lf);
 			l = lf + 1;
+			if (err != EAGAIN)
+				break;
 		}
-		p += n;
 	}
 	if (!err) {
 		f->head_end = (size_t)(l - (const char *)f->in.p);
@@ -140,6 +162,24 @@ static int frame_head(struct frame *f)
 	f->line = (uint32_t)(l - b);
 	f->scan = (size_t)(p - (const char *)f->in.p);
 	return err;
+}
+
+/* Digits after one blank at most, in a line that is not folded, its CRLF before
+ * the empty line. False = look closer */
+static bool frame_plain(const char *p, uint32_t *vp)
+{
+	const char *q = p + (*p == ' ');
+	uint32_t n = 0;
+
+	if ((uint8_t)(*q - '0') > 9)
+		return false;
+	for (p = q; (uint8_t)(*q - '0') <= 9; q++)
+		n = n * 10 + (uint32_t)(*q - '0');
+	if (q - p > 9 || q[0] != '\r' || q[1] != '\n' || q[2] == ' ' ||
+	    q[2] == '\t')
+		return false;
+	*vp = n;
+	return true;
 }
 
 /* a number with blanks around it */
@@ -169,6 +209,8 @@ static int frame_len(const struct frame *f, uint32_t *lenp, const char **why)
 	*why = "No Content-Length";
 	if (!f->lens)
 		return EBADMSG;
+	if (f->lens == 1 && frame_plain(b + f->start + f->len_val, lenp))
+		return 0;
 	if (f->lens > 1)   /* they must say the same: read all lines */
 		p = chr_find(b + f->start, e, '\n') + 1;
 	for (; p < e; p = q + 1) {
@@ -255,7 +297,7 @@ enum frame_verdict frame_next(struct frame *f, struct sl *msg,
 	f->start += f->total;
 	f->scan = f->start;
 	f->head_end = f->total = 0;
-	f->line = f->len_at = f->lens = 0;
+	f->line = f->lens = 0;
 	f->first_at = f->start < f->in.n ? f->last_at : UINT64_MAX;
 	return FRAME_MSG;
 }

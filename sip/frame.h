@@ -24,6 +24,7 @@ struct frame {
 	size_t head_end;     /**< past the empty line, 0 = not found yet         */
 	uint32_t line;       /**< line looked at now, from `start` on            */
 	uint32_t len_at;     /**< last Content-Length line, from `start` on      */
+	uint32_t len_val;    /**< past its ':'                                   */
 	uint32_t lens;       /**< how many of them                               */
 	size_t total;        /**< whole message, 0 = not known                   */
 	uint32_t max;        /**< largest message [bytes]                        */

@@ -1,7 +1,7 @@
 /* count.c - The work whose instructions are counted, nothing else: a real edge
  * and real nodes on virtual time. tests/count/run counts and compares.
  *
- * usage: count call|register|scan|merge N */
+ * usage: count call|register|scan|frame|merge N */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cluster/record.h"
 #include "cluster/store.h"
+#include "sip/frame.h"
 #include "tests/sbc/world.h"
 
 #define T0 1700000000000ull
@@ -136,6 +137,26 @@ static void scans(unsigned n)
 	}
 }
 
+/** The same messages as segments of a stream */
+static void frames(unsigned n)
+{
+	struct frame f;
+	const char *why;
+	struct sl one;
+
+	frame_init(&f, SIP_MAX_MSG);
+	for (unsigned i = 0; i < n; i++) {
+		const char *t = msg[i % MSGS];
+
+		must(!frame_push(&f, t, strlen(t), T0) &&
+		     frame_next(&f, &one, &why) == FRAME_MSG &&
+		     sl_eq(one, sl_cstr(t)) &&
+		     frame_next(&f, &one, &why) == FRAME_MORE,
+		     "a stream was not cut");
+	}
+	frame_free(&f);
+}
+
 /* --- records of a peer --- */
 
 static struct store *store_new(uint64_t node)
@@ -213,7 +234,8 @@ int main(int argc, char **argv)
 		void (*run)(unsigned n);
 	} v[] = {
 		{ "call", calls }, { "register", registers },
-		{ "scan", scans }, { "merge", merges },
+		{ "scan", scans }, { "frame", frames },
+		{ "merge", merges },
 	};
 
 	log_init("count", LOG_TO_NONE, LOG_LV_ERROR);
@@ -223,6 +245,6 @@ int main(int argc, char **argv)
 		v[i].run((unsigned)atoi(argv[2]));
 		return 0;
 	}
-	fprintf(stderr, "usage: count call|register|scan|merge N\n");
+	fprintf(stderr, "usage: count call|register|scan|frame|merge N\n");
 	return 2;
 }
