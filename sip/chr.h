@@ -120,23 +120,40 @@ static inline char chr_low(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+#ifdef __SSE2__
+/* Returns the first byte in [p, e) for which MASK(x) has a bit, or e, 16 at a
+ * time, the last ones together with some that were looked at. With fewer than 16
+ * bytes in all it does nothing. */
+#define CHR_BY_16(p, e, MASK)                                              \
+	if ((e) - (p) >= 16) {                                             \
+		const char *last = (e) - 16;                               \
+		unsigned m;                                                \
+		__m128i x;                                                 \
+                                                                           \
+		for (; (p) < last; (p) += 16) {                            \
+			x = _mm_loadu_si128((const __m128i *)(p));         \
+			m = (unsigned)_mm_movemask_epi8(MASK(x));          \
+			if (m)                                             \
+				return (p) + __builtin_ctz(m);             \
+		}                                                          \
+		/* none before p has one: those were looked at */          \
+		x = _mm_loadu_si128((const __m128i *)last);                \
+		m = (unsigned)_mm_movemask_epi8(MASK(x));                  \
+		return m ? last + __builtin_ctz(m) : (e);                  \
+	}
+#endif
+
 /** First of three characters in [p, e), or e */
 static inline const char *chr_find3(const char *p, const char *e, char a,
 				    char b, char c)
 {
 #ifdef __SSE2__
-	const char *last = e - p >= 16 ? e - 16 : NULL;
-
-	for (; last && p <= last; p += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)p);
-		int m = _mm_movemask_epi8(_mm_or_si128(
-			_mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(a)),
-				     _mm_cmpeq_epi8(x, _mm_set1_epi8(b))),
-			_mm_cmpeq_epi8(x, _mm_set1_epi8(c))));
-
-		if (m)
-			return p + __builtin_ctz((unsigned)m);
-	}
+#define THREE(x) _mm_or_si128(                                     \
+		_mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(a)),  \
+			     _mm_cmpeq_epi8(x, _mm_set1_epi8(b))), \
+		_mm_cmpeq_epi8(x, _mm_set1_epi8(c)))
+	CHR_BY_16(p, e, THREE)
+#undef THREE
 #endif
 	while (p < e && *p != a && *p != b && *p != c)
 		p++;
@@ -172,16 +189,9 @@ static inline uint64_t chr_mask64(const char *p, size_t n, char c)
 static inline const char *chr_find(const char *p, const char *e, char c)
 {
 #ifdef __SSE2__
-	const char *last = e - p >= 16 ? e - 16 : NULL;
-
-	for (; last && p <= last; p += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)p);
-		int m = _mm_movemask_epi8(
-			_mm_cmpeq_epi8(x, _mm_set1_epi8(c)));
-
-		if (m)
-			return p + __builtin_ctz((unsigned)m);
-	}
+#define ONE(x) _mm_cmpeq_epi8(x, _mm_set1_epi8(c))
+	CHR_BY_16(p, e, ONE)
+#undef ONE
 #endif
 	while (p < e && *p != c)
 		p++;
@@ -212,16 +222,9 @@ static inline const char *chr_ctl(const char *p, const char *e)
 {
 #ifdef __SSE2__
 	const __m128i max = _mm_set1_epi8(0x1f);
-	const char *last = e - p >= 16 ? e - 16 : NULL;
-
-	for (; last && p <= last; p += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)p);
-		int m = _mm_movemask_epi8(
-			_mm_cmpeq_epi8(_mm_min_epu8(x, max), x));
-
-		if (m)
-			return p + __builtin_ctz((unsigned)m);
-	}
+#define CTL(x) _mm_cmpeq_epi8(_mm_min_epu8(x, max), x)
+	CHR_BY_16(p, e, CTL)
+#undef CTL
 #endif
 	while (p < e && (uint8_t)*p >= 0x20)
 		p++;

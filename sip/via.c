@@ -176,6 +176,25 @@ int via_top(const struct sip_msg *m, struct via *v)
 	return v->tp.n ? 0 : EBADMSG;
 }
 
+/* The top one is known already, and with it where it ends; false = look closer */
+static bool via_first(const struct sip_msg *m, struct sip_iter *it)
+{
+	const struct via *v = &m->top;
+	const char *p, *e, *end;
+
+	if (!it->h || !v->tp.n)
+		return false;
+	p = m->raw.p + it->pos;
+	end = m->raw.p + it->h->ve;
+	e = sl_isset(v->params) ? v->params.p + v->params.n :
+				  v->sentby.p + v->sentby.n;
+	if (e != end && *e != ',')
+		return false;
+	it->val = sl_mk(p, (size_t)(e - p));
+	it->pos = (uint32_t)(e - m->raw.p) + (e < end);
+	return true;
+}
+
 bool via_next(const struct sip_msg *m, struct sip_iter *it, struct via *v)
 {
 	const char *end = m->raw.p + m->raw.n, *p, *e;
@@ -188,6 +207,10 @@ bool via_next(const struct sip_msg *m, struct sip_iter *it, struct via *v)
 	} else if (!it->h) {
 		it->h = sip_hdr(m, SIP_VIA);
 		it->pos = it->h ? it->h->vs : 0;
+		if (via_first(m, it)) {
+			*v = m->top;
+			return true;
+		}
 	}
 	if (!it->h) {
 		it->done = true;
