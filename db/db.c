@@ -221,7 +221,7 @@ static const char *const sqlite_foreign[] = {
 static enum db_err settle(struct db *db, bool foreign)
 {
 	const char *const *start = foreign ? sqlite_foreign : sqlite_start;
-	char sql[3][96] = { "", "", "" };
+	char sql[4][96] = { "", "", "", "" };
 	enum db_err e = DB_OK;
 
 	switch (db->kind) {
@@ -246,9 +246,12 @@ static enum db_err settle(struct db *db, bool foreign)
 			 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'");
 		snprintf(sql[2], sizeof(sql[2]), "SET SESSION TRANSACTION "
 			 "ISOLATION LEVEL READ COMMITTED");
+		/* rows that are read come as one (db_location_read.c) */
+		snprintf(sql[3], sizeof(sql[3]), "SET SESSION "
+			 "group_concat_max_len=4194304");
 		break;
 	}
-	for (int i = 0; !e && i < 3; i++)
+	for (int i = 0; !e && i < 4 && *sql[i]; i++)
 		e = db_script(db, sql[i]);
 	return e;
 }

@@ -5,6 +5,7 @@ db_libdb_a_SOURCES = \
 	db/db_judge.h \
 	db/db_location.c \
 	db/db_location.h \
+	db/db_location_read.c \
 	db/db_schema.c \
 	db/db_schema.h \
 	db/db_sock.h \

@@ -160,6 +160,54 @@ Test(location, a_load_in_pieces_gives_each_row_once)
 	DBS_DONE();
 }
 
+struct sizes {
+	unsigned n;
+	uint8_t last;
+	bool order, whole;
+};
+
+static void sum(const uint8_t *id, struct sl rec, void *arg)
+{
+	struct sizes *s = arg;
+
+	s->order = s->order && (!s->n || id[15] == s->last + 1);
+	s->whole = s->whole && rec.n == (id[15] == 200 ? 0u : 30000u + id[15]) &&
+		   (!rec.n || (rec.p[0] == 'r' && rec.p[rec.n - 1] == 'r'));
+	s->last = id[15];
+	s->n++;
+}
+
+/* 7.5 MB: more than the 4 MB that MariaDB gives in one piece */
+Test(location, long_records_are_read_whole_and_in_order)
+{
+	struct db *db;
+
+	FOR_EACH_DB(db) {
+		struct sizes s = { 0, 0, true, true };
+		char *mem = malloc(40000);
+		unsigned n;
+
+		memset(mem, 'r', 40000);
+		for (unsigned i = 0; i < 250; i++) {
+			struct db_location r = row(i, 1, 1, "");
+
+			r.id[0] = 0;
+			if (i != 200)
+				r.rec = sl_mk(mem, 30000 + i);
+			OK(db_location_put(db, &r, 1, NULL, NULL));
+		}
+		OK(db_location_load(db, NULL, 1000, sum, &s, &n));
+		cr_assert_eq(n, 250);
+		cr_assert_eq(s.n, 250);
+		cr_assert(s.order && s.whole);
+		s.n = 0;
+		OK(db_location_load(db, NULL, 249, sum, &s, &n));
+		cr_assert_eq(s.n, 249);
+		cr_assert_eq(n, 249);
+		free(mem);
+	}
+}
+
 Test(location, a_sweep_takes_what_is_past_its_hold_and_nothing_else)
 {
 	struct db *db;
