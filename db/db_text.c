@@ -24,9 +24,20 @@ unsigned db_text_char(struct sl s)
 	return more + 1;
 }
 
+/** How many of the first bytes are printable ASCII: nearly always all, and each text of
+ *  each row passes here twice */
+static size_t printable(struct sl s)
+{
+	size_t n = 0;
+
+	while (n < s.n && (unsigned char)(s.p[n] - ' ') < 0x7f - ' ')
+		n++;
+	return n;
+}
+
 bool db_text_ok(struct sl s)
 {
-	for (size_t i = 0; i < s.n;) {
+	for (size_t i = printable(s); i < s.n;) {
 		unsigned n = db_text_char(sl_sub(s, i, s.n));
 
 		if (!n)
@@ -38,11 +49,13 @@ bool db_text_ok(struct sl s)
 
 struct sl db_text_shown(char *out, size_t max, struct sl s)
 {
-	size_t n = 0;
+	size_t n;
 
 	if (!s.p)
 		return SL_NONE;
-	for (size_t i = 0; i < s.n;) {
+	n = printable(sl_sub(s, 0, max));
+	memcpy(out, s.p, n);
+	for (size_t i = n; i < s.n;) {
 		unsigned k = db_text_char(sl_sub(s, i, s.n));
 		unsigned char c = (unsigned char)s.p[i];
 		bool plain = k && c >= ' ' && c != 0x7f;

@@ -18,8 +18,8 @@
 #include "cluster/store.h"
 
 enum {
-	PERSIST_BATCH = 2048,          /**< rows of one transaction           */
-	PERSIST_BYTES = 1 << 20,       /**< of their packed records           */
+	PERSIST_BATCH = 8192,          /**< rows of one transaction           */
+	PERSIST_BYTES = 4 << 20,       /**< of their packed records           */
 	PERSIST_CHUNK = 1024,          /**< rows read by one job              */
 	PERSIST_GOT = 1 << 21,         /**< a reading job ends at that many
 					    bytes, a row more                 */

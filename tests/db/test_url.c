@@ -118,4 +118,8 @@ Test(text, what_is_shown_is_cut_behind_a_whole_character)
 	cr_assert(sl_eq(s, SL("ab?")), "%.*s", SL_FMT(s));
 	s = db_text_shown(out, 5, SL("ab\x01\xc3\xbc"));
 	cr_assert(sl_eq(s, SL("ab?\xc3\xbc")));
+	s = db_text_shown(out, 4, SL("abcdef"));
+	cr_assert(sl_eq(s, SL("abcd")), "%.*s", SL_FMT(s));
+	s = db_text_shown(out, 8, SL("a~\x7f b"));
+	cr_assert(sl_eq(s, SL("a~? b")), "%.*s", SL_FMT(s));
 }
