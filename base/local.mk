@@ -29,6 +29,8 @@ base_libbase_a_SOURCES = \
 	base/net.c \
 	base/net.h \
 	base/poison.h \
+	base/prio.c \
+	base/prio.h \
 	base/re.h \
 	base/rng.c \
 	base/rng.h \

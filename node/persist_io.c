@@ -2,6 +2,7 @@
 #include "node/persist_io.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/prio.h"
 #include "base/secret.h"
 #include "cluster/slots.h"
 #include "db/db_location.h"
@@ -12,7 +13,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 enum {
 	PATIENCE = 3000,          /* [ms] for a database that is silent at the
@@ -20,6 +20,9 @@ enum {
 	CONNECT = 2000,           /* [ms] until a server has to answer         */
 	BACKOFF = 2000,           /* [ms] between tries to connect, at most  */
 	NICE = 10,                /* of the thread that writes               */
+	LATE = 1000,              /* [ms] a job that takes longer is no more
+				     run in idle time alone ...             */
+	HURRY = 10000,            /* [ms] ... nor those after it            */
 	STOP_WAIT = 100,          /* [ms] for a thread that has nothing to do  */
 };
 
@@ -35,7 +38,12 @@ struct persist_io {
 	char owner[NODE_NAME_MAX + 1];
 	bool overflow;                     /* the answer is too long          */
 	bool nice;
+	bool may_idle;                     /* and come back from there        */
+	pid_t tid;                         /* of the thread, 0 = it may not:
+					      atomic                          */
+	bool hurry;                        /* not idle: atomic                */
 	/* the loop's own */
+	uint64_t hurry_until, out_at;      /* [ms]                            */
 	char url[DB_URL + 1];
 	bool shared, closing, stopping;
 	bool stop_told;
@@ -111,12 +119,18 @@ static void to_row(struct db_location *l, const struct persist_row *r,
 }
 
 /* The thread yields to SIP from its first write on; the start waits for what
- * it reads before */
+ * it reads before. In idle time alone as long as there is enough of it */
 static void yield(struct persist_io *io)
 {
-	if (!io->nice)             /* Linux: of this thread, not the process */
-		(void)setpriority(PRIO_PROCESS, 0, NICE);
+	bool hurry = __atomic_load_n(&io->hurry, __ATOMIC_ACQUIRE);
+
+	if (!io->nice)
+		io->may_idle = prio_nice(NICE);
 	io->nice = true;
+	if (!io->may_idle)
+		return;
+	(void)prio_idle(prio_self(), !hurry);
+	__atomic_store_n(&io->tid, prio_self(), __ATOMIC_RELEASE);
 }
 
 static enum db_err run_write(struct persist_io *io, struct db *db)
@@ -203,11 +217,35 @@ static void look_state(struct persist_io *io)
 	io->told_why = why;
 }
 
+/* What is under way is brought on, too. A thread that was just going to yield is
+ * found a second later */
+static void hurry(struct persist_io *io)
+{
+	pid_t tid;
+
+	io->hurry_until = clk_now() + HURRY;
+	__atomic_store_n(&io->hurry, true, __ATOMIC_RELEASE);
+	tid = __atomic_load_n(&io->tid, __ATOMIC_ACQUIRE);
+	if (tid)
+		(void)prio_idle(tid, false);
+}
+
+static void look_late(struct persist_io *io)
+{
+	uint64_t now = clk_now();
+
+	if (io->out && (io->stopping || now - io->out_at > LATE))
+		hurry(io);
+	else if (io->hurry && now >= io->hurry_until && !io->stopping)
+		__atomic_store_n(&io->hurry, false, __ATOMIC_RELEASE);
+}
+
 static void push(struct persist_io *io)
 {
 	io->out = persist_poll(io->p, clk_now());
 	if (!io->out)
 		return;
+	io->out_at = clk_now();
 	if (!db_worker_push(io->w, &io->job))
 		return;
 	io->out->err = PERSIST_OTHER;
@@ -333,6 +371,7 @@ void persist_io_second(struct persist_io *io)
 		return;
 	persist_gauges(io->p, clk_now());
 	(void)db_worker_stats(io->w);
+	look_late(io);
 	look_state(io);
 	persist_io_moved(io);
 }
@@ -358,6 +397,7 @@ bool persist_io_over(struct persist_io *io)
 		io->stopping = true;
 		io->stop_at = clk_now() + io->n->cf.db_stop_timeout;
 		persist_stop(io->p, clk_now());
+		hurry(io);
 		arm(io);
 	}
 	done = persist_stopped(io->p);

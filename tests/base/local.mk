@@ -8,6 +8,7 @@ tests_base_test_base_SOURCES = \
 	tests/base/test_figures.c \
 	tests/base/test_file.c \
 	tests/base/test_net.c \
+	tests/base/test_prio.c \
 	tests/base/test_text.c \
 	tests/base/test_wheel.c
 tests_base_test_base_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)

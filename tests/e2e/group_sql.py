@@ -130,6 +130,40 @@ def t_restart(ctx):
         equal(aors(n), {'alice', 'dave'}, 'contacts of ' + n.name)
 
 
+def policies(n):
+    """Scheduling policy and nice value of each thread of a program."""
+    out = []
+    for t in os.listdir('/proc/%d/task' % n.pid):
+        with open('/proc/%d/task/%s/stat' % (n.pid, t)) as f:
+            rest = f.read().rpartition(')')[2].split()
+        out.append((int(rest[38]), int(rest[16])))
+    return out
+
+
+@test(name='idle')
+def t_idle(ctx):
+    """the thread that writes does so in idle time; one that takes long leaves it,
+    and goes back"""
+    other, idle = (0, 10), (5, 10)
+    url = files(ctx, 1)[0]
+    lab = sql_lab(ctx, [url])
+    n, p = lab.nodes[0], phone(lab, 'alice')
+    equal(p.register().status, 200, 'REGISTER')
+    written(lab)
+    if other in policies(n):
+        raise Skip('no right to come back from SCHED_IDLE')
+    check(idle in policies(n), 'threads: %s', policies(n))
+    with sqlite3.connect(url[len('sqlite://'):], isolation_level=None) as db:
+        db.execute('BEGIN IMMEDIATE')
+        equal(p.register().status, 200, 'REGISTER of a locked database')
+        eventually(lambda: other in policies(n), 5, 'it hurries')
+        check(idle not in policies(n), 'threads: %s', policies(n))
+        db.execute('ROLLBACK')
+    written(lab)
+    eventually(lambda: p.register().status == 200 and idle in policies(n), 20,
+               'it has time again')
+
+
 @test(name='start')
 def t_start(ctx):
     """a node whose database is no good: not ready while it is required, else after
