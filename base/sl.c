@@ -23,12 +23,6 @@ bool sl_ieq(struct sl a, struct sl b)
 	       (a.n == 0 || memcmp(a.p, b.p, a.n) == 0 || ieq(a.p, b.p, a.n));
 }
 
-bool sl_starts(struct sl s, struct sl prefix)
-{
-	return s.n >= prefix.n &&
-	       (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
-}
-
 bool sl_istarts(struct sl s, struct sl prefix)
 {
 	return s.n >= prefix.n &&

@@ -50,8 +50,13 @@ static inline struct sl sl_sub(struct sl s, size_t from, size_t to)
 
 /** Compare, ASCII letters without case */
 bool sl_ieq(struct sl a, struct sl b);
-/** Starts with prefix (case-sensitive / not) */
-bool sl_starts(struct sl s, struct sl prefix);
+/** Starts with prefix (case-sensitive / not). Inline: mostly a literal, which
+ *  is then a compare or two */
+static inline bool sl_starts(struct sl s, struct sl prefix)
+{
+	return s.n >= prefix.n &&
+	       (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
 bool sl_istarts(struct sl s, struct sl prefix);
 /** First position of c, or s.n */
 size_t sl_chr(struct sl s, char c);

@@ -93,8 +93,6 @@ static bool is_probe(const struct sbc *s, struct sl msg)
 {
 	struct sl p = sl_cstr(s->probe);
 
-	if (!sl_starts(msg, SL("OPTIONS ")))
-		return false;
 	for (; msg.n; msg = sl_sub(msg, sl_chr(msg, '\n') + 1, msg.n))
 		if (sl_starts(msg, p))
 			return true;
@@ -104,32 +102,20 @@ static bool is_probe(const struct sbc *s, struct sl msg)
 /** A question that we wrote for a node: its Via is the first header */
 static bool is_asked(struct sl msg)
 {
-	const struct sl head = SL("OPTIONS "), mark = SL(";branch=" EDGE_ASKED);
+	const struct sl mark = SL(";branch=" EDGE_ASKED);
 	struct sl via;
 
-	if (!sl_starts(msg, head))
-		return false;
 	via = sl_sub(msg, sl_chr(msg, '\n') + 1, msg.n);
 	via = sl_sub(via, 0, sl_chr(via, '\n'));
 	return memmem(via.p, via.n, mark.p, mark.n) != NULL;
 }
 
-/** So would the pings of nodes to contacts, four messages each. Answers are
- *  looked at as soon as there was one, by what is quick first */
-static bool is_ping(struct sbc *s, const struct flow *f, bool sent,
-		    struct sl msg)
+/** So would the pings of nodes to contacts, four messages each: msg is an
+ *  OPTIONS, or an answer to one */
+static bool is_ping(struct sbc *s, struct sl msg)
 {
-	const struct sl m = SL("OPTIONS");
-	bool inside = f->lst == s->lstc - 1, answer;
 	struct sl v[TRACE_FIELDS];
 
-	if (sent && !inside && is_asked(msg))
-		return true;
-	answer = sl_starts(msg, SL("SIP/2.0 "));
-	if (answer ? sent != inside || !s->pinged ||
-	    !memmem(msg.p, msg.n, m.p, m.n)
-	    : sent == inside || !sl_starts(msg, m))
-		return false;
 	trace_fields(msg, v);
 	if (!inner_is_ping(v[TRACE_CALLID], v[TRACE_CSEQ]))
 		return false;
@@ -137,12 +123,32 @@ static bool is_ping(struct sbc *s, const struct flow *f, bool sent,
 	return true;
 }
 
-/** A keep-alive, or our answer to a node that wants some */
-static bool is_keep(struct sl msg)
+/** Answers are looked at as soon as there was a ping, and only on the way that
+ *  those to pings take. Or one of ours to a node that wants keep-alives */
+static bool is_answer(struct sbc *s, bool inside, bool sent, struct sl msg)
 {
-	const struct sl kept = SL("SIP/2.0 200 " EDGE_KEPT "\r\n");
+	const struct sl m = SL("OPTIONS");
 
-	return !msg.n || (uint8_t)msg.p[0] < 'A' || sl_starts(msg, kept);
+	if (sent && sl_starts(msg, SL("SIP/2.0 200 " EDGE_KEPT "\r\n")))
+		return true;
+	return s->pinged && sent == inside &&
+		memmem(msg.p, msg.n, m.p, m.n) && is_ping(s, msg);
+}
+
+/** Not kept. All but a few messages are let through by their first byte */
+static bool is_own(struct sbc *s, const struct flow *f, bool sent,
+		   struct sl msg)
+{
+	bool inside = f->lst == s->lstc - 1;
+
+	if (!msg.n || (uint8_t)msg.p[0] < 'A')   /* a keep-alive */
+		return sent;
+	if (msg.p[0] == 'S' && sl_starts(msg, SL("SIP/2.0 ")))
+		return is_answer(s, inside, sent, msg);
+	if (msg.p[0] == 'O' && sl_starts(msg, SL("OPTIONS ")))
+		return sent == inside ? sent && is_probe(s, msg) :
+			(sent && is_asked(msg)) || is_ping(s, msg);
+	return false;
 }
 
 /** What goes to a node that a fault keeps from it counts as sent, what it keeps
@@ -151,9 +157,8 @@ void api_trace_out(struct sbc *s, const struct sip_out *o)
 {
 	struct sl msg = blob_sl(o->blob);
 
-	if (!s->trace.cap || o->kind != SIP_OUT_SEND || is_keep(msg) ||
-	    (o->flow.lst == s->lstc - 1 && is_probe(s, msg)) ||
-	    is_ping(s, &o->flow, true, msg))
+	if (!s->trace.cap || o->kind != SIP_OUT_SEND ||
+	    is_own(s, &o->flow, true, msg))
 		return;
 	/* what a message brings about is sent at once, at its time */
 	if (!s->wall)
@@ -165,7 +170,7 @@ void api_trace_out(struct sbc *s, const struct sip_out *o)
 void api_trace_in(struct sbc *s, const struct flow *f, struct sl msg,
 		  uint64_t mark, uint64_t wall)
 {
-	if (!s->trace.cap || is_ping(s, f, false, msg))
+	if (!s->trace.cap || is_own(s, f, false, msg))
 		return;
 	s->wall = wall;
 	trace_add(&s->trace, f, false, msg, mark, wall);

@@ -46,23 +46,31 @@ static struct trace_msg *slot(const struct trace *t, uint64_t id)
 	return &t->v[id % t->cap];
 }
 
+static inline void next(const struct trace *t, uint32_t *i)
+{
+	*i = *i + 1 < t->cap ? *i + 1 : 0;
+}
+
 /** n bytes in one piece behind the newest; the oldest in the way go. Positions
  *  are carried along: divisions would cost more than the rest */
-static uint8_t *room(struct trace *t, uint32_t n)
+static inline void room(struct trace *t, uint32_t n)
 {
-	uint64_t end;
+	uint64_t first;
 
 	if (n > t->bytes - t->pos) {
 		t->head += t->bytes - t->pos;
 		t->pos = 0;
 	}
-	end = t->head + n;
-	while (t->kept && (t->kept == t->cap ||
-			   end > t->v[t->oldest].at + t->bytes)) {
+	/* texts from there on stay */
+	first = t->head + n > t->bytes ? t->head + n - t->bytes : 0;
+	if (t->kept == t->cap) {
 		t->kept--;
-		t->oldest = t->oldest + 1 < t->cap ? t->oldest + 1 : 0;
+		next(t, &t->oldest);
 	}
-	return t->mem + t->pos;
+	while (t->kept && t->v[t->oldest].at < first) {
+		t->kept--;
+		next(t, &t->oldest);
+	}
 }
 
 void trace_add(struct trace *t, const struct flow *f, bool out, struct sl msg,
@@ -75,9 +83,8 @@ void trace_add(struct trace *t, const struct flow *f, bool out, struct sl msg,
 
 	if (!t->cap || !n)
 		return;
-	p = room(t, n);
+	room(t, n);
 	m = &t->v[t->next];
-	memcpy(p, msg.p, n);
 	m->at = t->head;
 	m->n = (uint16_t)n;
 	m->id = ++t->last;
@@ -87,10 +94,13 @@ void trace_add(struct trace *t, const struct flow *f, bool out, struct sl msg,
 	m->length = (uint32_t)msg.n;
 	m->out = out;
 	m->cut = n < msg.n;
+	p = t->mem + t->pos;
 	t->head += n;
 	t->pos += n;
 	t->kept++;
-	t->next = t->next + 1 < t->cap ? t->next + 1 : 0;
+	next(t, &t->next);
+	/* last: nothing need be kept over the call */
+	memcpy(p, msg.p, n);
 }
 
 /* --- reading --- */
