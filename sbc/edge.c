@@ -78,6 +78,7 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	/* without memory for it every token is unsealed */
 	e->keys.memo = calloc(TOKEN_MEMOS, sizeof(*e->keys.memo));
 	names_init(e);
+	edge_via_init(e);
 	edge_tune_set(e, &cf->tune);
 	err = outq_init(&e->out, 1u << 20);
 	if (!err)

@@ -32,14 +32,33 @@ static bool makes_dialog(const struct sip_msg *m)
 	return false;
 }
 
+void edge_via_init(struct edge *e)
+{
+	for (uint16_t i = 0; i < e->lstc; i++) {
+		struct buf b;
+
+		/* sentby has 128 bytes: it fits */
+		buf_fixed(&b, e->via[i].t, sizeof(e->via[i].t));
+		hop_via_head(&b, e->lst[i].tp, e->lst[i].sentby);
+		e->via[i].n = (uint16_t)b.n;
+	}
+}
+
+void edge_via_put(struct edge *e, struct buf *b, uint16_t l, struct sl branch)
+{
+	const struct listener *x = &e->lst[l];
+
+	hop_via_add(b, sl_mk(e->via[l].t, e->via[l].n), branch,
+		    x->core && tp_stream(x->tp));
+}
+
 /** "<sip:TOKEN@SENTBY;transport=x;lr" of the listener l */
 static void put_token_uri(struct edge *e, struct buf *b, uint16_t l,
 			  const struct token *t, struct sl callid)
 {
 	buf_lit(b, "<sip:");
 	token_put(b, &e->keys, t, callid);
-	buf_chr(b, '@');
-	route_tail_put(b, &e->lst[l]);
+	buf_put(b, e->rc.tail[l].t, e->rc.tail[l].n);
 }
 
 /** id: the client as his path token names him, 0 = look who registered on f */
@@ -136,7 +155,6 @@ struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 			     const struct stxn *s, struct sl branch)
 {
 	const struct flow *f = stxn_flow(s);
-	const struct listener *core = &e->lst[e->core];
 	const struct peer *p = edge_peer_of(e, f);
 	char room[32], mem[SIP_AOR_MAX + 32];
 	struct buf ruri;
@@ -144,8 +162,7 @@ struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 	buf_reset(&e->top);
 	buf_fixed(&ruri, mem, sizeof(mem));
 	splice_init(&e->sp, m);
-	hop_via_put(&e->top, core->tp, core->sentby, branch,
-		    tp_stream(core->tp));
+	edge_via_put(e, &e->top, e->core, branch);
 	buf_sl(&e->top, stxn_vias(s));
 	edge_peer_mark(e, p);
 	if (m->meth == SIP_REGISTER)
@@ -184,7 +201,6 @@ struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 			       const struct flow *f, const struct route *r,
 			       struct sl branch)
 {
-	const struct listener *l = &e->lst[r->flow.lst];
 	char room[32], mem[SIP_AOR_MAX + 32];
 	struct buf ruri;
 
@@ -193,7 +209,7 @@ struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 	splice_init(&e->sp, m);
 	if (r->peer)
 		put_ruri(e, m, edge_peer_ruri_out(e, r, m, &ruri));
-	hop_via_put(&e->top, l->tp, l->sentby, branch, false);
+	edge_via_put(e, &e->top, r->flow.lst, branch);
 	if (!e->hc.core)
 		hop_vias_put(&e->top, m, &f->peer);
 	if (edge_is_core(e, f) && makes_dialog(m))
@@ -215,15 +231,13 @@ struct blob *edge_build_hops(struct edge *e, const struct sip_msg *m,
 			     const struct flow *f, const struct route *r,
 			     const struct hops *h, struct sl branch)
 {
-	const struct listener *core = &e->lst[e->core];
 	struct token t = { .kind = TOKEN_RR, .leg = r->leg, .flow = r->flow,
 			   .id = r->id };
 	char room[32];
 
 	buf_reset(&e->top);
 	splice_init(&e->sp, m);
-	hop_via_put(&e->top, core->tp, core->sentby, branch,
-		    tp_stream(core->tp));
+	edge_via_put(e, &e->top, e->core, branch);
 	hop_vias_put(&e->top, m, &f->peer);
 	for (unsigned i = 0; i < h->n; i++) {
 		buf_lit(&e->top, "Route: ");
@@ -284,7 +298,7 @@ struct blob *edge_build_options(struct edge *e, const struct edge_node *n,
 	buf_lit(b, ";transport=");
 	buf_str(b, tp_param(n->flow.tp));
 	buf_lit(b, " SIP/2.0\r\n");
-	hop_via_put(b, core->tp, core->sentby, branch, tp_stream(core->tp));
+	edge_via_put(e, b, e->core, branch);
 	buf_lit(b, "Max-Forwards: 70\r\nFrom: <sip:edge@");
 	buf_str(b, core->sentby);
 	buf_lit(b, ">;tag=");

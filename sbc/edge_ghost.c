@@ -57,7 +57,6 @@ static struct blob *build(struct edge *e, const struct ghost *g,
 			  const struct sip_msg *m, const char *method,
 			  uint32_t cseq, struct sl branch)
 {
-	const struct listener *l = &e->lst[g->flow.lst];
 	struct buf *b = &e->out_buf;
 	struct blob *msg;
 
@@ -66,7 +65,7 @@ static struct blob *build(struct edge *e, const struct ghost *g,
 	buf_chr(b, ' ');
 	buf_sl(b, g->target);
 	buf_lit(b, " SIP/2.0\r\n");
-	hop_via_put(b, l->tp, l->sentby, branch, false);
+	edge_via_put(e, b, g->flow.lst, branch);
 	put_routes(b, m, g->proxies);
 	buf_lit(b, "Max-Forwards: 70\r\nFrom: ");
 	buf_sl(b, m->from);

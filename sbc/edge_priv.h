@@ -85,6 +85,7 @@ struct ask;
 struct edge {
 	struct edge_tune tune;
 	struct listener lst[EDGE_LSTS];
+	struct route_tail via[EDGE_LSTS];     /**< heads of our Vias        */
 	uint16_t lstc, core;
 	struct edge_node node[DISP_MAX];
 	struct edge_past past[EDGE_PAST];
@@ -145,7 +146,13 @@ struct edge {
 	struct buf out_buf;        /**< a whole message                      */
 };
 
-/* edge_build.c: whole messages. NULL = cannot be built (counted) */
+/* edge_build.c */
+/** Once lst is set */
+void edge_via_init(struct edge *e);
+/** Our Via on the way out by listener l */
+void edge_via_put(struct edge *e, struct buf *b, uint16_t l, struct sl branch);
+
+/* Whole messages. NULL = cannot be built (counted) */
 /** m, the request of s from a client, for a node */
 struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 			     const struct stxn *s, struct sl branch);

@@ -117,14 +117,10 @@ void hide_from_client(struct splice *s, const struct sip_msg *m,
 static bool rr_all_ours(const struct route_conf *rc, const struct sip_msg *m)
 {
 	const struct sip_hdr *h = sip_hdr(m, SIP_RECORD_ROUTE);
-	struct sl rest, elem, user;
 
-	for (; h; h = sip_hdr_next(m, h)) {
-		rest = sip_val(m, h);
-		while (sl_elem(&rest, &elem))
-			if (!route_own_text(rc, elem, &user))
-				return false;
-	}
+	for (; h; h = sip_hdr_next(m, h))
+		if (!route_own_all(rc, sip_val(m, h)))
+			return false;
 	return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "sbc/route.h"
 #include "sbc/peers.h"
+#include "sip/chr.h"
 #include "sip/hop.h"
 
 const char *route_to_name(enum route_to t)
@@ -63,14 +64,6 @@ bool route_is_ours(const struct route_conf *rc, const struct uri *u)
 	return false;
 }
 
-void route_tail_put(struct buf *b, const struct listener *l)
-{
-	buf_str(b, l->sentby);
-	buf_lit(b, ";transport=");
-	buf_str(b, tp_param(l->tp));
-	buf_lit(b, ";lr");
-}
-
 void route_tail_add(struct route_conf *rc, const struct listener *l)
 {
 	struct route_tail *t = &rc->tail[rc->tailc];
@@ -79,38 +72,67 @@ void route_tail_add(struct route_conf *rc, const struct listener *l)
 	if (rc->tailc >= ROUTE_NAMES)
 		return;
 	buf_fixed(&b, t->t, sizeof(t->t));
-	route_tail_put(&b, l);
-	if (b.err)
-		return;
+	buf_chr(&b, '@');
+	buf_str(&b, l->sentby);
+	buf_lit(&b, ";transport=");
+	buf_str(&b, tp_param(l->tp));
+	buf_lit(&b, ";lr");
 	t->n = (uint16_t)b.n;
 	rc->tailc++;
 }
 
-/** "<sip:TOKEN@" and a tail of ours, to the letter; ";ob" is in Path only */
-bool route_own_text(const struct route_conf *rc, struct sl elem,
-		    struct sl *user)
+/** End of "<sip:TOKEN@" and a tail of ours, to the letter, at p; NULL: something
+ *  else. ";ob" is in Path only */
+static const char *own_end(const struct route_conf *rc, const char *p,
+			   const char *e, struct sl *user)
 {
-	static const struct sl head = { "<sip:", 5 };
-	const char *at, *p, *end = elem.p + elem.n;
+	const char *at;
 
-	if (elem.n < 8 || end[-1] != '>' || memcmp(elem.p, head.p, head.n))
-		return false;
-	p = elem.p + head.n;
-	at = memchr(p, '@', (size_t)(end - p));
-	if (!at || at == p)
-		return false;
+	if (e - p < 8 || memcmp(p, "<sip:", 5))
+		return NULL;
+	p += 5;
+	at = chr_find(p, e, '@');
+	if (at == e || at == p)
+		return NULL;
 	*user = sl_mk(p, (size_t)(at - p));
-	p = at + 1;
-	end--;
-	if (end - p > 3 && !memcmp(end - 3, ";ob", 3))
-		end -= 3;
 	for (uint32_t i = 0; i < rc->tailc; i++) {
 		const struct route_tail *t = &rc->tail[i];
 
-		if (t->n == end - p && !memcmp(t->t, p, t->n))
-			return true;
+		if (t->n >= e - at || memcmp(t->t, at, t->n))
+			continue;
+		p = at + t->n;
+		if (e - p > 3 && !memcmp(p, ";ob", 3))
+			p += 3;
+		if (*p == '>')
+			return p + 1;
 	}
-	return false;
+	return NULL;
+}
+
+bool route_own_text(const struct route_conf *rc, struct sl elem,
+		    struct sl *user)
+{
+	const char *e = elem.p + elem.n;
+
+	return own_end(rc, elem.p, e, user) == e;
+}
+
+bool route_own_all(const struct route_conf *rc, struct sl val)
+{
+	const char *p = val.p, *e = val.p + val.n;
+	struct sl user;
+
+	for (;;) {
+		p = own_end(rc, p, e, &user);
+		if (!p)
+			return false;
+		p = chr_lws(p, e);
+		if (p == e)
+			return true;
+		if (*p != ',')
+			return false;
+		p = chr_lws(p + 1, e);
+	}
 }
 
 bool route_elem_ours(const struct route_conf *rc, struct sl elem,

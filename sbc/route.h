@@ -19,7 +19,8 @@ struct route_name {
 	uint16_t port;
 };
 
-/** What stands behind the '@' of a URI that we wrote for a listener */
+/** "@SENTBY;transport=x;lr", behind the token of a URI that we wrote for a
+ *  listener */
 struct route_tail {
 	char t[176];
 	uint16_t n;
@@ -30,7 +31,7 @@ struct peers;
 struct route_conf {
 	struct route_name name[ROUTE_NAMES];
 	uint32_t namec;
-	struct route_tail tail[ROUTE_NAMES];
+	struct route_tail tail[ROUTE_NAMES];   /**< index = listener          */
 	uint32_t tailc;
 	const struct token_keys *keys;    /**< borrowed                       */
 	const struct known *known;        /**< borrowed; NULL: nobody is found
@@ -78,14 +79,14 @@ struct route {
 void route_name_add(struct route_conf *rc, struct sl host, uint16_t port);
 /** The same from "host[:port]" */
 void route_sentby_add(struct route_conf *rc, struct sl sentby);
-/** Entries we wrote for this listener end like this: they need no parsing */
+/** What we write for the next listener: such entries need no parsing */
 void route_tail_add(struct route_conf *rc, const struct listener *l);
-/** "SENTBY;transport=x;lr" of our own URIs */
-void route_tail_put(struct buf *b, const struct listener *l);
 bool route_is_ours(const struct route_conf *rc, const struct uri *u);
 /** Is it to the letter what we write there? *user: its user part */
 bool route_own_text(const struct route_conf *rc, struct sl elem,
 		    struct sl *user);
+/** The same of all elements of a header's value */
+bool route_own_all(const struct route_conf *rc, struct sl val);
 /** Does a Route or Record-Route element name us? *user: its user part, which
  *  may be unset */
 bool route_elem_ours(const struct route_conf *rc, struct sl elem,

@@ -4,19 +4,30 @@
 #include "sip/chr.h"
 #include "sip/hop.h"
 
-void hop_via_put(struct buf *b, uint8_t tp, const char *sentby,
-		 struct sl branch, bool alias)
+void hop_via_head(struct buf *b, uint8_t tp, const char *sentby)
 {
 	buf_lit(b, "Via: SIP/2.0/");
 	buf_str(b, tp_name(tp));
 	buf_chr(b, ' ');
 	buf_str(b, sentby);
 	buf_lit(b, ";branch=");
+}
+
+void hop_via_add(struct buf *b, struct sl head, struct sl branch, bool alias)
+{
+	buf_sl(b, head);
 	buf_sl(b, branch);
 	if (alias)
 		buf_lit(b, ";rport;alias\r\n");
 	else
 		buf_lit(b, ";rport\r\n");
+}
+
+void hop_via_put(struct buf *b, uint8_t tp, const char *sentby,
+		 struct sl branch, bool alias)
+{
+	hop_via_head(b, tp, sentby);
+	hop_via_add(b, SL_NONE, branch, alias);
 }
 
 /* Values of a refused message can hold a bare CR or LF, which must not end the

@@ -22,7 +22,11 @@ int via_nth(const struct sip_msg *m, unsigned n, struct via *v);
 /** All via-parms in turn; it = { 0 } at first. False = no more, or a bad one */
 bool via_next(const struct sip_msg *m, struct sip_iter *it, struct via *v);
 
-/** "Via: SIP/2.0/TCP sentby;branch=...;rport[;alias]\r\n" */
+/** "Via: SIP/2.0/TCP sentby;branch=", which is the same for all of a listener */
+void hop_via_head(struct buf *b, uint8_t tp, const char *sentby);
+/** The Via with such a head: "...;rport[;alias]\r\n" */
+void hop_via_add(struct buf *b, struct sl head, struct sl branch, bool alias);
+/** Both at once */
 void hop_via_put(struct buf *b, uint8_t tp, const char *sentby,
 		 struct sl branch, bool alias);
 

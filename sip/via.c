@@ -229,12 +229,29 @@ bool via_next(const struct sip_msg *m, struct sip_iter *it, struct via *v)
 	return true;
 }
 
+/** Behind the top Via, as the scanner has read it */
+static void via_skip_top(const struct sip_msg *m, struct sip_iter *it)
+{
+	const struct sl last = sl_isset(m->top.params) ? m->top.params :
+		m->top.sentby;
+	const char *p, *e;
+
+	it->h = sip_hdr(m, SIP_VIA);
+	e = m->raw.p + it->h->ve;
+	p = chr_lws(last.p + last.n, e);
+	it->pos = (uint32_t)(p - m->raw.p) + (p < e);
+}
+
 int via_nth(const struct sip_msg *m, unsigned n, struct via *v)
 {
 	struct sip_iter it = {0};
 
 	if (n == 0)
 		return via_top(m, v);
+	if (m->count[SIP_VIA] && m->top.tp.n) {
+		via_skip_top(m, &it);
+		n--;
+	}
 	while (via_next(m, &it, v))
 		if (!n--)
 			return 0;

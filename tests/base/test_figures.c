@@ -281,6 +281,8 @@ Test(secret, base64url_round_trip_and_one_text_per_value)
 {
 	static const char *const bad[] = { "A", "AAAAA", "AB", "AAB", "A=",
 					   "AA==", "A+AA", "A/AA", "A AA" };
+	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+				  "qrstuvwxyz0123456789-_";
 	uint8_t in[64], out[64];
 	struct buf b;
 	size_t n;
@@ -301,6 +303,27 @@ Test(secret, base64url_round_trip_and_one_text_per_value)
 			cr_assert_eq(secret_unb64(out, &n, buf_as_sl(&b)),
 				     ENOSPC);
 		}
+	}
+	/* every character at every place, by RFC 4648: what is written wide */
+	for (unsigned i = 0; i < 64; i++) {
+		char want[65];
+		uint8_t one[48];
+
+		for (size_t k = 0; k < 64; k++)
+			want[k] = abc[(i + k) % 64];
+		for (size_t k = 0; k < 48; k += 3) {
+			unsigned v = 0;
+
+			for (size_t j = 0; j < 4; j++)
+				v = v << 6 | (unsigned)(i + k / 3 * 4 + j) % 64;
+			one[k] = (uint8_t)(v >> 16);
+			one[k + 1] = (uint8_t)(v >> 8);
+			one[k + 2] = (uint8_t)v;
+		}
+		buf_reset(&b);
+		secret_b64(&b, one, sizeof(one));
+		cr_expect(sl_eq(buf_as_sl(&b), sl_mk(want, 64)), "%u: %.*s",
+			  i, (int)b.n, (char *)b.p);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		n = sizeof(out);

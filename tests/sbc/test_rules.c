@@ -1,6 +1,7 @@
 /* Admission, routing, hiding: tables. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "sbc/admit.h"
 #include "sbc/hide.h"
@@ -236,6 +237,58 @@ Test(route, our_names)
 		cr_expect_eq(route_is_ours(&rc, &u), v[i].ours, "%s",
 			     v[i].uri);
 	}
+}
+
+Test(route, own_entries_are_known_to_the_letter)
+{
+	static const struct {
+		const char *val;
+		bool own;
+	} v[] = {
+		{ "<sip:T@192.0.2.1:5060;transport=udp;lr>", true },
+		{ "<sip:T@192.0.2.1:5060;transport=udp;lr>, <sip:U@192.0.2.9;"
+		  "transport=tcp;lr>", true },
+		{ "<sip:T@192.0.2.1:5060;transport=udp;lr;ob>\t,<sip:U@"
+		  "192.0.2.9;transport=tcp;lr>", true },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr>,", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr>;x", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr> <sip:T@192.0.2.9;"
+		  "transport=tcp;lr>", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr;obx>", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr", false },
+		{ "<sip:@192.0.2.9;transport=tcp;lr>", false },
+		{ "<sip:192.0.2.9;transport=tcp;lr>", false },
+		{ "<sip:x@10.0.0.1;y=@192.0.2.9;transport=tcp;lr>", false },
+		{ "<sip:x@10.0.0.1;lr>", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr>, <sip:10.0.0.1;lr>",
+		  false },
+		{ "\"x\" <sip:T@192.0.2.9;transport=tcp;lr>", false },
+		{ "<sip:T@", false }, { "", false },
+	};
+	const struct listener l[] = {
+		{ .tp = TP_UDP, .sentby = "192.0.2.1:5060" },
+		{ .tp = TP_TCP, .sentby = "192.0.2.9" },
+	};
+	struct sl user = SL_NONE;
+
+	route_tail_add(&rc, &l[0]);
+	route_tail_add(&rc, &l[1]);
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		size_t n = strlen(v[i].val);
+		/* its end is where reading over it is noticed */
+		char *p = malloc(n + !n);
+
+		memcpy(p, v[i].val, n);
+		cr_expect_eq(route_own_all(&rc, sl_mk(p, n)), v[i].own, "%s",
+			     v[i].val);
+		cr_expect_eq(route_own_text(&rc, sl_mk(p, n), &user),
+			     v[i].own && !memchr(p, ',', n), "%s", v[i].val);
+		free(p);
+	}
+	cr_assert(route_own_text(&rc, SL("<sip:T0k@192.0.2.9;transport=tcp;lr>"),
+				 &user));
+	cr_expect(sl_eq(user, SL("T0k")));
 }
 
 Test(route, from_a_client)

@@ -62,6 +62,43 @@ Test(hop, our_via)
 	buf_free(&b);
 }
 
+Test(hop, nth_via_is_what_all_in_turn_give)
+{
+	static const char *const v[] = {
+		"Via: SIP/2.0/UDP a;branch=z9hG4bKa\r\n",
+		"Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/TCP b:5061;x\r\n",
+		"Via: SIP/2.0/UDP a;branch=1 , SIP/2.0/TCP b,SIP/2.0/UDP c;q=\"a,b\""
+		"\r\nv: SIP/2.0/UDP d ,\r\n SIP/2.0/UDP e\r\n",
+		"Via: SIP / 2.0 / UDP a ; x = 1 \r\n ,SIP/2.0/TCP b\r\n",
+		"Via: SIP/2.0/UDP a;x=\"q\" ,\r\n\tSIP/2.0/UDP b;rport\r\n",
+		"Via: SIP/2.0/UDP a;branch=1, SIP/2.0/UDP\r\n",
+	};
+
+	static const unsigned want[] = { 1, 2, 5, 2, 2, 1 };
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		char text[600];
+		static struct sip_msg msg;
+		struct sip_iter it = { 0 };
+		struct sip_fault fault;
+		struct via a, b;
+		unsigned n = 0;
+
+		(void)snprintf(text, sizeof(text), "OPTIONS sip:h SIP/2.0\r\n%s"
+			       "From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n"
+			       "Call-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n", v[i]);
+		(void)sip_scan(&msg, text, strlen(text), true, &fault);
+		for (; via_next(&msg, &it, &a); n++) {
+			cr_assert_eq(via_nth(&msg, n, &b), 0, "%zu: %u", i, n);
+			cr_expect(sl_eq(a.sentby, b.sentby) &&
+				  a.sentby.p == b.sentby.p, "%zu: %u", i, n);
+		}
+		cr_expect_eq(via_nth(&msg, n, &b), i == 5 ? EBADMSG : ENOENT,
+			     "%zu: %u", i, n);
+		cr_expect_eq(n, want[i], "%zu: %u", i, n);
+	}
+}
+
 Test(hop, top_via_says_where_the_request_came_from)
 {
 	static const struct addr six = {.af = 6, .port = 1,
