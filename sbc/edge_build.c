@@ -191,7 +191,7 @@ static void cut_routes(struct edge *e, const struct sip_msg *m,
 {
 	if (!m->count[SIP_ROUTE])
 		return;
-	if (r->path)
+	if (r->path || r->alone)
 		splice_del_all(&e->sp, SIP_ROUTE);
 	else
 		hop_route_strip(&e->sp, m, r->strip);

@@ -117,10 +117,15 @@ void hide_from_client(struct splice *s, const struct sip_msg *m,
 static bool rr_all_ours(const struct route_conf *rc, const struct sip_msg *m)
 {
 	const struct sip_hdr *h = sip_hdr(m, SIP_RECORD_ROUTE);
+	struct sl rest, user;
 
-	for (; h; h = sip_hdr_next(m, h))
-		if (!route_own_all(rc, sip_val(m, h)))
+	for (; h; h = sip_hdr_next(m, h)) {
+		rest = sip_val(m, h);
+		while (route_own_next(rc, &rest, &user))
+			;
+		if (rest.n)
 			return false;
+	}
 	return true;
 }
 

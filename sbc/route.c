@@ -117,22 +117,23 @@ bool route_own_text(const struct route_conf *rc, struct sl elem,
 	return own_end(rc, elem.p, e, user) == e;
 }
 
-bool route_own_all(const struct route_conf *rc, struct sl val)
+bool route_own_next(const struct route_conf *rc, struct sl *rest,
+		    struct sl *user)
 {
-	const char *p = val.p, *e = val.p + val.n;
-	struct sl user;
+	const char *e = rest->p + rest->n, *p;
 
-	for (;;) {
-		p = own_end(rc, p, e, &user);
-		if (!p)
-			return false;
-		p = chr_lws(p, e);
-		if (p == e)
-			return true;
-		if (*p != ',')
-			return false;
+	if (!rest->n)
+		return false;
+	p = own_end(rc, rest->p, e, user);
+	if (!p)
+		return false;
+	p = chr_lws(p, e);
+	if (p < e && (*p != ',' || p + 1 == e))
+		return false;
+	if (p < e)
 		p = chr_lws(p + 1, e);
-	}
+	*rest = sl_mk(p, (size_t)(e - p));
+	return true;
 }
 
 bool route_elem_ours(const struct route_conf *rc, struct sl elem,
@@ -186,6 +187,33 @@ struct lead {
 	struct sl last;      /**< the same of the last                        */
 };
 
+static void lead_add(struct lead *l, struct sl user)
+{
+	l->n++;
+	if (!sl_isset(user))
+		return;
+	l->first = l->tokens ? l->first : user;
+	l->last = user;
+	l->tokens++;
+}
+
+/** @return false: not all of them are to the letter what we wrote */
+static bool lead_own(struct lead *l, const struct route_conf *rc,
+		     const struct sip_msg *m)
+{
+	const struct sip_hdr *h;
+	struct sl rest, user;
+
+	for (h = sip_hdr(m, SIP_ROUTE); h; h = sip_hdr_next(m, h)) {
+		rest = sip_val(m, h);
+		while (route_own_next(rc, &rest, &user))
+			lead_add(l, user);
+		if (rest.n)
+			return false;
+	}
+	return true;
+}
+
 static void lead_read(struct lead *l, const struct route_conf *rc,
 		      const struct sip_msg *m)
 {
@@ -194,20 +222,16 @@ static void lead_read(struct lead *l, const struct route_conf *rc,
 	struct sl user;
 
 	memset(l, 0, sizeof(*l));
-	if (!m->count[SIP_ROUTE])
+	if (!m->count[SIP_ROUTE] || lead_own(l, rc, m))
 		return;
+	memset(l, 0, sizeof(*l));
 	while (sip_iter(m, SIP_ROUTE, &it)) {
 		leading = leading && route_elem_ours(rc, it.val, &user);
 		if (!leading) {
 			l->others++;
 			continue;
 		}
-		l->n++;
-		if (sl_isset(user)) {
-			l->first = l->tokens ? l->first : user;
-			l->last = user;
-			l->tokens++;
-		}
+		lead_add(l, user);
 	}
 }
 
@@ -376,6 +400,7 @@ void route_client(struct route *r, const struct route_conf *rc,
 	memset(r, 0, offsetof(struct route, hops));
 	lead_read(&l, rc, m);
 	r->strip = l.n;
+	r->alone = !l.others;
 
 	if (in_dialog && l.tokens &&
 	    follow(r, rc, l.last, TOKEN_RR, m->callid)) {
@@ -424,6 +449,7 @@ void route_core(struct route *r, const struct route_conf *rc,
 		r->misused = false;
 		lead_read(&l, rc, m);
 		r->strip = l.n;
+		r->alone = !l.others;
 		if (!r->forged && sl_isset(m->to_tag) &&
 		    follow(r, rc, l.last, TOKEN_RR, m->callid))
 			return;

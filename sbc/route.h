@@ -70,6 +70,8 @@ struct route {
 				       taken off as well                      */
 	bool forged;              /**< a token in it was not ours             */
 	bool misused;             /**< a token in it was ours, of another use */
+	bool alone;               /**< there are no other Route elements than
+				       those to be stripped                   */
 	bool inside;              /**< REFUSE: it named a private address     */
 	/* last: beyond hopn it is not cleared */
 	char hops[TOKEN_HOPS];    /**< Route elements of nodes on the way     */
@@ -85,8 +87,10 @@ bool route_is_ours(const struct route_conf *rc, const struct uri *u);
 /** Is it to the letter what we write there? *user: its user part */
 bool route_own_text(const struct route_conf *rc, struct sl elem,
 		    struct sl *user);
-/** The same of all elements of a header's value */
-bool route_own_all(const struct route_conf *rc, struct sl val);
+/** Next element of a header's value, if it is to the letter ours; *user: its user
+ *  part. @return false: something else, or the end, which is rest.n == 0 */
+bool route_own_next(const struct route_conf *rc, struct sl *rest,
+		    struct sl *user);
 /** Does a Route or Record-Route element name us? *user: its user part, which
  *  may be unset */
 bool route_elem_ours(const struct route_conf *rc, struct sl elem,

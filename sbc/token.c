@@ -72,24 +72,41 @@ static struct token_memo *memo_of(const struct token_keys *k, struct sl txt)
 	return &k->memo[(h * 0x9e3779b97f4a7c15ull) >> 54];
 }
 
-static void memo_put(const struct token_keys *k, struct sl txt,
-		     const uint8_t *plain, size_t n, bool prev)
+static struct token_memo *memo_put(const struct token_keys *k, struct sl txt,
+				   const uint8_t *plain, size_t n, bool prev)
 {
 	struct token_memo *m = memo_of(k, txt);
 
 	if (!m || n > sizeof(m->plain))
-		return;
+		return NULL;
 	m->n = (uint8_t)txt.n;
 	m->plainc = (uint8_t)n;
+	m->calln = 0;
 	m->prev = prev;
 	memcpy(m->txt, txt.p, txt.n);
 	memcpy(m->plain, plain, n);
+	return m;
 }
 
-static const struct token_memo *memo_get(const struct token_keys *k,
-					 struct sl txt)
+/** What is in m is of this call */
+static void memo_call(struct token_memo *m, struct sl callid)
 {
-	const struct token_memo *m = memo_of(k, txt);
+	if (!m || !callid.n || callid.n > sizeof(m->call))
+		return;
+	m->calln = (uint8_t)callid.n;
+	memcpy(m->call, callid.p, callid.n);
+}
+
+/** Has m's token been seen in this call before? Else its hash has to tell */
+static bool memo_knows(const struct token_memo *m, struct sl callid)
+{
+	return m && m->calln && m->calln == callid.n &&
+	       !memcmp(m->call, callid.p, callid.n);
+}
+
+static struct token_memo *memo_get(const struct token_keys *k, struct sl txt)
+{
+	struct token_memo *m = memo_of(k, txt);
 
 	return m && m->n == txt.n && !memcmp(m->txt, txt.p, txt.n) ? m : NULL;
 }
@@ -142,6 +159,7 @@ void token_put(struct buf *b, const struct token_keys *k,
 	bool v6 = f->peer.af == 6, id = tp_stream(f->tp) && t->id;
 	bool hops = t->kind == TOKEN_RR && t->hopn;
 	uint8_t plain[PLAIN_MAX], raw[RAW_MAX], mac[16];
+	struct token_memo *m;
 	size_t at = b->n;
 	struct buf p;
 
@@ -172,8 +190,11 @@ void token_put(struct buf *b, const struct token_keys *k,
 	}
 	secret_b64(b, raw, AEAD_NONCE + p.n + AEAD_TAG);
 	spell(b, at);
-	if (!b->err)
-		memo_put(k, sl_mk(b->p + at, b->n - at), p.p, p.n, false);
+	if (b->err)
+		return;
+	m = memo_put(k, sl_mk(b->p + at, b->n - at), p.p, p.n, false);
+	if (t->kind == TOKEN_RR)
+		memo_call(m, callid);
 }
 
 const char *token_verdict_name(enum token_verdict v)
@@ -199,12 +220,14 @@ static bool hops_read(struct token *t, struct cur *c)
 }
 
 /** What was sealed, checked whole: a token of ours of another layout version
- *  must not be read with this one */
+ *  must not be read with this one. m: its memo, may be NULL */
 static enum token_verdict plain_read(struct token *t, struct cur *c,
 				     const struct token_keys *k,
 				     const struct token_key *key,
+				     const struct token_memo *m,
 				     enum token_kind want, struct sl callid)
 {
+	uint64_t call;
 	uint8_t head = cur_u8(c);
 	bool v6 = head & HEAD_V6, stale = false;
 	struct sl ip;
@@ -227,7 +250,9 @@ static enum token_verdict plain_read(struct token *t, struct cur *c,
 	if (c->err)
 		return TOKEN_FORGED;
 	memcpy(t->flow.peer.ip, ip.p, ip.n);
-	if (want == TOKEN_RR && cur_u64(c) != callid_hash(key, callid))
+	call = want == TOKEN_RR ? cur_u64(c) : 0;
+	if (want == TOKEN_RR && !memo_knows(m, callid) &&
+	    call != callid_hash(key, callid))
 		return TOKEN_MISUSED;
 	if (head & HEAD_ID)
 		t->id = cur_u64(c);
@@ -238,16 +263,19 @@ static enum token_verdict plain_read(struct token *t, struct cur *c,
 	return stale ? TOKEN_STALE : TOKEN_OK;
 }
 
-/** Unseal. *np in: room, out: bytes in plain. @return the key, NULL = forged */
+/** Unseal. *np: bytes in plain; *mp: its memo, if there is one. @return the key,
+ *  NULL = forged */
 static const struct token_key *unseal(uint8_t *plain, size_t *np,
+				      struct token_memo **mp,
 				      const struct token_keys *k, struct sl txt)
 {
-	const struct token_memo *m = memo_get(k, txt);
+	struct token_memo *m = memo_get(k, txt);
 	const struct token_key *key = &k->cur;
 	uint8_t raw[RAW_MAX];
 	size_t n = sizeof(raw);
 	char mem[TOKEN_MAX];
 
+	*mp = m;
 	if (m) {
 		memcpy(plain, m->plain, m->plainc);
 		*np = m->plainc;
@@ -265,7 +293,7 @@ static const struct token_key *unseal(uint8_t *plain, size_t *np,
 			return NULL;
 	}
 	*np = n - AEAD_NONCE - AEAD_TAG;
-	memo_put(k, txt, plain, *np, key == &k->prev);
+	*mp = memo_put(k, txt, plain, *np, key == &k->prev);
 	return key;
 }
 
@@ -274,18 +302,22 @@ enum token_verdict token_open(struct token *t, const struct token_keys *k,
 			      struct sl callid)
 {
 	const struct token_key *key;
+	struct token_memo *m;
 	uint8_t plain[RAW_MAX];
 	enum token_verdict v;
 	struct token got;
 	struct cur c;
 	size_t n = 0;
 
-	key = unseal(plain, &n, k, txt);
+	key = unseal(plain, &n, &m, k, txt);
 	if (!key)
 		return TOKEN_FORGED;
 	cur_init(&c, plain, n);
-	v = plain_read(&got, &c, k, key, want, callid);
-	if (v == TOKEN_OK || v == TOKEN_STALE)
-		memcpy(t, &got, offsetof(struct token, hops) + got.hopn);
+	v = plain_read(&got, &c, k, key, m, want, callid);
+	if (v != TOKEN_OK && v != TOKEN_STALE)
+		return v;
+	memcpy(t, &got, offsetof(struct token, hops) + got.hopn);
+	if (want == TOKEN_RR && !memo_knows(m, callid))
+		memo_call(m, callid);
 	return v;
 }

@@ -29,6 +29,7 @@ enum {
 	TOKEN_MAX   = 368,       /**< longest token as text                   */
 	TOKEN_MEMO  = 112,       /**< the same, without hops: IPv6, stream    */
 	TOKEN_PLAIN = 48,        /**< longest sealed form without hops        */
+	TOKEN_CALL  = 64,        /**< longest Call-ID that a memo keeps       */
 };
 
 struct token {
@@ -55,9 +56,11 @@ struct token_key {
 struct token_memo {
 	uint8_t n;               /**< length of txt, 0 = free                 */
 	uint8_t plainc;
+	uint8_t calln;           /**< length of call, 0 = not kept            */
 	bool prev;               /**< sealed with the previous key            */
 	char txt[TOKEN_MEMO];
 	uint8_t plain[TOKEN_PLAIN];
+	char call[TOKEN_CALL];   /**< the Call-ID whose hash is in it         */
 };
 enum { TOKEN_MEMOS = 1024 };
 

@@ -213,6 +213,49 @@ Test(token, memo_changes_nothing_but_the_price)
 			     TOKEN_OK);
 }
 
+Test(token, memo_of_one_call_opens_no_other)
+{
+	static struct token_memo memo[TOKEN_MEMOS];
+	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
+	struct token_keys with = k;
+	char room[TOKEN_MAX], longer[TOKEN_CALL + 1];
+	struct sl s, l;
+
+	with.memo = memo;
+	for (int i = 0; i < 2; i++) {
+		/* made here, then by another process: opened first, then known */
+		s = text(room, i ? &k : &with, &t, "call");
+		memset(memo, 0, i ? sizeof(memo) : 0);
+		for (int n = 0; n < 3; n++) {
+			cr_expect_eq(token_open(&u, &with, s, TOKEN_RR,
+						SL("call")), TOKEN_OK);
+			cr_expect_eq(token_open(&u, &with, s, TOKEN_RR,
+						SL("cal")), TOKEN_MISUSED);
+			cr_expect_eq(token_open(&u, &with, s, TOKEN_RR,
+						SL("calm")), TOKEN_MISUSED);
+			cr_expect_eq(token_open(&u, &with, s, TOKEN_RR,
+						SL("caller")), TOKEN_MISUSED);
+			cr_expect_eq(token_open(&u, &with, s, TOKEN_RR,
+						SL_NONE), TOKEN_MISUSED);
+		}
+	}
+	/* too long to be kept: two that differ at the end only */
+	memset(longer, 'x', sizeof(longer));
+	l = sl_mk(longer, sizeof(longer));
+	s = text(room, &with, &t, "call");
+	for (int n = 0; n < 2; n++)
+		cr_expect_eq(token_open(&u, &with, s, TOKEN_RR, l),
+			     TOKEN_MISUSED);
+	longer[TOKEN_CALL] = '\0';
+	s = text(room, &with, &t, longer);
+	for (int n = 0; n < 2; n++) {
+		cr_expect_eq(token_open(&u, &with, s, TOKEN_RR,
+					sl_cstr(longer)), TOKEN_OK);
+		cr_expect_eq(token_open(&u, &with, s, TOKEN_RR, l),
+			     TOKEN_MISUSED);
+	}
+}
+
 Test(token, identity_comes_back_with_every_form_of_a_stream_only)
 {
 	char room[TOKEN_MAX];
