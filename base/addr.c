@@ -1,6 +1,7 @@
 /* addr.c - Pure. IP addresses and prefixes. */
 #include "base/addr.h"
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 
 /** Dotted quad, no leading zeros (some read them as octal) */
@@ -122,27 +123,19 @@ int addr_net_parse(struct addr_net *net, struct sl s)
 bool addr_in_net(const struct addr *a, const struct addr_net *net)
 {
 	unsigned full = net->bits / 8, rest = net->bits % 8;
+	uint32_t x, y;
 
 	if (!a->af || a->af != net->net.af)
 		return false;
+	if (a->af == 4) {
+		memcpy(&x, a->ip, sizeof(x));
+		memcpy(&y, net->net.ip, sizeof(y));
+		return !net->bits || !(be32toh(x ^ y) >> (32 - net->bits));
+	}
 	if (memcmp(a->ip, net->net.ip, full) != 0)
 		return false;
 	return !rest || !((a->ip[full] ^ net->net.ip[full]) &
 			  (0xff00u >> rest & 0xff));
-}
-
-bool addr_ip_eq(const struct addr *a, const struct addr *b)
-{
-	if (a->af != b->af)
-		return false;
-	/* constant lengths: no call */
-	return a->af == 4 ? memcmp(a->ip, b->ip, 4) == 0 :
-			    memcmp(a->ip, b->ip, 16) == 0;
-}
-
-bool addr_eq(const struct addr *a, const struct addr *b)
-{
-	return a->port == b->port && addr_ip_eq(a, b);
 }
 
 uint64_t addr_hash(const struct addr *a)

@@ -26,8 +26,19 @@ int addr_parse(struct addr *a, struct sl s, uint16_t defport);
 /** "10.0.0.0/8", "10.0.0.1", "2001:db8::/32" */
 int addr_net_parse(struct addr_net *net, struct sl s);
 bool addr_in_net(const struct addr *a, const struct addr_net *net);
-bool addr_eq(const struct addr *a, const struct addr *b);        /**< ip+port */
-bool addr_ip_eq(const struct addr *a, const struct addr *b);     /**< ip only */
+/** The IP alone */
+static inline bool addr_ip_eq(const struct addr *a, const struct addr *b)
+{
+	return a->af == b->af && (a->af == 4 ? !memcmp(a->ip, b->ip, 4) :
+					       !memcmp(a->ip, b->ip, 16));
+}
+
+/** IP and port */
+static inline bool addr_eq(const struct addr *a, const struct addr *b)
+{
+	return a->port == b->port && addr_ip_eq(a, b);
+}
+
 uint64_t addr_hash(const struct addr *a);
 bool addr_is_any(const struct addr *a);
 bool addr_is_loopback(const struct addr *a);

@@ -434,6 +434,9 @@ void disp_tick(struct disp *d, uint64_t now)
 	d->now = now;
 	if (now >= d->next)
 		d->next_old = true;
+	/* most ticks are for others */
+	if (!d->next_old && !d->own_until)
+		return;
 	disp_admin_tick(d, now);
 	if (d->own_until && now >= d->own_until) {
 		d->own_until = 0;

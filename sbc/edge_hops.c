@@ -33,11 +33,18 @@ static bool node_of(const struct edge *e, struct sl elem, uint16_t *node)
 
 void edge_hops_fold(struct edge *e, const struct sip_msg *m, struct token *t)
 {
+	const struct sip_hdr *h = sip_hdr(m, SIP_RECORD_ROUTE);
+	struct sl top = h ? sip_val(m, h) : SL_NONE;
 	struct sip_iter it = { 0 };
 	uint16_t node;
 	struct sl user;
 	struct buf b;
 
+	/* on top is what we wrote, unless nodes record-route */
+	if (route_own_next(&e->rc, &top, &user)) {
+		t->hopn = 0;
+		return;
+	}
 	buf_fixed(&b, t->hops, sizeof(t->hops));
 	while (sip_iter(m, SIP_RECORD_ROUTE, &it) &&
 	       !(route_elem_ours(&e->rc, it.val, &user) && sl_isset(user))) {

@@ -128,7 +128,7 @@ static void answer(struct edge *e, const struct sip_msg *m,
 
 bool edge_keep(struct edge *e, const struct sip_msg *m, const struct flow *f)
 {
-	struct token_keys keys = e->keys;
+	struct token_keys keys;
 	struct sl rest = m->body, kind, token;
 	struct buf *dead = &e->out_buf;
 	uint32_t n = 0;
@@ -137,6 +137,7 @@ bool edge_keep(struct edge *e, const struct sip_msg *m, const struct flow *f)
 		return false;
 	e->probe_answers++;
 	e->keep.batches++;
+	keys = e->keys;
 	keys.memo = NULL;         /* it is for tokens of calls */
 	buf_reset(dead);
 	while (inner_line(&rest, &kind, &token)) {

@@ -262,7 +262,7 @@ static void from_client(struct edge *e, const struct sip_msg *m,
 static void pass_ack(struct edge *e, const struct sip_msg *m,
 		     const struct flow *f, const struct route *r)
 {
-	struct sl via = sip_first(m, SIP_VIA);
+	struct sl branch = m->top.branch;
 	char room[32];
 	const struct flow *to = &r->flow;
 	struct hops hops;
@@ -279,7 +279,9 @@ static void pass_ack(struct edge *e, const struct sip_msg *m,
 		return;
 	}
 	/* equal for copies of one ACK, never equal to a transaction's */
-	h = secret_hash(e->branch_key, via.p, via.n);
+	if (!sl_istarts(branch, SL(SIP_COOKIE)))   /* not one of its kind */
+		branch = sip_first(m, SIP_VIA);
+	h = secret_hash(e->branch_key, branch.p, branch.n);
 	buf_fixed(&b, room, sizeof(room));
 	buf_lit(&b, SIP_COOKIE "a.");
 	buf_hex(&b, &h, sizeof(h));

@@ -66,10 +66,10 @@ static void del_all(struct splice *s, const struct sip_msg *m,
 static void del_remote_party(struct splice *s, const struct sip_msg *m,
 			     uint64_t *count)
 {
-	for (uint16_t i = 0; i < m->hdrc; i++) {
-		const struct sip_hdr *h = &m->hdr[i];
+	const struct sip_hdr *h;
 
-		if (h->id != SIP_H_OTHER || h->nlen != 15 ||
+	for (h = sip_hdr(m, SIP_H_OTHER); h; h = sip_hdr_next(m, h)) {
+		if (h->nlen != 15 ||
 		    (m->raw.p[h->off] | 0x20) != 'r' ||
 		    !sl_ieq(sl_mk(m->raw.p + h->off, h->nlen),
 			    SL("Remote-Party-ID")))

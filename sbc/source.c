@@ -27,6 +27,7 @@ struct sources {
 	struct source **slot;
 	uint32_t slots;              /**< power of two                        */
 	struct list fresh, good;
+	struct source *last;         /**< looked up last, NULL = gone         */
 	struct aor_bucket (*aor)[AOR_WAYS];
 	uint64_t tokens, filled;     /**< of all strangers                    */
 	uint32_t counting;           /**< sources with phones                 */
@@ -204,6 +205,7 @@ struct source *sources_find(const struct sources *s, const struct addr *a)
 static void forget(struct sources *s, struct source *x)
 {
 	*place(s, &x->addr) = x->hnext;
+	s->last = NULL;
 	list_del(list_of(s, x), x);
 	s->st.now--;
 	s->st.proved -= x->proved != 0;
@@ -239,9 +241,15 @@ struct source *sources_get(struct sources *s, const struct addr *a,
 	struct addr k;
 
 	key_of(&k, a);
+	/* one message asks several times */
+	if (s->last && addr_ip_eq(&s->last->addr, &k)) {
+		look(s, s->last, now);
+		return s->last;
+	}
 	pp = place(s, &k);
 	x = *pp;
 	if (x) {
+		s->last = x;
 		look(s, x, now);
 		return x;
 	}

@@ -209,7 +209,7 @@ void hop_reply_vias(struct splice *s, struct sl vias)
 
 int hop_maxfwd(struct splice *s, const struct sip_msg *m, char room[32])
 {
-	struct buf b;
+	unsigned v = (unsigned)m->maxfwd - 1, n = v >= 100 ? 3 : v >= 10 ? 2 : 1;
 
 	if (m->maxfwd < 0) {
 		splice_end(s, SL("Max-Forwards: 70\r\n"));
@@ -217,9 +217,10 @@ int hop_maxfwd(struct splice *s, const struct sip_msg *m, char room[32])
 	}
 	if (m->maxfwd == 0)
 		return ELOOP;
-	buf_fixed(&b, room, 32);
-	buf_u64(&b, (uint64_t)m->maxfwd - 1);
-	splice_val(s, sip_hdr(m, SIP_MAX_FORWARDS), buf_as_sl(&b));
+	/* 254 at most */
+	for (unsigned i = n; i--; v /= 10)
+		room[i] = (char)('0' + v % 10);
+	splice_val(s, sip_hdr(m, SIP_MAX_FORWARDS), sl_mk(room, n));
 	return 0;
 }
 
