@@ -14,6 +14,7 @@
 enum {
 	TR_LISTENERS = 64,
 	TR_RX_N = 32,              /**< datagrams per system call               */
+	TR_RX_ROUNDS = 8,          /**< such calls per turn                     */
 	TR_RX_SIZE = 65536,        /**< room for each [bytes]                   */
 	TR_TX_N = 64,              /**< datagrams or blobs per system call      */
 	TR_UDP_QUEUE = 4096,       /**< unsent datagrams per socket             */

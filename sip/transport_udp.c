@@ -145,7 +145,8 @@ struct udp_rx *udp_rx_alloc(void)
 	return r;
 }
 
-static void udp_read(struct lst *l)
+/** One system call. @return false: nothing is left */
+static bool read_some(struct lst *l)
 {
 	struct transport *t = l->t;
 	struct udp_rx *r = t->urx;
@@ -166,7 +167,7 @@ static void udp_read(struct lst *l)
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			read_errors(l);
-		return;
+		return false;
 	}
 	if (n > 0 && t->h.waited)
 		tr_waited(t, &r->m[0].msg_hdr);
@@ -174,6 +175,15 @@ static void udp_read(struct lst *l)
 		deliver(l, &r->m[i], r->iov[i].iov_base);
 		r->m[i].msg_hdr.msg_namelen = sizeof(r->ss[i]);
 	}
+	return n == TR_RX_N;
+}
+
+/** What a queue holds goes out together: what many messages bring about needs few
+ *  writes. Bounded, since streams and timers wait */
+static void udp_read(struct lst *l)
+{
+	for (int i = 0; i < TR_RX_ROUNDS && read_some(l); i++)
+		;
 }
 
 /* --- out --- */
