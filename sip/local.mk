@@ -9,6 +9,7 @@ sip_libsip_a_SOURCES = \
 	sip/flow.h \
 	sip/frame.c \
 	sip/frame.h \
+	sip/glance.c sip/glance.h \
 	sip/hop.c \
 	sip/hop.h \
 	sip/inner.c \

@@ -1,5 +1,5 @@
 /**
- * @file scan_in.h  Pure. Shared by the scan_*.c files only.
+ * @file scan_in.h  Pure. Shared by the scan_*.c files and glance.c only.
  */
 #ifndef SIP_SCAN_IN_H
 #define SIP_SCAN_IN_H

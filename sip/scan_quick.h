@@ -2,7 +2,7 @@
  * @file scan_quick.h  Pure. The forms most messages are made of, taken at a
  * fraction of the price of the full grammar. A quick function accepts less than
  * the strict one beside it, never more: what it does not know goes there. For
- * scan_*.c, uri.c and via.c only.
+ * scan_*.c, glance.c, uri.c and via.c only.
  *
  * All read up to SCAN_AHEAD bytes behind where they stand, and none goes past a
  * CR: callers see to it that a CR is ahead, with so much behind it.

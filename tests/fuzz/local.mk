@@ -45,6 +45,11 @@ tests_fuzz_fuzz_digest_SOURCES = tests/fuzz/fuzz_digest.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_digest_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
 tests_fuzz_fuzz_digest_LDADD = $(FUZZ_SIP)
 
+check_PROGRAMS += tests/fuzz/fuzz_glance
+tests_fuzz_fuzz_glance_SOURCES = tests/fuzz/fuzz_glance.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_glance_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)
+tests_fuzz_fuzz_glance_LDADD = $(FUZZ_SIP)
+
 check_PROGRAMS += tests/fuzz/fuzz_node
 tests_fuzz_fuzz_node_SOURCES = tests/fuzz/fuzz_node.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_node_LDFLAGS = $(AM_LDFLAGS) $(LIBFUZZER)

@@ -6,6 +6,7 @@ tests_sip_test_sip_SOURCES = \
 	tests/sip/test_chr.c \
 	tests/sip/test_flow.c \
 	tests/sip/test_frame.c \
+	tests/sip/test_glance.c \
 	tests/sip/test_hop.c \
 	tests/sip/test_inner.c \
 	tests/sip/test_ipv6.c \
