@@ -108,6 +108,10 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	if (!err)
 		err = edge_overload_init(e);
 	if (!err)
+		err = edge_early_init(e);
+	if (!err)
+		err = edge_line_init(e);
+	if (!err)
 		err = stat_add(st, STAT_GAUGE, "sbc_pending", NULL,
 			       "Requests without a final answer", &e->pending,
 			       e);
@@ -177,6 +181,7 @@ void edge_free(struct edge *e)
 	peers_close(&e->peers);
 	sources_free(e->sources);
 	phones_close(&e->phones);
+	line_close(&e->line);
 	txnl_free(e->txnl);
 	while (e->objs)
 		eobj_free(e->objs);
@@ -215,10 +220,8 @@ struct sl edge_retry_after(struct edge *e, char room[32])
 void edge_refuse(struct edge *e, const struct sip_msg *m, const struct flow *f,
 		 uint16_t code, struct sl phrase, struct sl extra)
 {
+	char tag[EDGE_TAG];
 	struct blob *b;
-	char tag[16];
-	uint64_t h;
-	struct buf t;
 
 	if (m->meth == SIP_ACK) {
 		e->led.dropped++;
@@ -226,19 +229,17 @@ void edge_refuse(struct edge *e, const struct sip_msg *m, const struct flow *f,
 	}
 	if (code >= 300)
 		ledger_refused(&e->led, code);
-	/* the same for each copy of the request */
-	h = secret_hash(e->branch_key, m->callid.p, m->callid.n);
-	buf_fixed(&t, tag, sizeof(tag));
-	buf_hex(&t, &h, sizeof(h));
 	buf_reset(&e->top);
 	reply_write(&e->top, m, &f->peer, code,
 		    sl_isset(phrase) ? phrase : sl_cstr(sip_phrase(code)),
-		    buf_as_sl(&t), extra);
+		    edge_tag(e, m->callid, tag), extra);
 	b = e->top.err ? NULL : blobs_make(e->blobs, e->top.p, e->top.n);
-	if (b)
-		outq_send(&e->out, f, b);
-	else
+	if (!b)
 		e->led.oom++;
+	else if (e->early.quiet)
+		outq_send_quiet(&e->out, f, b);
+	else
+		outq_send(&e->out, f, b);
 }
 
 int edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
@@ -341,7 +342,7 @@ static void recv_unframed(struct edge *e, const struct flow *f, struct sl msg,
 	outq_close(&e->out, f);
 }
 
-static void recv_msg(struct edge *e, const struct flow *f, struct sl msg)
+void edge_recv_msg(struct edge *e, const struct flow *f, struct sl msg)
 {
 	struct sip_fault fault = { 0 };
 	int err;
@@ -379,8 +380,12 @@ void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
 		edge_stun(e, f, msg);
 	else if (v == FRAME_BAD || v == FRAME_BIG)
 		recv_unframed(e, f, msg, v, why);
-	else
-		recv_msg(e, f, msg);
+	else if (edge_early(e, f, msg, now))
+		return;
+	else {
+		edge_line_cancel(e, msg, now);
+		edge_recv_msg(e, f, msg);
+	}
 	edge_pump(e, now);
 }
 
@@ -528,6 +533,7 @@ void edge_tick(struct edge *e, uint64_t now)
 	call_caller_tick(e, now);
 	edge_ended_tick(e, now);
 	edge_ask_tick(e, now);
+	edge_line_work(e, now);
 	edge_pump(e, now);
 }
 
@@ -536,6 +542,8 @@ uint64_t edge_next(const struct edge *e)
 	uint64_t a = txnl_next(e->txnl), b = disp_next(e->disp);
 	uint64_t c = call_caller_next(e), d = ended_next(&e->ended);
 
+	if (line_n(&e->line))
+		return e->now;
 	a = a < b ? a : b;
 	a = a < c ? a : c;
 	a = a < d ? a : d;
@@ -580,7 +588,7 @@ uint64_t edge_probe_answers(const struct edge *e)
 
 uint32_t edge_pending(const struct edge *e)
 {
-	return (uint32_t)e->pending;
+	return (uint32_t)e->pending + line_n(&e->line);
 }
 
 void edge_drain(struct edge *e)

@@ -149,6 +149,9 @@ bool edge_ready(const struct edge *e);
 /** Messages of edge and nodes alone so far, answers to probes and the like: was
  *  the last message one? */
 uint64_t edge_probe_answers(const struct edge *e);
+/** Messages refused or absorbed at first sight under overload so far: was the last
+ *  message one? What it was is not worth a trace */
+uint64_t edge_early_done(const struct edge *e);
 /** Requests that have no final answer yet */
 uint32_t edge_pending(const struct edge *e);
 /** Stop taking new requests (503); what runs is finished */

@@ -90,25 +90,61 @@ static bool is_emergency(const struct edge *e, const struct sip_msg *m)
 	return false;
 }
 
+static uint64_t call_id(const struct edge *e, const struct sip_msg *m)
+{
+	return secret_hash(e->branch_key, m->callid.p, m->callid.n);
+}
+
+uint64_t edge_overload_id(const struct edge *e, const struct sip_msg *m)
+{
+	return call_id(e, m) + m->cseq * 0x9e3779b97f4a7c15ull;
+}
+
+static void say_no(struct edge *e, const struct sip_msg *m,
+		   const struct flow *f)
+{
+	char room[32];
+
+	e->early.refused += e->early.quiet;
+	edge_refuse(e, m, f, 503, SL_NONE, edge_retry_after(e, room));
+}
+
+/** It has waited in line and its turn has come */
+static bool its_turn(struct edge *e, const struct sip_msg *m,
+		     const struct flow *f, uint64_t now)
+{
+	if (e->line.now == LINE_LATE) {
+		say_no(e, m, f);
+		return false;
+	}
+	overload_serves(&e->ovl, now);
+	return true;
+}
+
 bool edge_overload_takes(struct edge *e, const struct sip_msg *m,
 			 const struct flow *f, uint64_t now)
 {
 	struct overload_ask a;
-	char room[32];
 	bool known;
 
-	/* the usual case first: it costs nothing */
-	if (!overload_on(&e->ovl) || sl_isset(m->to_tag))
+	if (sl_isset(m->to_tag))
 		return true;
+	if (e->line.now)
+		return its_turn(e, m, f, now);
+	if (!overload_on(&e->ovl)) {
+		overload_serves(&e->ovl, now);
+		return true;
+	}
 	known = is_known(e, m, f, now);
 	if (known && (m->meth == SIP_REGISTER || is_emergency(e, m)))
 		return true;
 	a.rank = known ? OVERLOAD_NEW : OVERLOAD_STRANGER;
-	a.call = secret_hash(e->branch_key, m->callid.p, m->callid.n);
-	a.request = a.call + m->cseq * 0x9e3779b97f4a7c15ull;
-	if (overload_takes(&e->ovl, &a, now))
-		return true;
-	edge_refuse(e, m, f, 503, SL_NONE, edge_retry_after(e, room));
+	a.call = call_id(e, m);
+	a.request = edge_overload_id(e, m);
+	a.ahead = line_ahead(&e->line, a.rank);
+	if (!overload_takes(&e->ovl, &a, now) ||
+	    !edge_line_put(e, m, f, &a, now))
+		say_no(e, m, f);
 	return false;
 }
 

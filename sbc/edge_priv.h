@@ -14,6 +14,7 @@
 #include "sbc/ended.h"
 #include "sbc/hide.h"
 #include "sbc/ledger.h"
+#include "sbc/line.h"
 #include "sbc/peers.h"
 #include "sbc/phones.h"
 #include "sbc/route.h"
@@ -123,6 +124,11 @@ struct edge {
 	struct edge_overload_conf emergency;
 	struct phones phones;      /**< registered lately                    */
 	bool told_overload;        /**< by the log                           */
+	struct line line;          /**< new work that waits                  */
+	struct {                   /**< done without the scanner             */
+		uint64_t refused, acks;
+		bool quiet;        /**< its answer is kept from traces       */
+	} early;
 	struct cdrq cdrs;
 	uint64_t pending;          /**< requests without a final answer      */
 	uint64_t probe_seq;
@@ -188,6 +194,8 @@ static inline bool edge_is_core(const struct edge *e, const struct flow *f)
 int  edge_pass_up(struct edge *e, struct stxn *s, const struct sip_msg *m,
 		  uint16_t code, struct blob **keep, uint64_t now);
 
+/** A whole message, however it came; e->now is right */
+void edge_recv_msg(struct edge *e, const struct flow *f, struct sl msg);
 void edge_tune_set(struct edge *e, const struct edge_tune *t);
 /** After each call into the edge: timers of transactions, effects of the
  *  dispatcher */
@@ -250,9 +258,11 @@ int  edge_overload_init(struct edge *e);
 /** The phone of this address of record (route_key_of()) registered on f */
 void edge_overload_phone(struct edge *e, uint64_t aor, const struct flow *f,
 			 uint64_t now);
-/** A client's new request. @return false: it has been answered */
+/** A client's new request. @return false: it has been answered, or waits in line */
 bool edge_overload_takes(struct edge *e, const struct sip_msg *m,
 			 const struct flow *f, uint64_t now);
+/** Of a request, its copies and its CANCEL */
+uint64_t edge_overload_id(const struct edge *e, const struct sip_msg *m);
 void edge_overload_tick(struct edge *e, uint64_t now);
 /* edge_peer.c */
 /** Who sends on this flow, NULL = no peer */
@@ -291,6 +301,27 @@ uint64_t edge_known_sender(struct edge *e, const struct sip_msg *m,
  *  was found again? @return 0, or the answer for the node */
 uint16_t edge_known_twice(const struct attempt *a, const struct route *r);
 int  edge_known_init(struct edge *e, uint32_t max);
+/* edge_early.c */
+int  edge_early_init(struct edge *e);
+/** Under overload: can a client's message be done with at first sight? @return
+ *  false: no, whatever it is */
+bool edge_early(struct edge *e, const struct flow *f, struct sl msg,
+		uint64_t now);
+enum { EDGE_TAG = 16 };
+/** Our To tag in an answer without a transaction: the same for each copy of a
+ *  request, and never in a 2xx to INVITE. In room */
+struct sl edge_tag(const struct edge *e, struct sl callid, char room[EDGE_TAG]);
+/* edge_line.c */
+int  edge_line_init(struct edge *e);
+/** m is taken: it waits. @return false: no room */
+bool edge_line_put(struct edge *e, const struct sip_msg *m,
+		   const struct flow *f, const struct overload_ask *a,
+		   uint64_t now);
+/** Take in hand a share of the line. Once for each turn of the loop, so that all
+ *  that has come meanwhile goes first */
+void edge_line_work(struct edge *e, uint64_t now);
+/** A CANCEL: what it is for must not stay behind */
+void edge_line_cancel(struct edge *e, struct sl msg, uint64_t now);
 /* edge_ended.c */
 int  edge_ended_init(struct edge *e);
 /** Before known_lost() */

@@ -20,11 +20,14 @@ sbc_libsbc_a_SOURCES = \
 	sbc/edge.h \
 	sbc/edge_build.c \
 	sbc/edge_cdr.c \
+	sbc/edge_early.c \
 	sbc/edge_ghost.c \
 	sbc/edge_ended.c \
 	sbc/edge_hops.c \
 	sbc/edge_ask.c \
 	sbc/edge_keep.c \
+	sbc/edge_line.c \
+	sbc/line.c sbc/line.h \
 	sbc/edge_known.c \
 	sbc/edge_learn.c \
 	sbc/edge_pool.c \

@@ -29,11 +29,12 @@ static void take_msg(struct sbc *s, const struct flow *f, struct sl msg,
 		     uint64_t wall)
 {
 	uint64_t mark = edge_ledger(s->edge)->ev.last;
-	uint64_t probes = edge_probe_answers(s->edge);
+	uint64_t odd = edge_probe_answers(s->edge) + edge_early_done(s->edge);
 
 	edge_recv(s->edge, f, msg, v, why, now);
 	/* what it sends is polled later: the order is right */
-	if (v == FRAME_MSG && edge_probe_answers(s->edge) == probes)
+	if (v == FRAME_MSG &&
+	    edge_probe_answers(s->edge) + edge_early_done(s->edge) == odd)
 		api_trace_in(s, f, msg, mark, wall);
 }
 
@@ -42,7 +43,8 @@ static void send_out(struct sbc *s)
 	struct sip_out out;
 
 	while (edge_poll(s->edge, &out)) {
-		api_trace_out(s, &out);
+		if (!out.quiet)
+			api_trace_out(s, &out);
 		if (!s->fault.o.kind || out.flow.lst != s->lstc - 1 ||
 		    !fault_out(&s->fault, &out, clk_now()))
 			transport_do(s->tp, &out);

@@ -91,7 +91,8 @@ static struct sip_out *outq_add(struct outq *q)
 	return q->v + (i < q->cap ? i : i - q->cap);
 }
 
-void outq_send(struct outq *q, const struct flow *f, struct blob *blob)
+static void outq_put(struct outq *q, const struct flow *f, struct blob *blob,
+		     bool quiet)
 {
 	struct sip_out *o = blob ? outq_add(q) : NULL;
 
@@ -102,6 +103,17 @@ void outq_send(struct outq *q, const struct flow *f, struct blob *blob)
 	o->kind = SIP_OUT_SEND;
 	o->flow = *f;
 	o->blob = blob;
+	o->quiet = quiet;
+}
+
+void outq_send(struct outq *q, const struct flow *f, struct blob *blob)
+{
+	outq_put(q, f, blob, false);
+}
+
+void outq_send_quiet(struct outq *q, const struct flow *f, struct blob *blob)
+{
+	outq_put(q, f, blob, true);
 }
 
 void outq_close(struct outq *q, const struct flow *f)

@@ -44,6 +44,7 @@ struct sip_out {
 	struct flow flow;
 	struct blob *blob;    /**< SEND: one reference, taken over by the reader  */
 	struct addr alias;
+	bool quiet;           /**< SEND: of no interest to a trace               */
 };
 
 /** FIFO of effects; grows, bounded by `max` entries (then drops and counts) */
@@ -56,6 +57,8 @@ int  outq_init(struct outq *q, uint32_t max);
 void outq_free(struct outq *q);
 /** Takes one reference of blob (also when it must drop) */
 void outq_send(struct outq *q, const struct flow *f, struct blob *blob);
+/** The same, marked quiet */
+void outq_send_quiet(struct outq *q, const struct flow *f, struct blob *blob);
 void outq_close(struct outq *q, const struct flow *f);
 void outq_keep(struct outq *q, const struct flow *f);
 void outq_alias(struct outq *q, const struct flow *f, const struct addr *a);

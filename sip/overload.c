@@ -2,16 +2,9 @@
 #include "sip/overload.h"
 
 enum {
-	FINE = 16,                   /**< of `fine` in one of `level`        */
-	WAIT_MAX = 1000,             /**< [ms] counted: a frozen machine is no
-					  load                               */
-	CALM = 16,                   /**< of the level goes back so in an
-					  interval without a queue           */
-	FEW = 20,                    /**< strangers: less than one in so many
-					  is as good as none                 */
+	EIGHTHS = 8,                 /**< of `rate` in one                   */
 	IDLE = 1000,                 /**< intervals made up for at most      */
-	AGAIN = 16,                  /**< [log2 ms] who is refused changes: not
-					  the same phones all day            */
+	USES = 7,                    /**< requests of a call that was taken  */
 };
 
 void overload_conf(struct overload *o, uint32_t target, uint64_t now)
@@ -22,47 +15,50 @@ void overload_conf(struct overload *o, uint32_t target, uint64_t now)
 	}
 	o->target = target;
 	if (!target) {
-		o->fine = 0;
+		o->on = false;
 		o->level = 0;
 	}
 }
 
-/** The level of the next interval, from the least wait of this one */
-static uint32_t next_level(const struct overload *o, uint32_t us)
+/** Share of a rank that was refused, of OVERLOAD_FULL */
+static uint64_t share(const struct overload *o, enum overload_rank r)
 {
-	const int32_t cap = WAIT_MAX * 1000, target = (int32_t)o->target;
-	int32_t d = us < (uint32_t)cap ? (int32_t)us / 1000 : WAIT_MAX;
-	int32_t b = o->before < (uint32_t)cap ? (int32_t)o->before / 1000 :
-						WAIT_MAX;
-	int32_t v = (int32_t)o->fine;
+	return o->asked[r] ? (uint64_t)OVERLOAD_FULL * o->no[r] / o->asked[r] :
+			     0;
+}
 
-	if (2 * d <= target)
-		return (uint32_t)(v - v / CALM - (v > 0));
-	/* one queue is not overload as long as it is short */
-	if (!v && d <= target)
-		return 0;
-	/* nobody to refuse first: do not wait until they would be used up */
-	if (v && d > target && v < OVERLOAD_FULL * FINE &&
-	    o->seen[OVERLOAD_STRANGER] * FEW < o->seen[OVERLOAD_NEW])
-		v = OVERLOAD_FULL * FINE;
-	v += 3 * FINE * (d - b) / 2 + 3 * FINE * (d - target) / 20;
-	if (v < 0)
-		return 0;
-	return v < 2 * OVERLOAD_FULL * FINE ? (uint32_t)v :
-					      2 * OVERLOAD_FULL * FINE;
+/** What can be done in an interval: never less than what was done, and less than
+ *  before only when there was more to do */
+static void learn_rate(struct overload *o, bool full)
+{
+	uint32_t n = o->served * EIGHTHS;
+
+	if (n > o->rate)
+		o->rate = n;
+	else if (full)
+		o->rate -= (o->rate - n) / EIGHTHS;
 }
 
 static void close_interval(struct overload *o, uint32_t us)
 {
-	uint32_t v = next_level(o, us);
+	bool refused = o->no[OVERLOAD_STRANGER] || o->no[OVERLOAD_NEW];
 
-	o->times += v && !o->fine;
-	o->fine = v;
-	o->level = v / FINE;
-	o->before = us;
+	learn_rate(o, !o->on || refused);
+	o->level = o->no[OVERLOAD_NEW] ?
+		OVERLOAD_FULL + share(o, OVERLOAD_NEW) :
+		share(o, OVERLOAD_STRANGER);
+	if (!o->on && us / 1000 > o->target) {
+		o->on = true;
+		o->times++;
+		o->calm = 0;
+	} else if (o->on) {
+		o->calm = refused || us / 1000 > o->target ? 0 : o->calm + 1;
+		o->on = o->calm < OVERLOAD_CALM;
+	}
 	o->wait_us = us;
+	o->served = 0;
 	for (int i = 0; i < OVERLOAD_RANKS; i++)
-		o->seen[i] = 0;
+		o->asked[i] = o->no[i] = 0;
 }
 
 void overload_tick(struct overload *o, uint64_t now)
@@ -74,7 +70,7 @@ void overload_tick(struct overload *o, uint64_t now)
 	/* nothing was handled: nothing waited */
 	close_interval(o, o->least == UINT32_MAX ? 0 : o->least);
 	n = (now - o->end) / OVERLOAD_INTERVAL;
-	for (n = n < IDLE ? n : IDLE; n && (o->fine || o->before); n--)
+	for (n = n < IDLE ? n : IDLE; n && (o->on || o->wait_us); n--)
 		close_interval(o, 0);
 	o->least = UINT32_MAX;
 	o->end = now + OVERLOAD_INTERVAL;
@@ -88,32 +84,86 @@ void overload_waited(struct overload *o, uint32_t us, uint64_t now)
 		o->least = us;
 }
 
-/** 0..999, by chance, but the same for one attempt */
-static uint32_t draw(uint64_t call, uint64_t now)
+void overload_serves(struct overload *o, uint64_t now)
 {
-	uint64_t x = call + (now >> AGAIN);
+	overload_tick(o, now);
+	o->served++;
+}
 
-	x = (x ^ x >> 32) * 0x9e3779b97f4a7c15ull;
-	x = (x ^ x >> 29) * 0xbf58476d1ce4e5b9ull;
-	return (uint32_t)((x >> 32) * OVERLOAD_FULL >> 32);
+/** How many are served while one of this rank may wait */
+static uint32_t room(const struct overload *o, enum overload_rank r)
+{
+	uint64_t n = (uint64_t)o->rate * o->target /
+		     (EIGHTHS * OVERLOAD_INTERVAL);
+
+	n = n < OVERLOAD_LEAST ? OVERLOAD_LEAST : n;
+	n = n < OVERLOAD_MEMORY ? n : OVERLOAD_MEMORY;
+	return (uint32_t)(r == OVERLOAD_STRANGER ? n : 2 * n);
+}
+
+/** [us] */
+static uint64_t patience(const struct overload *o, enum overload_rank r)
+{
+	uint64_t us = (uint64_t)o->target * OVERLOAD_LATE * 1000;
+
+	return r == OVERLOAD_STRANGER ? us : 2 * us;
+}
+
+/** 0 is an empty place */
+static uint64_t *place(uint64_t *mem, uint64_t id)
+{
+	return &mem[((id & ~(uint64_t)USES) * 0x9e3779b97f4a7c15ull >> 32) %
+		    OVERLOAD_MEMORY];
+}
+
+static bool refuse(struct overload *o, const struct overload_ask *a)
+{
+	*place(o->refused, a->request) = a->request | 1;
+	o->no[a->rank]++;
+	o->shed[a->rank]++;
+	return false;
+}
+
+/** One more request of a call that was taken? Its challenges; not for ever, as
+ *  Call-IDs are the sender's to choose */
+static bool goes_on(struct overload *o, uint64_t call)
+{
+	uint64_t *mem = place(o->taken, call);
+
+	if (!*mem || (*mem ^ call) > USES || (*mem & USES) == USES)
+		return false;
+	++*mem;
+	return true;
+}
+
+static void begins(struct overload *o, uint64_t call)
+{
+	*place(o->taken, call) = (call & ~(uint64_t)USES) + 1;
 }
 
 bool overload_takes(struct overload *o, const struct overload_ask *a,
 		    uint64_t now)
 {
-	uint64_t id = a->request | 1;          /* 0 is an empty place */
-	uint64_t *mem = &o->refused[(id >> 1) % OVERLOAD_MEMORY];
-	uint32_t late = o->target * OVERLOAD_LATE * 1000;
-	uint64_t above = a->rank == OVERLOAD_STRANGER ? 0 : OVERLOAD_FULL;
-
 	overload_tick(o, now);
-	if (!o->fine)
+	if (!o->on)
 		return true;
-	o->seen[a->rank]++;
-	if (*mem != id && o->last < (above ? 2 * late : late) &&
-	    draw(a->call, now) + above >= o->level)
+	o->asked[a->rank]++;
+	if (*place(o->refused, a->request) == (a->request | 1))
+		return refuse(o, a);
+	if (goes_on(o, a->call))
 		return true;
-	*mem = id;
-	o->shed[a->rank]++;
-	return false;
+	if (o->last >= patience(o, a->rank) || a->ahead >= room(o, a->rank))
+		return refuse(o, a);
+	begins(o, a->call);
+	return true;
+}
+
+bool overload_late(struct overload *o, const struct overload_ask *a,
+		   uint64_t us)
+{
+	if (!o->on || us < patience(o, a->rank))
+		return false;
+	*place(o->taken, a->call) = 0;
+	(void)refuse(o, a);
+	return true;
 }

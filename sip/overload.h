@@ -2,11 +2,13 @@
  * @file overload.h  Pure. When more comes than can be done: which new work is
  * refused, so that the rest is done in time (RFC 6357).
  *
- * The signal is how long messages wait before they are handled. A wait that
- * one interval of 100 ms does not bring below `target` is a standing queue, a
- * burst is not (the idea of CoDel, RFC 8289). A controller on that wait (PI, as
- * in RFC 8033) sets `level`: up to 1000 strangers' work is refused, so many of
- * 1000 requests; from 1000 to 2000 all of it, and other new work the same way.
+ * Whether there is overload says the wait of messages before they are handled: a
+ * wait that one interval of 100 ms does not bring below `target` is a standing
+ * queue, a burst is not (the idea of CoDel, RFC 8289). From then on new work is
+ * to wait in a line of the user, behind everything else, and who would have to
+ * wait longer than `target` there, by how many were served lately, is refused
+ * when he comes. Nothing waits for a controller to settle, and nothing that
+ * could be done is refused.
  */
 #ifndef SIP_OVERLOAD_H
 #define SIP_OVERLOAD_H
@@ -19,7 +21,9 @@ enum {
 	OVERLOAD_LATE = 2,           /**< targets that a stranger's may wait;
 					  others' twice as long              */
 	OVERLOAD_FULL = 1000,        /**< level: all of one rank             */
-	OVERLOAD_MEMORY = 16384,     /**< refused requests remembered        */
+	OVERLOAD_MEMORY = 16384,     /**< requests remembered                */
+	OVERLOAD_CALM = 20,          /**< intervals without a refusal: over  */
+	OVERLOAD_LEAST = 4,          /**< may always wait                    */
 };
 
 enum overload_rank {
@@ -30,13 +34,17 @@ enum overload_rank {
 
 struct overload {
 	uint32_t target;             /**< [ms], 0 = off                      */
+	bool on;
+	uint32_t calm;               /**< intervals without a refusal        */
 	uint64_t end;                /**< [ms] of this interval              */
 	uint32_t least;              /**< [us] wait in it, UINT32_MAX = none */
 	uint32_t last;               /**< [us] wait of what is handled now   */
-	uint32_t before;             /**< [us] least of the interval before  */
-	uint32_t fine;               /**< level, in 1/16                     */
-	uint32_t seen[OVERLOAD_RANKS];       /**< asked for in this interval */
+	uint32_t served;             /**< new work begun in this interval    */
+	uint32_t rate;               /**< the same of one that is full, in 1/8 */
+	uint32_t asked[OVERLOAD_RANKS];      /**< in this interval           */
+	uint32_t no[OVERLOAD_RANKS];         /**< of them, refused           */
 	uint64_t refused[OVERLOAD_MEMORY];   /**< by their own number        */
+	uint64_t taken[OVERLOAD_MEMORY];     /**< the same, of calls         */
 	uint64_t level;              /**< gauge, 0..2000                     */
 	uint64_t wait_us;            /**< gauge: least of the last interval  */
 	uint64_t shed[OVERLOAD_RANKS];
@@ -49,21 +57,28 @@ struct overload_ask {
 	uint64_t call;               /**< hash, the same for all that one
 					  attempt needs (challenges, too)    */
 	uint64_t request;            /**< hash, of this request and its copies */
+	uint32_t ahead;              /**< what waits that is served before it */
 };
 
 /** @param target  [ms], 0 = off. May be called again */
 void overload_conf(struct overload *o, uint32_t target, uint64_t now);
 /** What is handled from now on has waited us */
 void overload_waited(struct overload *o, uint32_t us, uint64_t now);
-/** Is it taken? What was refused once stays so: its sender has been told */
+/** Is it taken? What was refused once stays so: its sender has been told. A call
+ *  that was taken stays so, too */
 bool overload_takes(struct overload *o, const struct overload_ask *a,
 		    uint64_t now);
+/** New work is begun now, whether it has waited in line or not */
+void overload_serves(struct overload *o, uint64_t now);
+/** In line for us: too long to be begun? Then it counts as refused */
+bool overload_late(struct overload *o, const struct overload_ask *a,
+		   uint64_t us);
 /** Nothing may have come for long */
 void overload_tick(struct overload *o, uint64_t now);
-/** Is anything refused? */
+/** Has new work to wait in line, and may be refused? */
 static inline bool overload_on(const struct overload *o)
 {
-	return o->fine != 0;
+	return o->on;
 }
 
 #endif

@@ -176,3 +176,18 @@ void txn_link(struct stxn *s)
 	s->next = *head;
 	*head = s;
 }
+
+bool txnl_knows(const struct txnl *t, struct sl branch, struct sl sentby)
+{
+	const struct stxn *s;
+	uint64_t h;
+
+	if (branch.n <= sizeof(SIP_COOKIE) - 1 ||
+	    !sl_istarts(branch, SL(SIP_COOKIE)))
+		return true;
+	h = hash2(t, branch, sentby);
+	s = t->tab[h & (t->tabn - 1)];
+	while (s && s->hash != h)
+		s = s->next;
+	return s != NULL;
+}

@@ -25,6 +25,7 @@ TestSuite(overload, .init = begin, .fini = end);
 struct line {
 	double backlog;          /* [ms]                                    */
 	double refuse;           /* [ms] of work for a refusal              */
+	double served;           /* requests, not told yet                  */
 	double strangers;        /* share of requests                       */
 	uint64_t now, id;
 	uint64_t came[OVERLOAD_RANKS], taken[OVERLOAD_RANKS];
@@ -38,7 +39,11 @@ static void drive(struct line *l, double load, uint64_t ms)
 	double due = 0;
 
 	for (uint64_t t = 0; t < ms; t++, l->now++) {
-		l->backlog = l->backlog > 1 ? l->backlog - 1 : 0;
+		double work = l->backlog > 1 ? 1 : l->backlog;
+
+		l->backlog -= work;
+		for (l->served += work / 2; l->served >= 1; l->served--)
+			overload_serves(o, l->now);
 		due += load / 2;
 		for (; due >= 1; due -= 1) {
 			bool s = rng_below(&l->rng, 1000) <
@@ -46,7 +51,8 @@ static void drive(struct line *l, double load, uint64_t ms)
 			struct overload_ask a = {
 				.rank = s ? OVERLOAD_STRANGER : OVERLOAD_NEW,
 				.call = rng_u64(&l->rng),
-				.request = ++l->id * 2,
+				.request = ++l->id << 8,
+				.ahead = (uint32_t)(l->backlog / 2),
 			};
 
 			overload_waited(o, (uint32_t)(l->backlog * 1000),
@@ -200,78 +206,131 @@ static uint64_t queue(uint64_t now, unsigned n, uint32_t us)
 	return now;
 }
 
+static const struct overload_ask nobody = { .rank = OVERLOAD_STRANGER };
+
 Test(overload, what_was_refused_stays_refused)
 {
-	uint64_t now = queue(1000, 8, 150000);
-	struct overload_ask a = { .rank = OVERLOAD_STRANGER };
+	uint64_t now = queue(1000, 2, 150000);
+	struct overload_ask a = nobody;
 
 	cr_assert(overload_on(o));
-	do {
-		a.call += 77777777777ull;
-		a.request = a.call;
-	} while (overload_takes(o, &a, now));
-	now = queue(now, 20, 0);
-	cr_assert(overload_on(o));
-	cr_assert_lt(o->level, 200);
-	a.call = 0;                      /* a draw that would take it    */
-	for (uint64_t c = 1; c < 100; c++) {
-		struct overload_ask b = { OVERLOAD_STRANGER, c, c << 40 };
-
-		if (overload_takes(o, &b, now))
-			a.call = c;
-	}
-	cr_assert_neq(a.call, 0);
+	a.call = a.request = 77777777777ull;
+	cr_assert_not(overload_takes(o, &a, now), "he is late");
+	overload_waited(o, 0, now);
+	a.call = 0x5555555555555500ull;
 	cr_expect_not(overload_takes(o, &a, now), "its sender knows already");
+	a.request += 1 << 8;
+	cr_expect(overload_takes(o, &a, now), "another one");
 }
 
-Test(overload, one_call_has_one_draw)
+Test(overload, a_call_that_was_taken_is_taken_again_with_credentials)
 {
-	uint64_t now = queue(1000, 3, 60000);
-	struct overload_ask a = { .rank = OVERLOAD_STRANGER };
-	unsigned taken = 0;
+	uint64_t now = queue(1000, 2, 60000);
+	struct overload_ask a = nobody;
 
-	overload_waited(o, 30000, now);
 	cr_assert(overload_on(o));
-	cr_assert_lt(o->level, 900);
-	for (uint64_t c = 1; c < 2000; c++) {
-		a.call = c * 0x9e3779b97f4a7c15ull;
-		a.request = a.call + 2;
-		if (!overload_takes(o, &a, now))
-			continue;
-		taken++;
-		a.request = a.call + 4;   /* with credentials             */
-		cr_assert(overload_takes(o, &a, now));
+	overload_waited(o, 0, now);
+	a.call = a.request = 0x123456789000ull;
+	cr_assert(overload_takes(o, &a, now));
+	a.ahead = 1000;
+	a.request += 1 << 8;
+	cr_expect(overload_takes(o, &a, now));
+	/* the Call-ID is the sender's choice: not for ever */
+	for (int i = 0; i < 10; i++) {
+		a.request += 1 << 8;
+		(void)overload_takes(o, &a, now);
 	}
-	cr_expect_gt(taken, 100);
-	cr_expect_lt(taken, 1950);
+	a.request += 1 << 8;
+	cr_expect_not(overload_takes(o, &a, now));
+	a.call = a.request = 0x99999999900ull;
+	cr_expect_not(overload_takes(o, &a, now), "another call");
+}
+
+Test(overload, room_in_line_is_what_can_be_served_in_time)
+{
+	uint64_t now = 1000;
+	struct overload_ask a = nobody;
+	unsigned n = 0;
+
+	/* 40 in each 100 ms: 8 in 20 ms */
+	for (int i = 0; i < 40; i++) {
+		for (int k = 0; k < 4; k++)
+			overload_serves(o, now);
+		now = queue(now, 1, 30000) - 90;
+		overload_waited(o, 30000, now);
+	}
+	cr_assert(overload_on(o));
+	for (; n < 100; n++) {
+		a.call = a.request = a.request + 0x1234567800ull;
+		a.ahead = n;
+		if (!overload_takes(o, &a, now))
+			break;
+	}
+	cr_expect_geq(n, 7, "%u", n);
+	cr_expect_leq(n, 9, "%u", n);
+	a.rank = OVERLOAD_NEW;
+	a.call = a.request = a.request + 0x1234567800ull;
+	a.ahead = 14;
+	cr_expect(overload_takes(o, &a, now), "twice that, when known");
+	a.call = a.request = a.request + 0x1234567800ull;
+	a.ahead = 18;
+	cr_expect_not(overload_takes(o, &a, now));
+}
+
+Test(overload, a_rate_falls_only_when_there_is_more_to_do)
+{
+	struct line l = line(1);
+	uint32_t full;
+
+	drive(&l, 3, 3000);
+	full = o->rate;
+	cr_assert_gt(full, 8 * 40);
+	drive(&l, 0.2, 1000);
+	cr_assert(overload_on(o));
+	cr_expect_geq(o->rate * 10, full * 8, "%u of %u", o->rate, full);
 }
 
 Test(overload, what_is_late_is_refused_while_there_is_overload)
 {
-	struct overload_ask a = { OVERLOAD_NEW, 1, 2 };
+	struct overload_ask a = { OVERLOAD_NEW, 1 << 8, 2 << 8, 0 };
 	uint64_t now;
 
 	overload_waited(o, 900000, 1000);
 	cr_expect(overload_takes(o, &a, 1000), "frozen for a moment");
+	cr_expect_not(overload_late(o, &a, 900000));
 	now = queue(1000, 2, 40000);
-	now = queue(now, 1, 30000);
 	cr_assert(overload_on(o));
 	overload_waited(o, 79000, now);
-	a.call = a.request = 0x8000000000000000ull;
-	for (unsigned i = 0; i < 100 && !overload_takes(o, &a, now); i++)
-		a.call = a.request = a.request + 0x1000000001000ull;
+	cr_expect(overload_takes(o, &a, now));
 	overload_waited(o, 80000, now);
-	a.request += 0x1000000001000ull;
+	a.call = a.request += 0x1000000001000ull;
 	cr_expect_not(overload_takes(o, &a, now));
-	a.request += 0x1000000001000ull;
+	a.call = a.request += 0x1000000001000ull;
 	a.rank = OVERLOAD_STRANGER;
 	overload_waited(o, 40000, now);
-	cr_expect_not(overload_takes(o, &a, now), "whatever the draw");
+	cr_expect_not(overload_takes(o, &a, now));
+}
+
+Test(overload, who_has_waited_in_line_too_long_is_refused_for_good)
+{
+	uint64_t now = queue(1000, 2, 40000);
+	struct overload_ask a = nobody;
+
+	overload_waited(o, 0, now);
+	a.call = a.request = 0x77700ull;
+	cr_assert(overload_takes(o, &a, now));
+	cr_expect_not(overload_late(o, &a, 39999));
+	cr_expect(overload_late(o, &a, 40000));
+	cr_expect_eq(o->shed[OVERLOAD_STRANGER], 1);
+	cr_expect_not(overload_takes(o, &a, now), "a copy");
+	a.rank = OVERLOAD_NEW;
+	cr_expect_not(overload_late(o, &a, 79999));
+	cr_expect(overload_late(o, &a, 80000));
 }
 
 Test(overload, a_frozen_machine_is_not_overload)
 {
-	struct overload_ask a = { OVERLOAD_STRANGER, 1, 2 };
+	struct overload_ask a = { OVERLOAD_STRANGER, 1, 2, 0 };
 	uint64_t now = 1000;
 
 	for (int i = 0; i < 10; i++) {
