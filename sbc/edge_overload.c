@@ -95,9 +95,14 @@ static uint64_t call_id(const struct edge *e, const struct sip_msg *m)
 	return secret_hash(e->branch_key, m->callid.p, m->callid.n);
 }
 
+static uint64_t request_id(uint64_t call, const struct sip_msg *m)
+{
+	return call + m->cseq * 0x9e3779b97f4a7c15ull;
+}
+
 uint64_t edge_overload_id(const struct edge *e, const struct sip_msg *m)
 {
-	return call_id(e, m) + m->cseq * 0x9e3779b97f4a7c15ull;
+	return request_id(call_id(e, m), m);
 }
 
 static void say_no(struct edge *e, const struct sip_msg *m,
@@ -106,7 +111,8 @@ static void say_no(struct edge *e, const struct sip_msg *m,
 	char room[32];
 
 	e->early.refused += e->early.quiet;
-	edge_refuse(e, m, f, 503, SL_NONE, edge_retry_after(e, room));
+	edge_refuse(e, m, f, 503, SL("Service Unavailable"),
+		    edge_retry_after(e, room));
 }
 
 /** It has waited in line and its turn has come */
@@ -140,7 +146,7 @@ bool edge_overload_takes(struct edge *e, const struct sip_msg *m,
 		return true;
 	a.rank = known ? OVERLOAD_NEW : OVERLOAD_STRANGER;
 	a.call = call_id(e, m);
-	a.request = edge_overload_id(e, m);
+	a.request = request_id(a.call, m);
 	a.ahead = line_ahead(&e->line, a.rank);
 	if (!overload_takes(&e->ovl, &a, now) ||
 	    !edge_line_put(e, m, f, &a, now))

@@ -102,16 +102,39 @@ static bool is_copied(uint8_t id)
 	       id == SIP_CALL_ID || id == SIP_CSEQ;
 }
 
+/* Which header begins at p, and the ':' behind its name: by the usual spellings
+ * first. NULL = look closer */
+static const char *name_of(uint8_t *id, const char *p, const char *q)
+{
+	static const struct {
+		const char *txt;
+		uint8_t n, id;
+	} usual[] = {
+		{ "Via:", 4, SIP_VIA },          { "From:", 5, SIP_FROM },
+		{ "To:", 3, SIP_TO },            { "CSeq:", 5, SIP_CSEQ },
+		{ "Call-ID:", 8, SIP_CALL_ID },  { "Cont", 4, SIP_H_OTHER },
+	};
+
+	for (unsigned i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		if (*p == *usual[i].txt && q - p >= usual[i].n &&
+		    !memcmp(p, usual[i].txt, usual[i].n)) {
+			*id = usual[i].id;
+			return p + usual[i].n - 1;
+		}
+	q = chr_run(p, q, CHR_TOKEN);
+	*id = scan_hdr_id(p, (size_t)(q - p));
+	return *q == ':' ? q : NULL;
+}
+
 /* A header that may be one of those, its CR at q. False = look closer */
 static bool header(struct sip_msg *m, const char *p, const char *q)
 {
-	const char *name = chr_run(p, q, CHR_TOKEN);
 	struct sl v;
 	uint8_t id;
+	const char *name = name_of(&id, p, q);
 
-	if (name == q || *name != ':')
+	if (!name)
 		return false;
-	id = scan_hdr_id(p, (size_t)(name - p));
 	if (!is_copied(id))
 		return true;
 	v = sl_trim(sl_mk(name + 1, (size_t)(q - name - 1)));
@@ -126,16 +149,18 @@ static bool header(struct sip_msg *m, const char *p, const char *q)
 /* "METHOD URI SIP/2.0"; its end, NULL = look closer */
 static const char *start_line(struct sip_msg *m, const char *p, const char *e)
 {
-	const char *q = chr_run(p, e, CHR_TOKEN), *u;
+	const char *q = memchr(p, ' ', (size_t)(e - p)), *u;
 
-	if (q == e || *q != ' ')
+	if (!q)
 		return NULL;
 	m->method = sl_mk(p, (size_t)(q - p));
 	m->meth = sip_method(m->method);
 	m->req = true;
-	u = chr_run(q + 1, e, CHR_VIS);
+	u = memchr(q + 1, ' ', (size_t)(e - q - 1));
+	if (!u)
+		return NULL;
 	m->ruri = sl_mk(q + 1, (size_t)(u - q - 1));
-	if (!m->ruri.n || !sl_starts(sl_mk(u, (size_t)(e - u)), version))
+	if (!m->ruri.n || chr_ctl(m->ruri.p, u) != u || !sl_starts(sl_mk(u, (size_t)(e - u)), version))
 		return NULL;
 	return u + version.n;
 }
