@@ -252,6 +252,9 @@ Test(route, own_entries_are_known_to_the_letter)
 		  "192.0.2.9;transport=tcp;lr>", true },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr>,", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr>;x", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lrx", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr>;<sip:U@192.0.2.9;"
+		  "transport=tcp;lr>", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr> <sip:T@192.0.2.9;"
 		  "transport=tcp;lr>", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr;obx>", false },
@@ -349,6 +352,22 @@ Test(route, from_a_client)
 }
 
 /* The token leads; the private address is that of a phone behind NAT */
+Test(route, proxies_of_a_client_behind_ours_are_told)
+{
+	char val[1500];
+	struct route r = with_route(rr2, true, false);
+
+	cr_expect_eq(r.to, ROUTE_FLOW);
+	cr_expect(r.alone && r.strip == 1);
+	snprintf(val, sizeof(val), "%s, <sip:proxy.client.org;lr>", rr2);
+	r = with_route(val, true, false);
+	cr_expect_eq(r.to, ROUTE_FLOW);
+	cr_expect(!r.alone && r.strip == 1);
+	snprintf(val, sizeof(val), "%s\nRoute: <sip:proxy.client.org;lr>", rr2);
+	r = with_route(val, true, false);
+	cr_expect(!r.alone && r.strip == 1);
+}
+
 Test(route, private_addresses_are_refused_to_strangers)
 {
 	static const struct {

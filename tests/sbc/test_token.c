@@ -256,6 +256,42 @@ Test(token, memo_of_one_call_opens_no_other)
 	}
 }
 
+/** The place in memo that is in use; a token put there leaves it the only one */
+static size_t used(const struct token_memo *memo)
+{
+	size_t i = 0;
+
+	while (i < TOKEN_MEMOS && !memo[i].n)
+		i++;
+	return i;
+}
+
+Test(token, memo_of_a_place_taken_over_knows_no_call)
+{
+	static struct token_memo memo[TOKEN_MEMOS];
+	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
+	struct token_keys with = k;
+	char room[TOKEN_MAX], other[TOKEN_MAX], id[16];
+	struct sl s, o;
+	size_t at, found = TOKEN_MEMOS;
+
+	with.memo = memo;
+	s = text(room, &with, &t, "first");
+	at = used(memo);
+	for (unsigned i = 0; i < 100000 && found != at; i++) {
+		memset(memo, 0, sizeof(memo));
+		snprintf(id, sizeof(id), "c%u", i);
+		o = text(other, &with, &t, id);
+		found = used(memo);
+	}
+	cr_assert_eq(found, at);
+	memset(memo, 0, sizeof(memo));
+	cr_assert_eq(token_open(&u, &with, s, TOKEN_RR, SL("first")), TOKEN_OK);
+	cr_expect_eq(token_open(&u, &with, o, TOKEN_RR, SL("first")),
+		     TOKEN_MISUSED);
+	cr_expect_eq(token_open(&u, &with, o, TOKEN_RR, sl_cstr(id)), TOKEN_OK);
+}
+
 Test(token, identity_comes_back_with_every_form_of_a_stream_only)
 {
 	char room[TOKEN_MAX];
