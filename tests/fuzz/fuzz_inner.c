@@ -113,11 +113,12 @@ static void keep(struct sl body, bool asks)
 	must(!addr_parse(&hop.peer, SL("192.0.2.1:5070"), 0));
 	keep_init(&k);
 	for (uint32_t i = 0; i < N; i++) {
-		struct keep_one o = { .token = sl_cstr(token), .aor = SL("a"),
+		struct keep_one o = { .aor = SL("a"),
 				      .key = SL("kk"), .hash = i,
 				      .uri = SL("sip:a@b") };
 
 		(void)snprintf(token, sizeof(token), "t%u", i);
+		o.token = sl_cstr(token);
 		keep_add(&k, &hop, &o, 0);
 	}
 	keep_tick(&k, KEEP_WAIT, told, NULL);
