@@ -7,7 +7,7 @@
 
 #include "node/persist.h"
 
-#define PDB_ROWS 8192
+#define PDB_ROWS 16384
 
 struct pdb_row {
 	uint8_t id[16];

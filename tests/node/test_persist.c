@@ -145,12 +145,14 @@ static bool row(int i)
 
 Test(persist, what_changed_is_in_the_database_after_one_interval)
 {
+	enum { MANY = PERSIST_BATCH + 1000 };  /* two batches */
+
 	begin(false);
-	for (int i = 0; i < 3000; i++)
+	for (int i = 0; i < MANY; i++)
 		put(i, 1, 300000);
-	cr_assert_eq(persist_dirty(p), 3000);
+	cr_assert_eq(persist_dirty(p), MANY);
 	run(INTERVAL + 100);
-	cr_assert_eq(db->n, 3000);
+	cr_assert_eq(db->n, MANY);
 	cr_assert_eq(persist_dirty(p), 0);
 	cr_assert_leq(persist_age(p, now), INTERVAL);
 	cr_assert_leq(db->largest, PERSIST_BATCH);
