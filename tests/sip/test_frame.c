@@ -142,6 +142,8 @@ Test(frame, what_cannot_be_framed)
 		{"A\r\nl: -1\r\n\r\n", FRAME_BAD, "Bad Content-Length"},
 		{"A\r\nl:\r\n\r\n", FRAME_BAD, "Bad Content-Length"},
 		{"A\r\nl: 1 2\r\n\r\n", FRAME_BAD, "Bad Content-Length"},
+		{"A\r\nl: 1\r\n 2\r\n\r\n", FRAME_BAD, "Bad Content-Length"},
+		{"A\r\nl: 1\r\n\t2\r\n\r\n", FRAME_BAD, "Bad Content-Length"},
 		{"A\r\nl: 1, 1\r\n\r\n", FRAME_BAD, "Bad Content-Length"},
 		{"A\r\nl: 4294967296\r\n\r\n", FRAME_BAD, "Bad Content-Length"},
 		{"A\r\nl: 1\r\nl: 2\r\n\r\n", FRAME_BAD,

@@ -283,6 +283,10 @@ Test(scan, values_that_are_refused)
 		{"From", "sip:a@b?x=y", false},
 		{"From", "<sip:a@b:99999>", false},
 		{"From", "<sip:a@b:0>", false},
+		{"From", "<sip:a@b:0000>", false},
+		{"From", "<sip:a@b:00000>", false},
+		{"From", "<sip:a@b:65535>", true},
+		{"From", "<sip:a@b:65536>", false},
 		{"From", "<sip:a@>", false},
 		{"From", "<sip:a@b@c>", false},
 		{"From", "<sip:a%4@b>", false},
@@ -510,6 +514,58 @@ Test(scan, lists_are_iterated_over_all_headers)
 	cr_assert(!sip_has_token(&s->m, SIP_REQUIRE, SL("")));
 	cr_assert(!sip_has_token(&s->m, SIP_SUPPORTED, SL("b")));
 	scanned_free(s);
+}
+
+Test(scan, ports_are_1_to_65535_in_the_usual_spelling_too)
+{
+	static const char *const bad[] = {
+		INVITE("Contact: <sip:a@b:0000>\r\n"),
+		INVITE("Contact: <sip:a@b:00000>\r\n"),
+		INVITE("Contact: <sip:a@b:65536>\r\n"),
+		INVITE("Via: SIP/2.0/UDP b:0000;branch=z9hG4bKx\r\n"),
+		INVITE("Via: SIP/2.0/UDP b:506/;branch=z9hG4bKx\r\n"),
+		INVITE("Via: SIP/2.0/UDP b:506\x80;branch=z9hG4bKx\r\n"),
+	};
+	struct scanned *s;
+
+	for (unsigned i = 0; i < LEN(bad); i++) {
+		s = scan_txt(bad[i]);
+		cr_assert_eq(s->err, EBADMSG, "%u", i);
+		scanned_free(s);
+	}
+	s = scan_txt(INVITE("Contact: <sip:a@b:65535>, <sip:a@b:0001>\r\n"));
+	cr_assert_eq(s->err, 0, "%s", s->f.why);
+	scanned_free(s);
+}
+
+Test(scan, the_second_via_is_found_behind_any_end_of_the_first)
+{
+	static const char *const first[] = {
+		"a;branch=z9hG4bKx,", "a;branch=z9hG4bKx ,",
+		"a;branch=z9hG4bKx\r\n ,\r\n ", "a:5060,", "a , ",
+		"a;branch=z9hG4bKx;ttl=1\t,", "a\r\nVia: ",
+		"a;branch=z9hG4bKx\r\nv: ",
+	};
+
+	for (unsigned i = 0; i < LEN(first); i++) {
+		char txt[300];
+		struct scanned *s;
+		struct via v;
+
+		(void)snprintf(txt, sizeof(txt), "SIP/2.0 200 OK\r\n"
+			       "Via: SIP/2.0/UDP %sSIP/2.0/TCP b:7;branch=c\r\n"
+			       "From: <sip:a@b>\r\nTo: <sip:a@b>\r\n"
+			       "Call-ID: c\r\nCSeq: 1 BYE\r\n"
+			       "Content-Length: 0\r\n\r\n", first[i]);
+		s = scan_txt(txt);
+		cr_assert_eq(s->err, 0, "%u: %s", i, s->f.why);
+		cr_assert_eq(via_nth(&s->m, 1, &v), 0, "%u", i);
+		SLEQ(v.host, "b");
+		SLEQ(v.branch, "c");
+		cr_assert_eq(v.port, 7);
+		cr_assert_eq(via_nth(&s->m, 2, &v), ENOENT);
+		scanned_free(s);
+	}
 }
 
 Test(scan, headers_by_name)
