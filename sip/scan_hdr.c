@@ -54,7 +54,9 @@ static const char *scan_via(struct scan *s, const char *p, const char *e)
 	for (;; v = &low) {
 		p = via_scan(v, chr_lws(p, e), e, lim);
 		if (!p) {
+			/* it counts: none further down is the top one */
 			*v = (struct via){0};
+			s->vias++;
 			return "Bad Via";
 		}
 		if (!s->vias++ && s->m->req && v->branch.n == 7 &&

@@ -516,6 +516,27 @@ Test(scan, lists_are_iterated_over_all_headers)
 	scanned_free(s);
 }
 
+Test(scan, a_via_below_a_bad_one_is_not_the_top)
+{
+	static const struct addr src = {.af = 4, .port = 9,
+					.ip = {192, 0, 2, 1}};
+	struct scanned *s = scan_txt(
+		"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0\r\nX-A: 1\r\n"
+		"Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@b>\r\n"
+		"To: <sip:a@b>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n"
+		"Content-Length: 0\r\n\r\n");
+	struct buf b;
+
+	cr_assert(s->err == EBADMSG && s->f.answerable);
+	cr_assert_eq(s->m.top.tp.n, 0);
+	buf_init(&b, 4096);
+	hop_vias_put(&b, &s->m, &src);
+	SLEQ(buf_as_sl(&b), "Via: SIP/2.0\r\n"
+	     "Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\n");
+	buf_free(&b);
+	scanned_free(s);
+}
+
 Test(scan, ports_are_1_to_65535_in_the_usual_spelling_too)
 {
 	static const char *const bad[] = {
