@@ -206,6 +206,7 @@ Test(location, long_records_are_read_whole_and_in_order)
 		cr_assert_eq(n, 249);
 		free(mem);
 	}
+	DBS_DONE();
 }
 
 Test(location, a_sweep_takes_what_is_past_its_hold_and_nothing_else)
