@@ -81,6 +81,7 @@ static bool outq_grow(struct outq *q)
 
 static struct sip_out *outq_add(struct outq *q)
 {
+	struct sip_out *o;
 	uint32_t i;
 
 	if (q->n == q->cap && !outq_grow(q)) {
@@ -88,7 +89,11 @@ static struct sip_out *outq_add(struct outq *q)
 		return NULL;
 	}
 	i = q->head + q->n++;
-	return q->v + (i < q->cap ? i : i - q->cap);
+	o = q->v + (i < q->cap ? i : i - q->cap);
+	/* who reads an effect looks at both, whatever its kind */
+	o->blob = NULL;
+	o->quiet = false;
+	return o;
 }
 
 static void outq_put(struct outq *q, const struct flow *f, struct blob *blob,
@@ -124,7 +129,6 @@ void outq_close(struct outq *q, const struct flow *f)
 		return;
 	o->kind = SIP_OUT_CLOSE;
 	o->flow = *f;
-	o->blob = NULL;
 }
 
 void outq_keep(struct outq *q, const struct flow *f)
@@ -135,7 +139,6 @@ void outq_keep(struct outq *q, const struct flow *f)
 		return;
 	o->kind = SIP_OUT_KEEP;
 	o->flow = *f;
-	o->blob = NULL;
 }
 
 void outq_alias(struct outq *q, const struct flow *f, const struct addr *a)
@@ -146,7 +149,6 @@ void outq_alias(struct outq *q, const struct flow *f, const struct addr *a)
 		return;
 	o->kind = SIP_OUT_ALIAS;
 	o->flow = *f;
-	o->blob = NULL;
 	o->alias = *a;
 }
 

@@ -92,3 +92,22 @@ Test(flow, full_queue_drops_and_counts)
 	cr_assert_eq(b->ref, 1);
 	blob_unref(b);
 }
+
+Test(outq, an_effect_knows_nothing_of_the_one_before_it_in_its_place)
+{
+	struct flow f = { .tp = TP_TCP };
+	struct sip_out o;
+	struct outq q;
+
+	cr_assert_eq(outq_init(&q, 1), 0);
+	outq_send_quiet(&q, &f, blob_make("x", 1));
+	cr_assert(outq_poll(&q, &o) && o.quiet);
+	blob_unref(o.blob);
+	outq_keep(&q, &f);
+	cr_assert(outq_poll(&q, &o));
+	cr_assert(!o.quiet && !o.blob);
+	outq_alias(&q, &f, &f.peer);
+	cr_assert(outq_poll(&q, &o));
+	cr_assert(!o.quiet && !o.blob);
+	outq_free(&q);
+}

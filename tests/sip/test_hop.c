@@ -67,8 +67,8 @@ Test(hop, nth_via_is_what_all_in_turn_give)
 	static const char *const v[] = {
 		"Via: SIP/2.0/UDP a;branch=z9hG4bKa\r\n",
 		"Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/TCP b:5061;x\r\n",
-		"Via: SIP/2.0/UDP a;branch=1 , SIP/2.0/TCP b,SIP/2.0/UDP c;q=\"a,b\""
-		"\r\nv: SIP/2.0/UDP d ,\r\n SIP/2.0/UDP e\r\n",
+		("Via: SIP/2.0/UDP a;branch=1 , SIP/2.0/TCP b,"
+		 "SIP/2.0/UDP c;q=\"a,b\"\r\nv: SIP/2.0/UDP d ,\r\n SIP/2.0/UDP e\r\n"),
 		"Via: SIP / 2.0 / UDP a ; x = 1 \r\n ,SIP/2.0/TCP b\r\n",
 		"Via: SIP/2.0/UDP a;x=\"q\" ,\r\n\tSIP/2.0/UDP b;rport\r\n",
 		"Via: SIP/2.0/UDP a;branch=1, SIP/2.0/UDP\r\n",
