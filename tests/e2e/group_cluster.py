@@ -356,7 +356,7 @@ def t_flapping(ctx):
     w.load(['n1', 'n2', 'n3'])
     rng = w.loads[0].rng
     end, flaps, took = time.monotonic() + 2 * HOLD, 0, 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or flaps < 4:
         w.net.cut('n1', 'n2')
         w.net.cut('n1', 'n3')
         w.hold(rng.uniform(0.05, DEAD * 1.3))
@@ -364,7 +364,7 @@ def t_flapping(ctx):
         w.net.heal()
         flaps += 1
         w.hold(rng.uniform(0.05, 0.4))
-    check(flaps >= 4 and took > 0, '%d flaps took %d packets', flaps, took)
+    check(took > 0, '%d flaps took no packet', flaps)
     w.rest()
     w.agree(time.monotonic())
 
