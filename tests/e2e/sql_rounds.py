@@ -172,18 +172,22 @@ class Server:
     def end(self):
         subprocess.run([SERVER, 'kill', self.dir], check=False, timeout=60)
 
-    def sql(self, text):
-        """Lines of an answer, each a list."""
+    def cmd(self, text):
         at = ['-h', '127.0.0.1', '-%s' % ('p' if self.name == 'postgresql'
                                           else 'P'), self.port]
         if self.name == 'postgresql':
-            cmd = ['psql', '-X', '-q', '-t', '-A', '-F', '\t'] + at + [
+            return ['psql', '-X', '-q', '-t', '-A', '-F', '\t'] + at + [
                 '-U', 'edgewise', '-c', text, 'edgewise']
-        else:
-            cmd = ['mariadb', '--no-defaults', '-N', '-B'] + at + [
-                '-u', 'edgewise', '-e', text, 'edgewise']
-        r = subprocess.run(cmd, env=dict(os.environ, PGPASSWORD='secret',
-                                         MYSQL_PWD='secret'), timeout=60,
+        return ['mariadb', '--no-defaults', '-N', '-B'] + at + [
+            '-u', 'edgewise', '-e', text, 'edgewise']
+
+    @staticmethod
+    def env():
+        return dict(os.environ, PGPASSWORD='secret', MYSQL_PWD='secret')
+
+    def sql(self, text):
+        """Lines of an answer, each a list."""
+        r = subprocess.run(self.cmd(text), env=self.env(), timeout=60,
                            capture_output=True, text=True, check=True)
         return [ln.split('\t') for ln in r.stdout.splitlines() if ln]
 
@@ -204,6 +208,19 @@ class Server:
             q = ('SELECT count(*) FROM information_schema.innodb_trx WHERE '
                  'trx_rows_modified > 0')
         return int(self.sql(q)[0][0]) > 0
+
+    def hold(self, key):
+        """Locks a row by its id in hex, in a process of its own: a transaction
+        that comes to it waits there, with what it had written before."""
+        text = ("BEGIN; SELECT aor FROM edgewise_location WHERE id = %s FOR "
+                "UPDATE; SELECT %s(4)")
+        if self.name == 'postgresql':
+            text %= ("decode('%s', 'hex')" % key, 'pg_sleep')
+        else:
+            text %= ("x'%s'" % key, 'SLEEP')
+        return subprocess.Popen(
+            self.cmd(text), env=self.env(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def left(self):
         self.end()
@@ -240,6 +257,7 @@ class Rounds:
         self.lost_ops, self.ready_ms, self.open_rows = 0, [], []
         self.taken = []              # changes that each kill cost
         self.unacked = set()
+        self.held = []               # clients that hold a row
         self.since = 0.0             # the last kill
 
     # --- what was promised ---------------------------------------------------
@@ -353,11 +371,29 @@ class Rounds:
         return min(t - n.status()['sql']['age_ms'] / 1000.0 - 0.005
                    for n in self.lab.nodes)
 
-    def strike(self, victim):
+    def strike(self, victim, rows):
         """Stops the node with a transaction open, at a moment of the seed's.
-        What was written until a moment before; None: none was met."""
+        What was written until a moment before; None: none was met.  A server's
+        transactions are short: where none is met, one is held up at a row."""
+        if self.opt.db == 'sqlite':
+            return self.strike_within(victim, self.opt.wait)
+        bound = None
+        if self.rng.random() < 0.25:
+            bound = self.strike_within(victim, 3)
+        # not the row of a contact that is gone, and not the first of its statement
+        alive = sorted(k for k, r in rows.items() if not r.dead)
+        for _ in range(5 if alive and bound is None else 0):
+            held = self.db.hold(self.rng.choice(alive))
+            self.held.append(held)       # it ends with its server
+            bound = self.strike_within(victim, 3)
+            if bound is not None:
+                break
+            held.wait(20)
+        return bound
+
+    def strike_within(self, victim, limit):
         i = self.lab.nodes.index(victim)
-        end = time.monotonic() + self.opt.wait
+        end = time.monotonic() + limit
         lite = self.opt.db == 'sqlite'
         while time.monotonic() < end:
             bound = self.written_until()
@@ -378,7 +414,7 @@ class Rounds:
         time.sleep(self.rng.uniform(0, self.opt.gap))
         before = self.db.rows()
         lite = self.opt.db == 'sqlite'
-        bound = self.strike(victim)
+        bound = self.strike(victim, before[0])
         if bound is None:
             self.void += 1
             return
@@ -392,6 +428,8 @@ class Rounds:
         # until now some may have answered
         gone = time.monotonic()
         tabs, bad = self.db.left()
+        while self.held:
+            self.held.pop().wait(20)
         self.read_unacked()
         for a, b in zip(before, tabs):
             bad += self.none_back(a, b)
