@@ -40,37 +40,16 @@ static void end(void)
 }
 TestSuite(ask, .init = begin, .fini = end);
 
-/** Token of what was registered i-th */
 static const char *token(unsigned i)
 {
-	static char t[2][256];
-	char *p = t[i % 2];
-
-	(void)snprintf(p, 256, "%s", w->loc[i].path + 5);
-	*strchr(p, '@') = '\0';
-	return p;
+	return world_token(w, i);
 }
 
 static void send(const char *body, const char *more)
 {
-	size_t n = 0;
-	char *txt;
-
-	for (const char *p = body; *p; p++)
-		n += *p == '\n' ? 2 : 1;
-	txt = malloc(n + 4000);
-	cr_assert_not_null(txt);
-	(void)snprintf(txt, n + 4000, "OPTIONS sip:10.0.0.1:5070 SIP/2.0\n"
-		       "Via: SIP/2.0/TCP 10.0.0.11:5060;branch=z9hG4bKpax\n"
-		       "%sMax-Forwards: 70\nFrom: <sip:ping@x>;tag=1\n"
-		       "To: <sip:10.0.0.1>\nCall-ID: k%llu\nCSeq: 1 OPTIONS\n"
-		       "Content-Type: application/edgewise-ask\n"
-		       "Content-Length: %zu\n\n%s", more,
-		       (unsigned long long)w->net->now, n, body);
 	w->node[0].kept_last[0] = '\0';
 	asked_at = w->net->now;
-	node_raw(&w->node[0], txt);
-	free(txt);
+	node_batch(&w->node[0], "ask", body, more);
 }
 
 static void ask_both(void)

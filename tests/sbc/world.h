@@ -237,5 +237,10 @@ void node_kill(struct vnode *n);
 void node_fork_more(struct vnode *n, struct vcall *c);
 /** A raw message to the edge's core side from a node */
 void node_raw(struct vnode *n, const char *text);
+/** It sends a batch for flows: application/edgewise-`kind`; `more`: header lines */
+void node_batch(struct vnode *n, const char *kind, const char *body,
+		const char *more);
+/** Flow token of what was registered i-th. Static: two calls later it is another */
+const char *world_token(const struct world *w, unsigned i);
 
 #endif

@@ -471,3 +471,36 @@ void node_raw(struct vnode *n, const char *text)
 	sim_stream(n->w->net, &n->host.addr, conn, buf_as_sl(&b));
 	buf_free(&b);
 }
+
+void node_batch(struct vnode *n, const char *kind, const char *body,
+		const char *more)
+{
+	size_t len = 0;
+	char *txt;
+
+	/* node_raw() makes two bytes of each line end */
+	for (const char *p = body; *p; p++)
+		len += *p == '\n' ? 2 : 1;
+	txt = malloc(len + 4000);
+	if (!txt)
+		abort();
+	(void)snprintf(txt, len + 4000, "OPTIONS sip:10.0.0.1:5070 SIP/2.0\n"
+		       "Via: SIP/2.0/TCP 10.0.0.11:5060;branch=z9hG4bKpbx\n"
+		       "%sMax-Forwards: 70\nFrom: <sip:ping@x>;tag=1\n"
+		       "To: <sip:10.0.0.1>\nCall-ID: k%llu\nCSeq: 1 OPTIONS\n"
+		       "Content-Type: application/edgewise-%s\n"
+		       "Content-Length: %zu\n\n%s", more,
+		       (unsigned long long)n->w->net->now, kind, len, body);
+	node_raw(n, txt);
+	free(txt);
+}
+
+const char *world_token(const struct world *w, unsigned i)
+{
+	static char t[2][256];
+	char *p = t[i % 2];
+
+	(void)snprintf(p, 256, "%s", w->loc[i].path + 5);
+	*strchr(p, '@') = '\0';
+	return p;
+}
