@@ -159,9 +159,8 @@ static void put_rate(struct buf *b, const json_t *sip, const char *key,
 	else
 		buf_lit(b, "\xe2\x80\x93");
 	buf_lit(b, "</td>");
-	page_td(b, "since start", "n");
-	page_num(b, page_u64(o, "total"));
-	buf_lit(b, "</td></tr>");
+	page_td_num(b, "since start", "n", o, "total");
+	buf_lit(b, "</tr>");
 }
 
 static void put_fact(struct buf *b, const char *name, const char *title)
@@ -283,15 +282,10 @@ static void put_refused(struct buf *b, const json_t *view)
 		buf_lit(b, "<tr><th scope=\"row\">");
 		page_text(b, page_str(o, "what"));
 		buf_lit(b, "</th>");
-		page_td(b, "last 5 min", "n");
-		page_num(b, page_u64(o, "recent"));
-		buf_lit(b, "</td>");
-		page_td(b, "last hour", "n");
-		page_num(b, page_u64(o, "hour"));
-		buf_lit(b, "</td>");
-		page_td(b, "since start", "n");
-		page_num(b, page_u64(o, "total"));
-		buf_lit(b, "</td></tr>");
+		page_td_num(b, "last 5 min", "n", o, "recent");
+		page_td_num(b, "last hour", "n", o, "hour");
+		page_td_num(b, "since start", "n", o, "total");
+		buf_lit(b, "</tr>");
 	}
 	buf_lit(b, "</tbody></table>");
 }

@@ -54,5 +54,12 @@ bool page_yes(const json_t *o, const char *key);
 bool page_is(const json_t *o, const char *key, const char *val);
 /** <td data-l="label" class="cls"> */
 void page_td(struct buf *b, const char *label, const char *cls);
+/** A whole cell with what `o` has under `key`: a number, a span of time, a text */
+void page_td_num(struct buf *b, const char *label, const char *cls,
+		 const json_t *o, const char *key);
+void page_td_span(struct buf *b, const char *label, const json_t *o,
+		  const char *key);
+void page_td_text(struct buf *b, const char *label, const json_t *o,
+		  const char *key);
 
 #endif

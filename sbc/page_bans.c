@@ -19,12 +19,9 @@ void page_bans(struct buf *b, const json_t *view)
 		buf_lit(b, "<tr><th scope=\"row\">");
 		page_text(b, page_str(o, "source"));
 		buf_lit(b, "</th>");
-		page_td(b, "why", "");
-		page_text(b, page_str(o, "why"));
-		buf_lit(b, "</td>");
-		page_td(b, "for", "n");
-		page_span(b, page_u64(o, "left_ms"));
-		buf_lit(b, "</td></tr>");
+		page_td_text(b, "why", o, "why");
+		page_td_span(b, "for", o, "left_ms");
+		buf_lit(b, "</tr>");
 	}
 	buf_lit(b, "</tbody></table>");
 }

@@ -184,9 +184,7 @@ static void put_choice(struct buf *b, const json_t *d)
 		buf_lit(b, "<tr><th scope=\"row\">");
 		page_text(b, page_str(k, "name"));
 		buf_lit(b, "</th>");
-		page_td(b, "what it does", "");
-		page_text(b, page_str(k, "text"));
-		buf_lit(b, "</td>");
+		page_td_text(b, "what it does", k, "text");
 		page_td(b, "run", "admin");
 		buf_lit(b, "<span class=\"acts\">");
 		if (page_yes(k, "lab"))

@@ -100,9 +100,7 @@ static void put_state(struct buf *b, const json_t *view, const json_t *n)
 			   (unsigned)(good < rise ? good : rise),
 			   (unsigned)rise);
 	buf_lit(b, "</td>");
-	page_td(b, "since", "n");
-	page_span(b, page_u64(n, "since_ms"));
-	buf_lit(b, "</td>");
+	page_td_span(b, "since", n, "since_ms");
 }
 
 static void put_probe(struct buf *b, const json_t *n)
@@ -139,9 +137,7 @@ static void put_probe(struct buf *b, const json_t *n)
 
 static void put_load(struct buf *b, const json_t *n)
 {
-	page_td(b, "in flight", "n");
-	page_num(b, page_u64(n, "inflight"));
-	buf_lit(b, "</td>");
+	page_td_num(b, "in flight", "n", n, "inflight");
 	page_td(b, "requests/s", "n");
 	page_milli(b, page_u64(n, "per_s1000"));
 	buf_lit(b, "</td>");
@@ -331,17 +327,13 @@ static void put_held(struct buf *b, const json_t *n, const json_t *said,
 	buf_lit(b, "<th scope=\"row\">");
 	page_text(b, page_str(n, "name"));
 	buf_lit(b, "</th>");
-	page_td(b, "contacts", "n");
-	page_num(b, page_u64(said, "contacts"));
-	buf_lit(b, "</td>");
+	page_td_num(b, "contacts", "n", said, "contacts");
 	put_digest(b, c);
 	put_peers(b, c);
 	page_td(b, "in sync", "n");
 	buf_u64(b, page_u64(c, "progress"));
 	buf_lit(b, " %</td>");
-	page_td(b, "repaired", "n");
-	page_num(b, page_u64(c, "repaired"));
-	buf_lit(b, "</td>");
+	page_td_num(b, "repaired", "n", c, "repaired");
 	put_compared(b, c);
 	page_td(b, "one copy only, lately", unacked ? "n warn" : "n");
 	page_num(b, unacked);

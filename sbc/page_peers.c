@@ -1,14 +1,6 @@
 /* page_peers.c - Pure. Trusted peers on the page; nothing where there are none. */
 #include "sbc/page.h"
 
-static void put_num(struct buf *b, const json_t *o, const char *key,
-		    const char *label, const char *cls)
-{
-	page_td(b, label, cls);
-	page_num(b, page_u64(o, key));
-	buf_lit(b, "</td>");
-}
-
 static void put_peer(struct buf *b, const json_t *o)
 {
 	bool rests = page_is(o, "state", "resting");
@@ -32,13 +24,13 @@ static void put_peer(struct buf *b, const json_t *o)
 		buf_lit(b, " <small>until it answers the next call</small>");
 	}
 	buf_lit(b, "</td>");
-	put_num(b, o, "calls_in", "calls from it", "n");
-	put_num(b, o, "refused", "refused", page_u64(o, "refused") ?
-		"n warn" : "n");
-	put_num(b, o, "calls_out", "calls to it", "n");
-	put_num(b, o, "answered", "answered", "n");
-	put_num(b, o, "failed", "failed", page_u64(o, "failed") ? "n warn" :
-		"n");
+	page_td_num(b, "calls from it", "n", o, "calls_in");
+	page_td_num(b, "refused", page_u64(o, "refused") ? "n warn" : "n", o,
+		    "refused");
+	page_td_num(b, "calls to it", "n", o, "calls_out");
+	page_td_num(b, "answered", "n", o, "answered");
+	page_td_num(b, "failed", page_u64(o, "failed") ? "n warn" : "n", o,
+		    "failed");
 	buf_lit(b, "</tr>");
 }
 

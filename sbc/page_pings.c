@@ -9,14 +9,6 @@ static const json_t *ping_of(const json_t *node)
 	return page_yes(said, "stale") ? NULL : json_object_get(said, "ping");
 }
 
-static void put_num(struct buf *b, const json_t *o, const char *key,
-		    const char *label, const char *cls)
-{
-	page_td(b, label, cls);
-	page_num(b, page_u64(o, key));
-	buf_lit(b, "</td>");
-}
-
 static void put_row(struct buf *b, const json_t *node, uint64_t all)
 {
 	const json_t *o = ping_of(node);
@@ -25,7 +17,7 @@ static void put_row(struct buf *b, const json_t *node, uint64_t all)
 	buf_lit(b, "<tr><th scope=\"row\">");
 	page_text(b, page_str(node, "name"));
 	buf_lit(b, "</th>");
-	put_num(b, o, "contacts", "contacts", "n");
+	page_td_num(b, "contacts", "n", o, "contacts");
 	page_td(b, "share", "n");
 	buf_printf(b, "%u %%</td>", (unsigned)(n * 100 / all));
 	page_td(b, "answers in, 50 %, 95 %", "n");
@@ -33,10 +25,10 @@ static void put_row(struct buf *b, const json_t *node, uint64_t all)
 	buf_lit(b, ", ");
 	page_us(b, page_u64(o, "p95_us"));
 	buf_lit(b, "</td>");
-	put_num(b, o, "lost", "not answered", "n");
-	put_num(b, o, "quarantined", "called last", page_u64(o, "quarantined")
-		? "n warn" : "n");
-	put_num(b, o, "removed", "removed", "n");
+	page_td_num(b, "not answered", "n", o, "lost");
+	page_td_num(b, "called last", page_u64(o, "quarantined") ? "n warn" :
+		    "n", o, "quarantined");
+	page_td_num(b, "removed", "n", o, "removed");
 	buf_lit(b, "</tr>");
 }
 

@@ -118,3 +118,27 @@ void page_td(struct buf *b, const char *label, const char *cls)
 	}
 	buf_lit(b, "\">");
 }
+
+void page_td_num(struct buf *b, const char *label, const char *cls,
+		 const json_t *o, const char *key)
+{
+	page_td(b, label, cls);
+	page_num(b, page_u64(o, key));
+	buf_lit(b, "</td>");
+}
+
+void page_td_span(struct buf *b, const char *label, const json_t *o,
+		  const char *key)
+{
+	page_td(b, label, "n");
+	page_span(b, page_u64(o, key));
+	buf_lit(b, "</td>");
+}
+
+void page_td_text(struct buf *b, const char *label, const json_t *o,
+		  const char *key)
+{
+	page_td(b, label, "");
+	page_text(b, page_str(o, key));
+	buf_lit(b, "</td>");
+}

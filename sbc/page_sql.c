@@ -28,9 +28,7 @@ static void put_node(struct buf *b, const json_t *n, const json_t *sql,
 		buf_lit(b, "</small>");
 	}
 	buf_lit(b, "</td>");
-	page_td(b, "not written yet", "n");
-	page_num(b, page_u64(sql, "dirty"));
-	buf_lit(b, "</td>");
+	page_td_num(b, "not written yet", "n", sql, "dirty");
 	page_td(b, "all is written up to", "n");
 	page_span(b, page_u64(sql, "age_ms"));
 	buf_lit(b, " ago</td>");
@@ -39,9 +37,7 @@ static void put_node(struct buf *b, const json_t *n, const json_t *sql,
 	if (!page_yes(sql, "loaded"))
 		buf_lit(b, " <small>so far</small>");
 	buf_lit(b, "</td>");
-	page_td(b, "written", "n");
-	page_num(b, page_u64(sql, "rows_written"));
-	buf_lit(b, "</td>");
+	page_td_num(b, "written", "n", sql, "rows_written");
 	page_td(b, "whose", "");
 	page_text(b, page_is(sql, "mode", "shared") ? "shared by all" :
 		  page_is(sql, "mode", "local") ? "its own" : "");
