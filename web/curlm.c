@@ -211,33 +211,50 @@ static CURLcode set_up(struct curlm_req *r, const char *url, uint32_t patience)
 	return c;
 }
 
-int curlm_get(struct curlm_req **rp, struct curlm *m, const struct addr *a,
-	      const char *path, uint32_t patience, size_t max, curlm_h *h,
-	      void *arg)
+static struct curlm_req *req_new(struct curlm *m, curlm_h *h, void *arg)
 {
 	struct curlm_req *r = calloc(1, sizeof(*r));
-	char url[256], txt[ADDR_TXT];
 
 	if (!r)
-		return ENOMEM;
+		return NULL;
 	r->m = m;
 	r->h = h;
 	r->arg = arg;
-	buf_init(&r->body, max);
-	(void)snprintf(url, sizeof(url), "http://%s%s", addr_txt(a, txt), path);
 	r->easy = curl_easy_init();
-	if (!r->easy || set_up(r, url, patience) ||
-	    curl_multi_add_handle(m->multi, r->easy)) {
-		if (r->easy)
-			curl_easy_cleanup(r->easy);
+	if (!r->easy) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+/** Let it go, if it could be `set`; else it is freed */
+static int begin(struct curlm_req **rp, struct curlm_req *r, CURLcode set)
+{
+	if (set || curl_multi_add_handle(r->m->multi, r->easy)) {
+		curl_easy_cleanup(r->easy);
 		r->easy = NULL;
 		req_free(r);
 		return ENOMEM;
 	}
-	r->next = m->reqs;
-	m->reqs = r;
+	r->next = r->m->reqs;
+	r->m->reqs = r;
 	*rp = r;
 	return 0;
+}
+
+int curlm_get(struct curlm_req **rp, struct curlm *m, const struct addr *a,
+	      const char *path, uint32_t patience, size_t max, curlm_h *h,
+	      void *arg)
+{
+	struct curlm_req *r = req_new(m, h, arg);
+	char url[256], txt[ADDR_TXT];
+
+	if (!r)
+		return ENOMEM;
+	buf_init(&r->body, max);
+	(void)snprintf(url, sizeof(url), "http://%s%s", addr_txt(a, txt), path);
+	return begin(rp, r, set_up(r, url, patience));
 }
 
 static size_t thrown(char *p, size_t size, size_t n, void *arg)
@@ -277,27 +294,12 @@ static CURLcode set_up_post(struct curlm_req *r, const struct curlm_post *p)
 int curlm_post(struct curlm_req **rp, struct curlm *m,
 	       const struct curlm_post *p, curlm_h *h, void *arg)
 {
-	struct curlm_req *r = calloc(1, sizeof(*r));
+	struct curlm_req *r = req_new(m, h, arg);
 
 	if (!r)
 		return ENOMEM;
-	r->m = m;
-	r->h = h;
-	r->arg = arg;
 	r->left = p->max;
-	r->easy = curl_easy_init();
-	if (!r->easy || set_up_post(r, p) ||
-	    curl_multi_add_handle(m->multi, r->easy)) {
-		if (r->easy)
-			curl_easy_cleanup(r->easy);
-		r->easy = NULL;
-		req_free(r);
-		return ENOMEM;
-	}
-	r->next = m->reqs;
-	m->reqs = r;
-	*rp = r;
-	return 0;
+	return begin(rp, r, set_up_post(r, p));
 }
 
 uint64_t curlm_retry_after(const struct curlm_req *r)
