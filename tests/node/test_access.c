@@ -108,6 +108,15 @@ static int reg(struct rig *r, const char *from, const char *to,
 	return reg_at(r, from, to, ++cseq, l);
 }
 
+/* The nonce of the challenge to a REGISTER of Alice's, kept in `txt`: the next
+ * answer overwrites what nonce_of() gave */
+static const char *challenged(struct rig *r, char txt[128])
+{
+	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
+	(void)snprintf(txt, 128, "%s", nonce_of(r));
+	return txt;
+}
+
 static int reg_as(struct rig *r, const char *user, const char *pass)
 {
 	struct login l = { user, pass, "sip:example.com", AUTH_MD5, NULL, 0,
@@ -181,9 +190,7 @@ Test(access, old_nonce_is_stale_only_with_the_right_password)
 	struct rig *r = rig_new("nonce_age = 100;\n", users());
 	char old[128];
 
-	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
-	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
-	l.nonce = old;
+	l.nonce = challenged(r, old);
 	rig_pass(r, 99000);
 	cr_expect(reg(r, ALICE, ALICE, &l) == 200);
 	rig_pass(r, 2000);
@@ -267,9 +274,7 @@ Test(access, a_nonce_is_for_the_source_it_was_sent_to)
 	struct rig *r = rig_new("", users());
 	char old[128];
 
-	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
-	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
-	l.nonce = old;
+	l.nonce = challenged(r, old);
 	r->client = "192.0.2.66";
 	cr_expect(reg(r, ALICE, ALICE, &l) == 401);
 	cr_expect(is_stale(r), "a phone that moved asks again by itself");
@@ -292,9 +297,7 @@ Test(access, an_ipv6_phone_may_take_another_address_of_its_network)
 	char old[128];
 
 	r->client = "2001:db8:1:2::aa";
-	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
-	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
-	l.nonce = old;
+	l.nonce = challenged(r, old);
 	r->client = "2001:db8:1:2:1:2:3:4";
 	cr_expect(reg(r, ALICE, ALICE, &l) == 200);
 	r->client = "2001:db8:1:3::aa";
@@ -309,9 +312,7 @@ Test(access, a_count_opens_once)
 	struct rig *r = rig_new("", users());
 	char old[128];
 
-	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
-	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
-	l.nonce = old;
+	l.nonce = challenged(r, old);
 	cr_expect(reg_at(r, ALICE, ALICE, 101, &l) == 200);
 	cr_expect(reg_at(r, ALICE, ALICE, 102, &l) == 401);
 	cr_expect(is_stale(r));
@@ -328,9 +329,7 @@ Test(access, the_same_request_again_passes)
 	struct rig *r = rig_new("", users());
 	char old[128];
 
-	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
-	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
-	l.nonce = old;
+	l.nonce = challenged(r, old);
 	cr_expect(reg_at(r, ALICE, ALICE, 101, &l) == 200);
 	cr_expect(reg_at(r, ALICE, ALICE, 101, &l) == 200,
 		  "on another branch, as after a failover");
@@ -345,9 +344,7 @@ Test(access, without_a_count_the_nonce_opens_once)
 	struct rig *r = rig_new("", users());
 	char old[128];
 
-	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
-	(void)snprintf(old, sizeof(old), "%s", nonce_of(r));
-	l.nonce = old;
+	l.nonce = challenged(r, old);
 	cr_expect(reg_at(r, ALICE, ALICE, 101, &l) == 200);
 	cr_expect(reg_at(r, ALICE, ALICE, 102, &l) == 401);
 	cr_expect(is_stale(r));
@@ -359,8 +356,7 @@ Test(access, two_nodes_never_make_the_same_nonce)
 	struct rig *a = rig_new("", users()), *b;
 	char one[128];
 
-	cr_assert(reg(a, ALICE, ALICE, NULL) == 401);
-	(void)snprintf(one, sizeof(one), "%s", nonce_of(a));
+	(void)challenged(a, one);
 	b = rig_with("", users(), 1);
 	cr_assert(reg(b, ALICE, ALICE, NULL) == 401);
 	cr_expect_str_neq(nonce_of(b), one);
@@ -488,9 +484,7 @@ Test(access, a_source_that_is_made_up_harms_nobody)
 	char mine[128];
 
 	r->client = "198.51.100.9";
-	cr_assert(reg(r, ALICE, ALICE, NULL) == 401);
-	(void)snprintf(mine, sizeof(mine), "%s", nonce_of(r));
-	l.nonce = mine;
+	l.nonce = challenged(r, mine);
 	r->client = "192.0.2.7";
 	for (unsigned i = 0; i < 100; i++)
 		cr_assert(reg(r, ALICE, ALICE, &l) == 401);
