@@ -26,6 +26,7 @@ struct ntimer {
 	int fd;
 	uint64_t want;      /**< when to call h [ms], UINT64_MAX = not     */
 	uint64_t armed;     /**< when the kernel wakes us [ms]             */
+	bool *freed;        /**< while h runs: set when it frees us        */
 	ntimer_h *h;
 	void *arg;
 };
@@ -215,6 +216,7 @@ static void arm(struct ntimer *t, uint64_t at)
 static void expired(int flags, void *arg)
 {
 	struct ntimer *t = arg;
+	bool freed = false;
 	uint64_t n;
 
 	/* arming takes the expiry away as well: no need to read it */
@@ -222,13 +224,18 @@ static void expired(int flags, void *arg)
 		arm(t, t->want);
 		return;
 	}
-	if (read(t->fd, &n, sizeof(n)) < 0)
-		return;
 	t->armed = UINT64_MAX;
-	if (t->want == UINT64_MAX)
+	if (t->want != UINT64_MAX) {
+		t->want = UINT64_MAX;
+		t->freed = &freed;
+		t->h(t->arg);           /* most set it anew */
+		if (freed)
+			return;
+		t->freed = NULL;
+	}
+	/* it would be announced for ever; EAGAIN tells nothing new */
+	if (t->armed == UINT64_MAX && read(t->fd, &n, sizeof(n)) < 0)
 		return;
-	t->want = UINT64_MAX;
-	t->h(t->arg);           /* last: h may free t */
 }
 
 int ntimer_alloc(struct ntimer **tp, ntimer_h *h, void *arg)
@@ -269,6 +276,8 @@ void ntimer_free(struct ntimer *t)
 {
 	if (!t)
 		return;
+	if (t->freed)
+		*t->freed = true;
 	nfd_free(t->nfd);
 	close(t->fd);
 	free(t);

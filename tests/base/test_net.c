@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/clk.h"
 #include "base/daemon.h"
@@ -175,6 +176,50 @@ Test(net, timer_in_the_past_fires_at_once)
 	ntimer_at(w.t, 0);
 	cr_assert_eq(net_run(NULL, NULL), 0);
 	cr_assert_eq(w.calls, 1);
+}
+
+static void count(void *arg)
+{
+	struct world *w = arg;
+
+	if (++w->calls < 3)
+		ntimer_at(w->t, clk_now() + 5);
+}
+
+static void enough(void *arg)
+{
+	(void)arg;
+	net_stop();
+}
+
+static double cpu_ms(void)
+{
+	struct timespec t;
+
+	cr_assert_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+Test(net, timer_set_in_its_handler_fires_again_and_one_that_is_not_sleeps)
+{
+	struct world w = { 0 };
+	struct ntimer *end;
+	double cpu;
+
+	cr_assert_eq(ntimer_alloc(&w.t, count, &w), 0);
+	cr_assert_eq(ntimer_alloc(&end, enough, NULL), 0);
+	ntimer_at(w.t, 0);
+	ntimer_at(end, clk_now() + 300);
+	cpu = cpu_ms();
+	cr_assert_eq(net_run(NULL, NULL), 0);
+	cr_expect_lt(cpu_ms() - cpu, 100, "an expiry is announced for ever");
+	cr_expect_eq(w.calls, 3);
+	ntimer_at(w.t, 0);
+	ntimer_at(end, clk_now() + 20);
+	cr_assert_eq(net_run(NULL, NULL), 0);
+	cr_expect_eq(w.calls, 4, "it can be set later");
+	ntimer_free(w.t);
+	ntimer_free(end);
 }
 
 static void raise_term(void *arg)
