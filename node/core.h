@@ -73,7 +73,8 @@ void core_set_others(struct core *c, uint32_t alive, uint64_t now);
 void core_set_slots(struct core *c, const struct slots *s, bool majority);
 /** Another living node has our changes after `from` up to `to` (sequences of the
  *  store) */
-void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now);
+void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now,
+		uint64_t wall);
 /** Requests passed on that have no final answer yet */
 uint64_t core_open(const struct core *c);
 

@@ -138,7 +138,8 @@ void core_hold_close(struct core *c)
 	}
 }
 
-void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now)
+void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now,
+		uint64_t wall)
 {
 	struct hold **at = &c->holds;
 
@@ -148,6 +149,8 @@ void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now)
 		else
 			at = &(*at)->next;
 	}
+	/* transactions that this ended; left, they would wake us at once */
+	core_drain(c, now, wall);
 }
 
 void core_set_others(struct core *c, uint32_t alive, uint64_t now)

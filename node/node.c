@@ -223,7 +223,7 @@ static void on_acked(uint64_t from, uint64_t to, void *arg)
 {
 	struct node *n = arg;
 
-	core_acked(n->core, from, to, clk_now());
+	core_acked(n->core, from, to, clk_now(), clk_wall());
 	node_turn(n);
 }
 

@@ -296,9 +296,10 @@ Test(core, register_waits_until_another_node_has_the_contact)
 	cr_expect(rig_final(r) == -1);
 	cr_expect(core_open(r->core) == 1);
 	rig_pass(r, 20);
-	core_acked(r->core, 0, store_seq(r->store) - 1, r->now);
+	core_acked(r->core, 0, store_seq(r->store) - 1, r->now, r->wall);
 	cr_expect(rig_final(r) == -1);
-	core_acked(r->core, 0, store_seq(r->store), r->now);
+	core_acked(r->core, 0, store_seq(r->store), r->now, r->wall);
+	cr_expect(core_next(r->core) > r->now, "nothing is left for a timer");
 	cr_expect(rig_final(r) == 200);
 	cr_expect(rig_count(r, "Contact") == 1);
 	cr_expect(core_open(r->core) == 0);
@@ -418,13 +419,13 @@ Test(core, every_waiting_register_gets_its_own_answer_in_order)
 			"Contact: <sip:a@h>\r\n");
 		seq[i] = store_seq(r->store);
 	}
-	core_acked(r->core, 0, seq[1], r->now);
+	core_acked(r->core, 0, seq[1], r->now, r->wall);
 	cr_expect(rig_final(r) == 200);
 	cr_expect_str_eq(rig_hdr(r, "Call-ID"), "c0");
 	cr_expect(rig_final(r) == 200);
 	cr_expect_str_eq(rig_hdr(r, "Call-ID"), "c1");
 	cr_expect(rig_final(r) == -1);
-	core_acked(r->core, 0, seq[2], r->now);
+	core_acked(r->core, 0, seq[2], r->now, r->wall);
 	cr_expect(rig_final(r) == 200);
 	rig_free(r);
 }
