@@ -164,6 +164,11 @@ static void read_some(struct stream *c)
 				c->again = true;
 				return;
 			}
+			/* Most often that was all: the socket says when there
+			 * is more. TLS must not hold any of it. */
+			if (r < READ_PIECE / 2 && c->state == T_OPEN &&
+			    !SSL_has_pending(c->ssl))
+				return;
 			continue;
 		}
 		e = SSL_get_error(c->ssl, r);
