@@ -376,18 +376,25 @@ static void check_links(struct world *w, int i)
 		sim_fail(s, "I7: node %d repairs what is not broken", i);
 }
 
+/* One that did not survive its node's crash, and its repetition at the next life,
+ * may bear the same stamp: the others' clocks are ahead, and it follows theirs. */
 static const struct op *find_op(const struct world *w, int b,
 				const struct seen_entry *e)
 {
+	const struct op *lost = NULL;
+
 	for (int o = 0; o < w->n; o++) {
 		const struct op *p = &w->op[o];
 
 		if (p->binding == b && !p->kill && !p->ext &&
 		    p->lineage == e->lineage && p->cseq == e->cseq &&
-		    stamp_cmp(p->stamp, e->v) == 0)
-			return p;
+		    stamp_cmp(p->stamp, e->v) == 0) {
+			if (p->expires == e->expires || !p->lost)
+				return p;
+			lost = p;
+		}
 	}
-	return NULL;
+	return lost;
 }
 
 /* Everything in a record was said by somebody */
