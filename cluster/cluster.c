@@ -21,6 +21,7 @@ struct cluster {
 	struct stream *conn[MESH_LINKS];
 	uint8_t conns;             /* places in use are below this   */
 	uint64_t store_at;         /* next store_tick() [ms] */
+	bool store_more;           /* the last one did not end */
 	bool pumping;
 	bool closed;               /* cluster_free() is under way */
 };
@@ -82,7 +83,8 @@ static void arm(struct cluster *c)
 
 	if (next < at)
 		at = next;
-	if (c->store_at < at)
+	/* forgetting keeps no time of its own: heartbeats come more often */
+	if (c->store_more && c->store_at < at)
 		at = c->store_at;
 	for (uint8_t l = 0; l < c->conns; l++)
 		if (c->conn[l] && stream_ready(c->conn[l]) &&
@@ -114,12 +116,17 @@ static void timer(void *arg)
 	struct cluster *c = arg;
 	uint64_t now;
 
+	/* pump() below does what this leads to, and arms the timer once: in
+	 * between the deadline that has just passed would count again */
+	c->pumping = true;
 	streams_tick(c->tr, clk_now());
+	c->pumping = false;
 	now = clk_now();               /* reading took its time */
 	mesh_tick(c->mesh, now, clk_wall());
-	if (now >= c->store_at)
-		c->store_at = store_tick(c->store, clk_wall(), TICK_BUDGET) ?
-			now : now + STORE_TICK;
+	if (now >= c->store_at) {
+		c->store_more = store_tick(c->store, clk_wall(), TICK_BUDGET);
+		c->store_at = c->store_more ? now : now + STORE_TICK;
+	}
 	pump(c);
 }
 

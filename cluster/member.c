@@ -42,6 +42,7 @@ void members_init(struct members *ms, const struct member_conf *cf,
 	memset(ms, 0, sizeof(*ms));
 	ms->cf = *cf;
 	ms->ticked = now;
+	ms->due = now + cf->heartbeat;
 	ms->m[MEMBER_SELF].node = cf->node;
 	ms->m[MEMBER_SELF].health = CLUSTER_ALIVE;
 	ms->m[MEMBER_SELF].since = now;
@@ -184,6 +185,18 @@ static bool heard_by_others(const struct members *ms, uint8_t i)
 	return false;
 }
 
+/* When it is next to be judged, if nothing comes before. What is past was judged. */
+static void look_due(struct members *ms, const struct member *m, uint64_t now)
+{
+	uint64_t late = m->heard + scaled(ms, 3ull * ms->cf.heartbeat, now);
+	uint64_t dead = m->heard + scaled(ms, ms->cf.dead, now);
+
+	if (late > now && late < ms->due)
+		ms->due = late;
+	if (dead > now && dead < ms->due)
+		ms->due = dead;
+}
+
 static void tick_one(struct members *ms, uint8_t i, uint64_t now)
 {
 	struct member *m = &ms->m[i];
@@ -216,14 +229,17 @@ void member_tick(struct members *ms, uint64_t now)
 				ms->m[i].heard = now;
 	}
 	ms->ticked = now;
+	ms->due = now + ms->cf.heartbeat;
 	for (uint8_t i = 1; i < CLUSTER_MAX; i++)
-		if (ms->m[i].node)
+		if (ms->m[i].node) {
 			tick_one(ms, i, now);
+			look_due(ms, &ms->m[i], now);
+		}
 }
 
 uint64_t member_next(const struct members *ms)
 {
-	return ms->ticked + ms->cf.heartbeat;
+	return ms->due;
 }
 
 uint32_t member_alive(const struct members *ms)

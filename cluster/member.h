@@ -40,6 +40,7 @@ struct members {
 	struct member_conf cf;
 	struct member m[CLUSTER_MAX];
 	uint64_t ticked;              /**< [ms] last member_tick()            */
+	uint64_t due;                 /**< [ms] next one                      */
 	uint64_t late_until;          /**< [ms] time-outs doubled till then   */
 	uint32_t lost;                /**< bit i: stopped hearing i, not taken yet */
 	uint32_t unheard[CLUSTER_MAX];    /**< bits: i stopped hearing them    */
@@ -77,7 +78,7 @@ bool member_silent(const struct members *ms, uint8_t i, uint64_t now);
 /** Moves healths. A late call is our own fault, not the others': the time lost is
  *  not counted against them, and time-outs double for a while. */
 void member_tick(struct members *ms, uint64_t now);
-/** Next deadline [ms] */
+/** Next deadline [ms]: somebody's silence, a heartbeat later at the latest */
 uint64_t member_next(const struct members *ms);
 
 /** Heard well, ourselves included */

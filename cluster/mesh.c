@@ -379,14 +379,15 @@ void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
 	spread(m, now);
 	mesh_sync_tick(m, now);
 	look_slots(m, now);
-	if (now >= m->sample_at) {
-		repl_sample(&m->repl, now);
-		m->sample_at = now + mesh_window(m) / 16;
-	}
 	if (now < m->beat_at)
 		return;
 	m->beat_at = now + m->cf.heartbeat;
 	m->beat++;
+	/* with a heartbeat, so that nobody wakes up for it alone */
+	if (now >= m->sample_at) {
+		repl_sample(&m->repl, now);
+		m->sample_at = now + mesh_window(m) / 16;
+	}
 	mesh_roster_tick(m, now, wall);
 	for (uint8_t l = 0; l < MESH_LINKS; l++)
 		if (m->link[l].state == LINK_UP)
@@ -403,8 +404,6 @@ uint64_t mesh_next(const struct mesh *m)
 		next = mesh_sync_next(m);
 	if (member_next(&m->ms) < next)
 		next = member_next(&m->ms);
-	if (m->sample_at < next)
-		next = m->sample_at;
 	for (uint32_t i = 0; i < m->ntargets; i++) {
 		const struct target *t = &m->target[i];
 

@@ -42,6 +42,27 @@ Test(member, one_missed_heartbeat_is_nothing_three_are_suspect, .init = init)
 	cr_assert_eq(ms.m[i].health, CLUSTER_ALIVE);
 }
 
+Test(member, silence_is_judged_when_it_is_due_not_a_heartbeat_later, .init = init)
+{
+	uint8_t i = member_add(&ms, 2, 1000);
+
+	member_linked(&ms, i, 1000);
+	member_heard(&ms, i, 1200);
+	pass(1500, 2000);
+	member_tick(&ms, 2300);
+	cr_assert_eq(ms.m[i].health, CLUSTER_ALIVE);
+	cr_assert_eq(member_next(&ms), 2700);
+	member_tick(&ms, 2700);
+	cr_assert_eq(ms.m[i].health, CLUSTER_SUSPECT);
+	cr_assert_eq(member_next(&ms), 3200, "a heartbeat at most");
+	member_tick(&ms, 3200);
+	member_tick(&ms, 3700);
+	cr_assert_eq(member_next(&ms), 4200);
+	member_tick(&ms, 4200);
+	cr_assert_eq(ms.m[i].health, CLUSTER_DEAD);
+	cr_assert_eq(member_next(&ms), 4700, "what is past wakes nobody");
+}
+
 Test(member, dead_after_the_time_nobody_heard_it, .init = init)
 {
 	uint8_t i = member_add(&ms, 2, 1000);
