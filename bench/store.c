@@ -242,11 +242,11 @@ static void expire(struct store *s)
 		wall += 1000;
 		do {
 			from = ns();
-			more = store_tick(s, wall, 2000);
+			more = store_tick(s, wall, STORE_TURN);
 			hist_add(&hist, ns() - from);
 		} while (more);
 	}
-	hist_say(&hist, "tick of 2000 records");
+	hist_say(&hist, "tick of 200 records");
 }
 
 static struct store *mk(uint64_t node)

@@ -9,8 +9,6 @@
 #include "cluster/mesh.h"
 #include "cluster/stream.h"
 
-#define TICK_BUDGET 2000        /* records looked at in one turn */
-
 struct cluster {
 	struct cluster_conf cf;
 	struct mesh *mesh;
@@ -20,8 +18,6 @@ struct cluster {
 	struct ntimer *timer;
 	struct stream *conn[MESH_LINKS];
 	uint8_t conns;             /* places in use are below this   */
-	uint64_t store_at;         /* next store_tick() [ms] */
-	bool store_more;           /* the last one did not end */
 	bool pumping;
 	bool closed;               /* cluster_free() is under way */
 };
@@ -83,9 +79,6 @@ static void arm(struct cluster *c)
 
 	if (next < at)
 		at = next;
-	/* forgetting keeps no time of its own: heartbeats come more often */
-	if (c->store_more && c->store_at < at)
-		at = c->store_at;
 	for (uint8_t l = 0; l < c->conns; l++)
 		if (c->conn[l] && stream_ready(c->conn[l]) &&
 		    mesh_want(c->mesh, l))
@@ -114,19 +107,13 @@ static void pump(struct cluster *c)
 static void timer(void *arg)
 {
 	struct cluster *c = arg;
-	uint64_t now;
 
 	/* pump() below does what this leads to, and arms the timer once: in
 	 * between the deadline that has just passed would count again */
 	c->pumping = true;
 	streams_tick(c->tr, clk_now());
 	c->pumping = false;
-	now = clk_now();               /* reading took its time */
-	mesh_tick(c->mesh, now, clk_wall());
-	if (now >= c->store_at) {
-		c->store_more = store_tick(c->store, clk_wall(), TICK_BUDGET);
-		c->store_at = c->store_more ? now : now + STORE_TICK;
-	}
+	mesh_tick(c->mesh, clk_now(), clk_wall());   /* reading took its time */
 	pump(c);
 }
 

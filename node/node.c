@@ -18,7 +18,6 @@
 #include <stdlib.h>
 
 enum {
-	STORE_BUDGET = 20000,        /* records looked at in one turn        */
 	/* Contacts and tombstones: a phone that comes back from a new port each
 	 * time and unregisters leaves one an hour long */
 	PER_AOR = 512,
@@ -191,7 +190,7 @@ static void look_links(struct node *n)
 static void on_second(void *arg)
 {
 	struct node *n = arg;
-	bool more = store_tick(n->store, clk_wall(), STORE_BUDGET);
+	bool more = store_tick(n->store, clk_wall(), STORE_TURN);
 
 	certs_tick(&n->certs, clk_now(), clk_wall());
 	persist_io_second(n->persist_io);
