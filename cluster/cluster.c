@@ -246,6 +246,7 @@ static int add_links(struct cluster *c)
 	const struct mesh_stats *m = mesh_stats(c->mesh);
 	const struct streams_stats *t = streams_stats(c->tr);
 	const struct sync_stats *y = sync_stats(mesh_sync(c->mesh));
+	const struct hints *h = mesh_hints(c->mesh);
 	const struct figure f[] = {
 	{ STAT_GAUGE, "cluster_links", "Links to other nodes",
 	  &m->links_now },
@@ -281,6 +282,13 @@ static int add_links(struct cluster *c)
 	  "Records given in rounds of others", &y->served },
 	{ STAT_COUNTER, "cluster_paced_total",
 	  "Times an answer waited for cluster.sync_rate", &y->paced },
+	{ STAT_GAUGE, "cluster_hints", "Hints of other nodes that are known",
+	  &h->now },
+	{ STAT_COUNTER, "cluster_hints_in_total", "Hints received", &h->in },
+	{ STAT_COUNTER, "cluster_hints_out_total",
+	  "Hints sent, to each node counted", &h->out },
+	{ STAT_COUNTER, "cluster_hints_lost_total",
+	  "Hints dropped: no room", &h->lost },
 	{ STAT_GAUGE, "cluster_round_progress_percent",
 	  "Of the round under way or the last one", &y->progress },
 	{ STAT_COUNTER, "cluster_auth_failed_total",
@@ -461,6 +469,11 @@ int cluster_lookup(const struct cluster *c, const char *who, bool in,
 const struct slots *cluster_slots(const struct cluster *c)
 {
 	return mesh_slots(c->mesh);
+}
+
+struct hints *cluster_hints(struct cluster *c)
+{
+	return mesh_hints(c->mesh);
 }
 
 bool cluster_majority(const struct cluster *c)

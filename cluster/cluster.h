@@ -16,6 +16,7 @@
 
 struct cert;
 struct cluster;
+struct hints;
 struct roster;
 struct slots;
 
@@ -100,6 +101,8 @@ bool cluster_majority(const struct cluster *c);
  *  nobody for as long as a dead one is not known to be dead.
  *  version: rises when owners change (also called by changedh) */
 const struct slots *cluster_slots(const struct cluster *c);
+/** What nodes tell each other for a while; goes out with the next heartbeat */
+struct hints *cluster_hints(struct cluster *c);
 
 /** We were taken out of the cluster */
 bool cluster_removed(const struct cluster *c);

@@ -8,6 +8,8 @@ cluster_libcluster_a_SOURCES = \
 	cluster/crc.h \
 	cluster/heap.c \
 	cluster/heap.h \
+	cluster/hints.c \
+	cluster/hints.h \
 	cluster/keyset.c \
 	cluster/keyset.h \
 	cluster/member.c \

@@ -50,6 +50,7 @@ void mesh_free(struct mesh *m)
 		return;
 	repl_close(&m->repl);
 	sync_free(m->sync);
+	hints_close(&m->hints);
 	free(m);
 }
 
@@ -170,7 +171,8 @@ bool mesh_want(struct mesh *m, uint8_t l)
 		return false;
 	return k->want || (k->state == LINK_UP &&
 			   (repl_pending(&m->repl, k->member) ||
-			    sync_pending(m->sync, k->member)));
+			    sync_pending(m->sync, k->member) ||
+			    (k->hints && k->hinted != m->hints.seq)));
 }
 
 static void fill_hello(const struct mesh *m, struct buf *b, uint64_t wall)
@@ -182,6 +184,9 @@ static void fill_hello(const struct mesh *m, struct buf *b, uint64_t wall)
 		.wall = wall };
 	const struct roster_entry *own = roster_find(&m->roster, m->cf.node);
 
+	/* the first version takes them for what they are not */
+	if (m->cf.max_version >= 2 && !m->cf.no_hints)
+		h.features = WIRE_F_HINTS;
 	if (own)
 		h.turn = own->turn;
 	if (!addr_is_any(&m->cf.addr))
@@ -249,6 +254,8 @@ void mesh_fill(struct mesh *m, uint8_t l, struct buf *b, size_t limit,
 	if (k->state == LINK_UP) {
 		repl_fill(&m->repl, k->member, b, limit, now);
 		sync_fill(m->sync, k->member, b, limit, now);
+		if (k->hints)
+			hints_fill(&m->hints, &k->hinted, b, limit);
 	}
 	m->st.frames_out += b->n > 0;
 }
@@ -388,6 +395,7 @@ void mesh_tick(struct mesh *m, uint64_t now, uint64_t wall)
 		repl_sample(&m->repl, now);
 		m->sample_at = now + mesh_window(m) / 16;
 	}
+	hints_tick(&m->hints, now);
 	mesh_roster_tick(m, now, wall);
 	for (uint8_t l = 0; l < MESH_LINKS; l++)
 		if (m->link[l].state == LINK_UP)

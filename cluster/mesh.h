@@ -11,6 +11,7 @@
 #define CLUSTER_MESH_H
 
 #include "base/rng.h"
+#include "cluster/hints.h"
 #include "cluster/repl.h"
 #include "cluster/slots.h"
 #include "cluster/sync.h"
@@ -42,6 +43,7 @@ struct mesh_conf {
 	uint32_t sync_rate;           /**< of answers in rounds [bytes/ms], 0 = any */
 	uint32_t check_every;         /**< [ms] comparing with somebody; 0 = MESH_CHECK */
 	bool no_repair;               /**< tests: rounds only to join           */
+	bool no_hints;                /**< tests: as a node that knows none      */
 };
 
 enum mesh_kind {
@@ -138,6 +140,8 @@ bool mesh_majority(const struct mesh *m);
 bool mesh_synced(const struct mesh *m);
 /** Who owns which slot, as we see it */
 const struct slots *mesh_slots(const struct mesh *m);
+/** What nodes tell each other for a while */
+struct hints *mesh_hints(struct mesh *m);
 const struct mesh_stats *mesh_stats(const struct mesh *m);
 /** Link of a member, MESH_NONE = none */
 uint8_t mesh_link(const struct mesh *m, uint64_t node);

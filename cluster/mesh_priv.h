@@ -28,6 +28,8 @@ struct link {
 	uint8_t version;           /* of its messages, from LINK_ACK on   */
 	uint64_t since;            /* [ms] of the stream                  */
 	uint64_t seq;              /* ours, as our HELLO_ACK says         */
+	bool hints;                /* it takes them                       */
+	uint64_t hinted;           /* of ours, up to this one             */
 	char name[CLUSTER_NAME];   /* by its certificate, or ""           */
 	const char *why;           /* CLOSING                             */
 	uint8_t bye;               /* CLOSING: reason, or 0               */
@@ -53,6 +55,7 @@ struct mesh {
 	struct repl repl;
 	struct sync *sync;
 	struct slots slots;
+	struct hints hints;
 	uint64_t check_at;               /* [ms] next comparison          */
 	uint64_t verified_at;            /* [ms] last asked for           */
 	struct rng rng;

@@ -183,6 +183,8 @@ static void recv_hello(struct mesh *m, uint8_t l, struct sl p, uint64_t now)
 	m->link[l].version = h.max < m->cf.max_version ? h.max :
 		m->cf.max_version;
 	m->link[l].seq = store_seq(m->store);
+	m->link[l].hints = h.features & WIRE_F_HINTS;
+	m->link[l].hinted = m->hints.seq;    /* all is said again */
 	m->link[l].state = LINK_ACK;
 	m->link[l].want |= WANT_HELLO_ACK;
 }
@@ -461,6 +463,11 @@ void mesh_recv(struct mesh *m, uint8_t l, const struct wire_head *h,
 		if (k->version < 2)
 			break;
 		recv_sync(m, l, h->type, p, now, wall);
+		return;
+	case WIRE_HINT:
+		if (m->cf.max_version < 2 || m->cf.no_hints ||
+		    hints_recv(&m->hints, p, now))
+			break;
 		return;
 	}
 	mesh_malformed(m, l, now);       /* a type that this version hasn't */

@@ -138,6 +138,7 @@ bool mesh_sync_recv(struct mesh *m, uint8_t l, uint8_t type, struct sl p,
 	case WIRE_MEMBERS:
 	case WIRE_PUSH:
 	case WIRE_ACK:
+	case WIRE_HINT:
 		return false;
 	}
 	if (!*err)

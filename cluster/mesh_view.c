@@ -34,6 +34,11 @@ bool mesh_synced(const struct mesh *m)
 	return m->synced;
 }
 
+struct hints *mesh_hints(struct mesh *m)
+{
+	return &m->hints;
+}
+
 const struct slots *mesh_slots(const struct mesh *m)
 {
 	return &m->slots;

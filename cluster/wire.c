@@ -20,7 +20,8 @@ const char *wire_type_name(uint8_t type)
 	case WIRE_DIGEST:    return "DIGEST";
 	case WIRE_WANT:      return "WANT";
 	case WIRE_DATA:      return "DATA";
-	case WIRE_DONE:       return "DONE";
+	case WIRE_DONE:      return "DONE";
+	case WIRE_HINT:      return "HINT";
 	}
 	return "?";
 }
@@ -349,6 +350,41 @@ int wire_ack_decode(struct wire_ack *a, struct sl p)
 	cur_init(&c, p.p, p.n);
 	a->seq = cur_u64(&c);
 	return wire_tail(&c);
+}
+
+/* --- HINT ---------------------------------------------------------------------------- */
+
+void wire_hint_encode(struct buf *b, const struct wire_hint *h,
+		      const uint64_t *v)
+{
+	size_t at = wire_begin(b, WIRE_HINT, WIRE_CONTROL);
+
+	put_u32(b, h->ms);
+	put_u16(b, h->n);
+	for (uint16_t i = 0; i < h->n; i++)
+		put_u64(b, v[i]);
+	wire_end(b, at);
+}
+
+int wire_hint_decode(struct wire_hint *h, struct sl p)
+{
+	struct cur c;
+
+	cur_init(&c, p.p, p.n);
+	h->ms = cur_u32(&c);
+	h->n = cur_u16(&c);
+	if (c.err || h->n > WIRE_HINTS)
+		return EBADMSG;
+	h->v = cur_bytes(&c, (size_t)h->n * 8);
+	return wire_tail(&c);
+}
+
+uint64_t wire_hint_value(const struct wire_hint *h, uint16_t i)
+{
+	struct cur c;
+
+	cur_init(&c, h->v.p + (size_t)i * 8, 8);
+	return cur_u64(&c);
 }
 
 /* --- PUSH ---------------------------------------------------------------------------- */

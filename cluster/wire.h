@@ -22,6 +22,8 @@
 #define WIRE_PUSH_RECORDS 512      /**< per frame                            */
 #define WIRE_ROWS 255              /**< members in a heartbeat               */
 #define WIRE_TEXT_MAX 200          /**< of an ERROR [bytes]                  */
+#define WIRE_F_HINTS 1u            /**< feature: HINT may be sent to it       */
+#define WIRE_HINTS 4096            /**< values in one HINT                    */
 #define WIRE_CANON 1               /**< how AoR and binding keys are made canonical */
 
 enum wire_type {
@@ -38,6 +40,7 @@ enum wire_type {
 	WIRE_WANT = 0x23,
 	WIRE_DATA = 0x24,
 	WIRE_DONE = 0x25,
+	WIRE_HINT = 0x31,          /* who says WIRE_F_HINTS       */
 };
 const char *wire_type_name(uint8_t type);
 
@@ -118,6 +121,13 @@ struct wire_push {
 
 struct wire_ack { uint64_t seq; };
 
+/** Values that hold for a while; hints.h */
+struct wire_hint {
+	uint32_t ms;               /**< from its arrival on                   */
+	uint16_t n;                /**< <= WIRE_HINTS                         */
+	struct sl v;               /**< n x u64                               */
+};
+
 /* --- version 2: digests and ranges. Who asks numbers his round ------------ */
 
 #define WIRE_DIGESTS 256           /**< in one DIGEST                         */
@@ -189,6 +199,10 @@ void wire_members_encode(struct buf *b, const struct roster *r);
 int  wire_members_decode(struct cur *c, struct sl p);
 void wire_ack_encode(struct buf *b, const struct wire_ack *a);
 int  wire_ack_decode(struct wire_ack *a, struct sl p);
+void wire_hint_encode(struct buf *b, const struct wire_hint *h,
+		      const uint64_t *v);
+int  wire_hint_decode(struct wire_hint *h, struct sl p);
+uint64_t wire_hint_value(const struct wire_hint *h, uint16_t i);
 
 /** PUSH is written in pieces: begin, any number of records, end */
 size_t wire_push_begin(struct buf *b, uint64_t prev);

@@ -9,6 +9,7 @@ tests_cluster_test_cluster_SOURCES = \
 	tests/cluster/test_cert.c \
 	tests/cluster/test_cluster.c \
 	tests/cluster/test_heap.c \
+	tests/cluster/test_hints.c \
 	tests/cluster/test_keyset.c \
 	tests/cluster/test_member.c \
 	tests/cluster/test_mesh_roster.c \

@@ -10,6 +10,7 @@ SIM_WORLD = \
 	tests/cluster/world.h \
 	tests/cluster/world_check.c \
 	tests/cluster/world_fault.c \
+	tests/cluster/world_hint.c \
 	tests/cluster/world_look.c \
 	tests/cluster/world_op.c
 SIM_WRAP = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free

@@ -295,6 +295,7 @@ static int decode_any(uint8_t type, struct sl p)
 	struct wire_want w;
 	struct wire_data t;
 	struct wire_done o;
+	struct wire_hint n;
 	struct cur c;
 
 	switch ((enum wire_type)type) {
@@ -324,6 +325,8 @@ static int decode_any(uint8_t type, struct sl p)
 		return wire_data_decode(&t, p);
 	case WIRE_DONE:
 		return wire_done_decode(&o, p);
+	case WIRE_HINT:
+		return wire_hint_decode(&n, p);
 	}
 	return EINVAL;
 }
@@ -345,6 +348,8 @@ static void put_any(struct buf *b, uint8_t type)
 	struct wire_bye y = { 1 };
 	struct wire_ack k = { 3 };
 	struct wire_ask q = { 7, 1, 3 };
+	struct wire_hint h = { 60000, 2, SL_NONE };
+	uint64_t v[] = { 0x0102030405060708, 0x11 };
 
 	switch ((enum wire_type)type) {
 	case WIRE_HELLO:
@@ -386,6 +391,9 @@ static void put_any(struct buf *b, uint8_t type)
 	case WIRE_DONE:
 		put_done(b);
 		break;
+	case WIRE_HINT:
+		wire_hint_encode(b, &h, v);
+		break;
 	}
 }
 
@@ -393,7 +401,7 @@ static const uint8_t types[] = { WIRE_HELLO, WIRE_HELLO_ACK, WIRE_HEARTBEAT,
 				 WIRE_BYE, WIRE_ERROR, WIRE_MEMBERS,
 				 WIRE_PUSH, WIRE_ACK,
 				 WIRE_ASK, WIRE_DIGEST, WIRE_WANT, WIRE_DATA,
-				 WIRE_DONE };
+				 WIRE_DONE, WIRE_HINT };
 
 /* A whole TLV less is a valid message: those two cuts of HELLO are right */
 static bool may_pass(uint8_t type, size_t n, size_t full)

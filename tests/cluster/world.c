@@ -26,6 +26,8 @@ const struct world_kind world_kinds[] = {
 	  .every = 5, .to_the_end = true },
 	{ .name = "members", .faults = F(OUT) | F(CUT) | F(ALONE) | F(CRASH) |
 	  F(REBOOT) | F(LOSS) },
+	{ .name = "hints", .hints = true, .faults = NET | DIE | F(FREEZE) |
+	  F(OLD) | F(SPLIT), .freeze = 8000 },
 	{ .name = "old", .faults = F(OLD) | NET | DIE },
 	{ .name = "all", .faults = NET | DIE | F(FREEZE) | F(CLOCK) | F(OOM) |
 	  F(SLOW) | F(TINY) | F(BIG) | F(FLIP) | F(SPLIT) | F(OLD),
@@ -81,6 +83,7 @@ static void trouble(struct world *w, uint32_t rounds)
 	for (uint32_t r = 0; r < rounds && !s->failed; r++) {
 		world_later(w);
 		world_clients(w);
+		world_hints(w);
 		if (rng_below(&s->rng, w->k->every) == 0)
 			world_fault(w);
 		wait_a_while(w);
@@ -125,8 +128,8 @@ static void configure(struct sim *s, int i, struct mesh_conf *mc)
 {
 	const struct world *w = s->arg;
 
-	(void)i;
 	mc->no_repair = w->k->bare;
+	mc->no_hints = world_hintless(w, i);
 	mc->check_every = w->check_every;
 }
 

@@ -12,6 +12,7 @@
 #define WORLD_KEYS 3
 #define WORLD_BINDINGS (WORLD_AORS * WORLD_KEYS)
 #define WORLD_UAS 5
+#define WORLD_HINTS 6          /* different ones                             */
 #define WORLD_LATER 8          /* things to be done after a while            */
 
 /* What goes wrong. Counted when it did, not when it was meant to. */
@@ -53,6 +54,7 @@ struct world_kind {
 	bool calm;                 /**< no fault: bounds on time and traffic     */
 	uint32_t longest;          /**< wait between two rounds [ms]              */
 	bool to_the_end;           /**< until all is forgotten                    */
+	bool hints;                /**< nodes say hints                           */
 };
 extern const struct world_kind world_kinds[];
 extern const int world_nkinds;
@@ -123,6 +125,8 @@ struct world {
 	uint32_t check_every;      /**< [ms]                                     */
 	uint64_t faults[FAULTS];
 	uint64_t calm_from;        /**< the network has been as it is since [ms]  */
+	uint64_t said[WORLD_HINTS];    /**< last by anybody [ms]                  */
+	uint32_t by[WORLD_HINTS];      /**< who ever did, bits                    */
 	/* what a node said it had, per life: never to fall back */
 	struct { uint64_t life; struct seen r[WORLD_BINDINGS]; } was[SIM_NODES];
 	/* which ops each node had when this one started: checked when synced */
@@ -176,5 +180,11 @@ void world_check_changed(struct sim *s, int i);
 void world_check_always(struct world *w);
 void world_check_quiet(struct world *w);         /**< healed, all the same    */
 void world_check_end(struct world *w);           /**< and nothing is left     */
+
+/* world_hint.c */
+void world_hints(struct world *w);               /**< somebody says one      */
+bool world_hintless(const struct world *w, int i);
+void world_check_hints(struct world *w);
+void world_check_hints_quiet(struct world *w);
 
 #endif

@@ -236,6 +236,9 @@ static void check_node(struct world *w, int i, struct seen *r)
 	const struct sim_node *x = &w->s.node[i];
 	int64_t room = x->empty + ROOM;
 
+	if (mesh_hints(x->mesh)->tab)
+		room += HINTS_PLACES * (int64_t)sizeof(struct hint);
+
 	for (int b = 0; b < WORLD_BINDINGS; b++) {
 		check_shown(w, i, b, &r[b]);
 		if (w->was[i].life == x->life)
@@ -341,6 +344,7 @@ void world_check_always(struct world *w)
 	}
 	if (w->k->calm)
 		check_lag(w, r);
+	world_check_hints(w);
 }
 
 /* --- healed and quiet ------------------------------------------------------------------ */
@@ -569,6 +573,7 @@ void world_check_quiet(struct world *w)
 				sim_fail(s, "I2: nodes %d and %d differ in "
 					 "binding %d", first, i, b);
 	}
+	world_check_hints_quiet(w);
 }
 
 /* I12: nothing is kept for ever */

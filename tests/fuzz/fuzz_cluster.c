@@ -12,7 +12,8 @@
  *   10    link down: u8
  *   11    packed record: length u16, bytes: decode, encode, compare
  *   12    saved members map: length u16, bytes: load, save, load, compare
- * A node u8 from 128 on speaks version 2.
+ *   13    a hint of our own: u64
+ * A node u8 from 128 on speaks version 2, and takes hints.
  *   other end of input */
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,8 @@ static void shake(struct world *w, uint8_t l, uint8_t who)
 	uint8_t version = who < 128 ? 1 : 2;
 	struct wire_hello h = { .min = 1, .max = version, .node = 1 + who % 4,
 		.incarnation = 1 + who / 4 % 4, .max_expires = 3600,
-		.canon = WIRE_CANON, .wall = WALL, .name = "peer" };
+		.canon = WIRE_CANON, .wall = WALL, .name = "peer",
+		.features = who < 128 ? 0 : WIRE_F_HINTS };
 	struct wire_hello_ack a = { .version = version, .incarnation = 77,
 				    .seq = who };
 	struct buf b;
@@ -240,6 +242,9 @@ static bool step(struct world *w, struct cur *c)
 	case 12:
 		saved(cur_sl16(c, 65535));
 		break;
+	case 13:
+		hints_say(mesh_hints(w->m), cur_u64(c), 60000);
+		break;
 	default:
 		return false;
 	}
@@ -264,6 +269,7 @@ static void end(struct world *w)
 	mesh_view(w->m, w->now, v);
 	check(v->n <= CLUSTER_VIEW);
 	check(roster_members(mesh_roster(w->m)) <= CLUSTER_MAX);
+	check(mesh_hints(w->m)->now <= HINTS_PLACES);
 	free(v);
 }
 

@@ -106,6 +106,20 @@ static bool put_members(struct buf *b, struct sl p)
 		return true;                                            \
 	}
 
+static bool put_hint(struct buf *b, struct sl p)
+{
+	static uint64_t v[WIRE_HINTS];
+	struct wire_hint h;
+
+	if (wire_hint_decode(&h, p))
+		return false;
+	check(h.n <= WIRE_HINTS);
+	for (uint16_t i = 0; i < h.n; i++)
+		v[i] = wire_hint_value(&h, i);
+	wire_hint_encode(b, &h, v);
+	return true;
+}
+
 PLAIN(hello)
 PLAIN(hello_ack)
 PLAIN(heartbeat)
@@ -132,6 +146,7 @@ static bool again(struct buf *b, uint8_t type, struct sl p)
 	case WIRE_WANT:      return put_want(b, p);
 	case WIRE_DATA:      return put_data(b, p);
 	case WIRE_DONE:      return put_done(b, p);
+	case WIRE_HINT:      return put_hint(b, p);
 	}
 	return false;
 }
