@@ -197,6 +197,11 @@ void core_set_slots(struct core *c, const struct slots *s, bool majority)
 	c->ping.majority = majority;
 }
 
+void core_set_hints(struct core *c, struct hints *h)
+{
+	c->ping.hints = h;
+}
+
 void core_set_health(struct core *c, bool ready, const char *reason,
 		     const char *text)
 {

@@ -17,6 +17,7 @@
 #include "sip/frame.h"
 
 struct core;
+struct hints;
 struct ping;
 struct slots;
 
@@ -71,6 +72,8 @@ void core_set_others(struct core *c, uint32_t alive, uint64_t now);
 /** What is ours to be done once in the cluster (borrowed for good), and do we
  *  hear more than half of it? Before that no contact is asked anything. */
 void core_set_slots(struct core *c, const struct slots *s, bool majority);
+/** What the nodes tell each other of contacts (borrowed for good) */
+void core_set_hints(struct core *c, struct hints *h);
 /** Another living node has our changes after `from` up to `to` (sequences of the
  *  store) */
 void core_acked(struct core *c, uint64_t from, uint64_t to, uint64_t now,

@@ -43,6 +43,7 @@ node_libnode_a_SOURCES = \
 	node/ping.h \
 	node/ping_i.h \
 	node/ping_edge.c \
+	node/ping_hint.c \
 	node/ping_item.c \
 	node/ping_missed.c \
 	node/ping_seen.c \

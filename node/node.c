@@ -214,6 +214,7 @@ static void on_cluster(void *arg)
 	core_set_others(n->core, cluster_alive(n->cluster), clk_now());
 	core_set_slots(n->core, cluster_slots(n->cluster),
 		       cluster_majority(n->cluster));
+	core_set_hints(n->core, cluster_hints(n->cluster));
 	persist_io_moved(n->persist_io);
 	node_turn(n);
 }

@@ -88,6 +88,9 @@ int ping_stats(struct ping *p, struct stats *st)
 		{ STAT_GAUGE_US, "node_ping_p95_seconds",
 		  "95 % of the last round's answers took at most so long",
 		  &p->p95_us },
+		{ STAT_COUNTER, "node_ping_told_total",
+		  "Contacts not called because another node says that they "
+		  "do not answer", &p->told },
 		{ STAT_GAUGE, "node_ping_open",
 		  "Questions not answered yet", &p->open_now },
 		{ STAT_GAUGE, "node_ping_quarantined",

@@ -13,6 +13,7 @@
 #define NODE_PING_H
 
 #include "base/stat.h"
+#include "cluster/hints.h"
 #include "cluster/slots.h"
 #include "node/config.h"
 #include "node/keep.h"
@@ -55,6 +56,7 @@ struct ping {
 	struct proxy *proxy;     /**< borrowed: next hops, sentby, queue     */
 	struct location *loc;    /**< borrowed                               */
 	const struct slots *slots;    /**< borrowed; NULL = nothing is ours  */
+	struct hints *hints;     /**< borrowed; NULL = there are no others   */
 	bool majority;
 	uint8_t key[32];
 	struct keep keep;        /**< those that the edge keeps alive        */
@@ -74,6 +76,7 @@ struct ping {
 	/* figures */
 	uint64_t sent, answered, refused, lost, full, no_hop, slow;
 	uint64_t removed, refreshed, kept;
+	uint64_t told;           /**< not called because of a hint           */
 	uint64_t quarantined_now, open_now, latency_ms, latency_max;
 	/* what a dead node missed; ping_missed.c */
 	uint64_t slots_version;
@@ -101,10 +104,10 @@ uint64_t ping_next(const struct ping *p);
 /** A response. @return false: not to a ping of ours */
 bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 		   uint64_t wall);
-/** Those that have not answered lately are taken out of the set, unless all
- *  are such. @return how many */
-uint32_t ping_pass_over(const struct ping *p, struct sl aor,
-			struct loc_set *set);
+/** Those that have not answered us lately, or their owner as it told us, are
+ *  taken out of the set, unless all are such. @return how many */
+uint32_t ping_pass_over(struct ping *p, struct sl aor, struct loc_set *set,
+			uint64_t now);
 
 /** key: of the binding */
 void ping_look(const struct ping *p, struct sl aor, struct sl key,

@@ -54,6 +54,15 @@ void ping_lost(struct ping *p, struct ping_item *i, uint64_t wall);
 /** ping.max_failures may be another */
 void ping_recount(struct ping *p);
 
+/** Is it the contact that does not answer, as far as we can know? */
+bool ping_own_fault(const struct ping *p, const struct ping_item *i);
+
+/* ping_hint.c: to the other nodes */
+/** Its question was lost */
+void ping_hint_say(struct ping *p, const struct ping_item *i);
+/** It has answered */
+void ping_hint_unsay(struct ping *p, const struct ping_item *i);
+
 /* ping_missed.c */
 /** Owners of slots may have changed */
 void ping_missed_look(struct ping *p);

@@ -22,37 +22,6 @@ struct ping_item *ping_find(const struct ping *p, uint64_t hash)
 	return i;
 }
 
-static bool quarantined(const struct ping *p, struct sl aor, struct sl key)
-{
-	const struct ping_item *i;
-
-	if (!p->quarantined_now)
-		return false;
-	i = ping_find(p, ping_hash(p, aor, key));
-	return i && i->fails >= p->cf->ping.max_failures;
-}
-
-uint32_t ping_pass_over(const struct ping *p, struct sl aor,
-			struct loc_set *set)
-{
-	struct loc_contact bad[LOCATION_MAX];
-	uint32_t n = 0, k = 0;
-
-	for (uint32_t i = 0; i < set->n; i++) {
-		if (quarantined(p, aor, set->v[i].key))
-			bad[k++] = set->v[i];
-		else
-			set->v[n++] = set->v[i];
-	}
-	memcpy(&set->v[n], bad, k * sizeof(*bad));
-	if (!n)
-		return 0;
-	for (uint32_t i = n; i < n + k; i++)
-		free(set->v[i].mem);
-	set->n = n;
-	return k;
-}
-
 struct ping_item *ping_new(struct ping *p, uint64_t hash, struct sl aor,
 			   struct sl key)
 {
@@ -167,6 +136,7 @@ void ping_heard(struct ping *p, uint64_t hash, struct sl aor, uint32_t edge,
 	if (i->fails >= p->cf->ping.max_failures &&
 	    log_allow(&p->lim, 10, at))
 		log_info("event=ping_back aor=%s", log_esc(aor));
+	ping_hint_unsay(p, i);
 	ping_drop(p, i);
 }
 
@@ -178,11 +148,16 @@ void ping_alive(struct ping *p, struct ping_item *i, uint64_t now)
 /* Silence is the contact's own only if another one behind the same edge was
  * heard meanwhile, unless the edge knows, and a node that may be cut off itself
  * removes nothing */
+bool ping_own_fault(const struct ping *p, const struct ping_item *i)
+{
+	return p->majority &&
+		(i->sure || p->edge[i->edge].heard >= i->failing);
+}
+
 static bool to_remove(const struct ping *p, const struct ping_item *i)
 {
 	return i->fails >= p->cf->ping.max_failures + p->cf->ping.remove_after
-		&& p->majority &&
-		(i->sure || p->edge[i->edge].heard >= i->failing);
+		&& ping_own_fault(p, i);
 }
 
 static void remove_it(struct ping *p, struct ping_item *i, uint64_t wall)
@@ -206,6 +181,7 @@ void ping_lost(struct ping *p, struct ping_item *i, uint64_t wall)
 	if (!i->fails)
 		i->failing = i->sent;
 	set_fails(p, i, i->fails < all ? i->fails + 1 : all);
+	ping_hint_say(p, i);
 	if (to_remove(p, i))
 		remove_it(p, i, wall);
 	else

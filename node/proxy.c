@@ -374,14 +374,15 @@ static int keep_targets(struct fork *f, struct loc_set *set)
 	return 0;
 }
 
-static int targets(struct fork *f, uint64_t wall)
+static int targets(struct fork *f, uint64_t now, uint64_t wall)
 {
 	struct loc_set set;
 	int err;
 
 	err = location_get(f->p->loc, f->aor, wall, &set);
 	if (!err && f->p->ping)
-		f->p->passed_over += ping_pass_over(f->p->ping, f->aor, &set);
+		f->p->passed_over += ping_pass_over(f->p->ping, f->aor, &set,
+						    now);
 	if (!err)
 		err = keep_targets(f, &set);
 	loc_set_free(&set);
@@ -414,7 +415,7 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 		return;
 	}
 	p->started++;
-	err = j->relay ? relay_target(f, j) : targets(f, wall);
+	err = j->relay ? relay_target(f, j) : targets(f, now, wall);
 	if (err == ENOENT && !j->relay && !j->known && j->route)
 		err = proxy_way_targets(f, j);
 	if (!err) {

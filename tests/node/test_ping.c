@@ -39,6 +39,8 @@ struct box {
 	struct proxy proxy[N];
 	struct ping ping[N];
 	struct slots slots[N];
+	struct hints hints[N];
+	uint64_t told[N][N];           /* hints of one that another has  */
 	bool dead[N];
 	uint64_t died[N];              /* [ms] noticed 3 s later          */
 	uint64_t now, wall;
@@ -105,6 +107,7 @@ static void start_node(int i)
 	b->ping[i].proxy = &b->proxy[i];
 	b->ping[i].loc = &b->loc;
 	b->ping[i].slots = &b->slots[i];
+	b->ping[i].hints = &b->hints[i];
 	b->ping[i].majority = true;
 	cr_assert(ping_init(&b->ping[i]) == 0);
 	ping_reconf(&b->ping[i], &b->cf);
@@ -158,6 +161,7 @@ static void done(void)
 		cr_assert_eq(b->ping[i].ask.lines, 0);
 		cr_assert_eq(b->ping[i].quarantined_now, 0);
 		outq_free(&b->out[i]);
+		hints_close(&b->hints[i]);
 	}
 	access_close(&b->access);
 	store_free(b->store);
@@ -390,6 +394,31 @@ static void take(int i)
 	}
 }
 
+/* What node i has to say to the others, as the cluster carries it */
+static void tell(int i)
+{
+	struct wire_head h;
+	size_t at, total;
+	struct buf m;
+
+	buf_init(&m, 1u << 20);
+	for (int k = 0; k < N; k++) {
+		if (k == i || b->dead[k])
+			continue;
+		buf_reset(&m);
+		hints_fill(&b->hints[i], &b->told[i][k], &m, 1u << 20);
+		for (at = 0; at < m.n; at += total) {
+			struct sl in = sl_sub(buf_as_sl(&m), at, m.n);
+
+			cr_assert(wire_frame(in, WIRE_MAX, &h, &total) == 0);
+			cr_assert(hints_recv(&b->hints[k],
+					     sl_sub(in, WIRE_HEAD, total),
+					     b->now) == 0);
+		}
+	}
+	buf_free(&m);
+}
+
 static void pass(uint64_t ms)
 {
 	for (uint64_t end = b->now + ms; b->now < end;) {
@@ -403,6 +432,8 @@ static void pass(uint64_t ms)
 				look(i);
 			ping_tick(&b->ping[i], b->now, b->wall);
 			take(i);
+			if (b->now % 500 == 0)
+				tell(i);
 		}
 	}
 }
@@ -792,6 +823,170 @@ Test(ping, who_vanished_is_quarantined_then_removed)
 	cr_assert_not(there(7));
 	cr_assert_eq(removed(), 1);
 	cr_assert_eq(sum_quarantined(), 0);
+	done();
+}
+
+/* Contacts of phone u that node i would call */
+static uint32_t called(int i, uint32_t u)
+{
+	struct loc_set set;
+	char aor[64];
+	uint32_t n;
+
+	(void)snprintf(aor, sizeof(aor), "sip:u%u@example.com", u);
+	cr_assert(location_get(&b->loc, sl_cstr(aor), b->wall, &set) == 0);
+	ping_pass_over(&b->ping[i], sl_cstr(aor), &set, b->now);
+	n = set.n;
+	loc_set_free(&set);
+	return n;
+}
+
+static void second_contact(uint32_t u)
+{
+	struct binding bi = { .uri = SL("sip:other@192.0.2.9"),
+		.callid = SL("c2"), .q = 1000 };
+	char aor[64];
+	struct buf v;
+
+	(void)snprintf(aor, sizeof(aor), "sip:u%u@example.com", u);
+	buf_init(&v, 4096);
+	cr_assert(binding_encode(&v, &bi) == 0);
+	cr_assert(store_put(b->store, sl_cstr(aor), SL("second"), 0xff00, 1,
+			    b->wall + 3600000, buf_as_sl(&v), b->wall) == 0);
+	buf_free(&v);
+}
+
+static uint32_t called_by_all(uint32_t u)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < N; i++)
+		n += called(i, u);
+	return n;
+}
+
+static const char patient[] = "sip = { address = \"127.0.0.11\"; };\n"
+	"ping = { interval = 1000; timeout = 300; max_failures = 3;"
+	" remove_after = 50; };";
+
+static uint64_t told(void)
+{
+	return b->ping[0].told + b->ping[1].told + b->ping[2].told;
+}
+
+/* Two contacts of one user, one is gone: nobody calls that */
+static void lose_one(void)
+{
+	box(patient, 50);
+	second_contact(7);
+	pass(SLOTS_NEW + 1000);
+	cr_assert_eq(called_by_all(7), 2 * N);
+	b->ph[7].gone = true;
+	pass(6000);
+	cr_assert_eq(sum_quarantined(), 1);
+}
+
+Test(ping, what_its_owner_quarantines_no_node_calls)
+{
+	lose_one();
+	cr_assert_eq(called_by_all(7), N);
+	cr_assert_eq(told(), N - 1, "one knows it by itself");
+	b->ph[7].pings = 0;
+	pass(3000);
+	cr_assert_geq(b->ph[7].pings, 2, "it is asked all the same");
+	cr_assert_eq(called_by_all(7), N);
+	done();
+}
+
+Test(ping, who_answers_again_is_called_by_all)
+{
+	lose_one();
+	b->ph[7].gone = false;
+	pass(1700);
+	cr_assert_eq(sum_quarantined(), 0);
+	cr_assert_eq(called_by_all(7), 2 * N);
+	done();
+}
+
+/* Anywhere: the hint is of the version that did not answer */
+Test(ping, who_registers_again_is_called_by_all_at_once)
+{
+	lose_one();
+	put(7, 2);
+	for (int i = 0; i < N; i++)
+		cr_assert_eq(called(i, 7), b->ping[i].quarantined_now ? 1 : 2,
+			     "all but the owner, which asks it within its "
+			     "interval");
+	done();
+}
+
+Test(ping, a_dead_owners_word_is_forgotten_after_two_intervals)
+{
+	int owner = 0;
+
+	lose_one();
+	while (!b->ping[owner].quarantined_now)
+		owner++;
+	b->dead[owner] = true;
+	pass(2500);
+	for (int i = 0; i < N; i++)
+		cr_assert(i == owner || called(i, 7) == 2, "node %d", i);
+	done();
+}
+
+/* Before that another node has it: that one goes by what it sees itself */
+Test(ping, a_new_owner_is_bound_by_no_hint)
+{
+	int owner = 0;
+
+	lose_one();
+	while (!b->ping[owner].quarantined_now)
+		owner++;
+	b->dead[owner] = true;
+	for (int i = 0; i < N; i++)
+		slots_look(&b->slots[i], (struct slots_seen[]){
+			{ (uint64_t)i + 1, true } }, 1, b->now);
+	for (int i = 0; i < N; i++)
+		cr_assert(i == owner || called(i, 7) == 2, "node %d", i);
+	done();
+}
+
+Test(ping, who_may_be_cut_off_tells_nobody)
+{
+	box(patient, 50);
+	second_contact(7);
+	pass(SLOTS_NEW + 1000);
+	for (int i = 0; i < N; i++)
+		b->ping[i].majority = false;
+	b->ph[7].gone = true;
+	pass(6000);
+	cr_assert_eq(sum_quarantined(), 1);
+	cr_assert_eq(called_by_all(7), 2 * N - 1);
+	done();
+}
+
+Test(ping, of_an_edge_where_nobody_answers_nobody_is_told)
+{
+	box(patient, 50);
+	second_contact(7);
+	pass(SLOTS_NEW + 1000);
+	for (uint32_t i = 0; i < 50; i++)
+		b->ph[i].gone = true;
+	pass(6000);
+	cr_assert_eq(sum_quarantined(), 50);
+	cr_assert_eq(called_by_all(7), 2 * N - 1);
+	done();
+}
+
+Test(ping, when_nobody_else_is_there_the_silent_one_is_called)
+{
+	box(patient, 50);
+	pass(SLOTS_NEW + 1000);
+	b->ph[7].gone = true;
+	pass(6000);
+	cr_assert_eq(sum_quarantined(), 1);
+	cr_assert_eq(called_by_all(7), N);
+	cr_assert_eq(told(), 0);
 	done();
 }
 
