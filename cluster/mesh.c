@@ -26,6 +26,7 @@ int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 	m->started = now;
 	m->beat_at = now;
 	m->sample_at = now;
+	m->ack_at = UINT64_MAX;
 	if (!m->cf.check_every)
 		m->cf.check_every = MESH_CHECK;
 	m->check_at = now + m->cf.check_every;
@@ -229,34 +230,50 @@ static void fill_beat(struct mesh *m, const struct link *k,
 	wire_heartbeat_encode(b, &h);
 }
 
+static void fill_ack(const struct mesh *m, struct link *k, struct buf *b)
+{
+	struct wire_ack a = { m->repl.p[k->member].have };
+
+	wire_ack_encode(b, &a);
+	k->ack_at = 0;
+}
+
+static void fill_up(struct mesh *m, struct link *k, uint8_t want,
+		    struct buf *b, size_t limit, uint64_t now, uint64_t wall)
+{
+	size_t from = b->n;
+
+	if (want & WANT_ACK)
+		fill_ack(m, k, b);
+	if (want & WANT_MEMBERS)
+		wire_members_encode(b, &m->roster);
+	if (want & WANT_BEAT) {
+		fill_beat(m, k, b, wall);
+		k->ack_at = 0;             /* it says the same */
+	}
+	repl_fill(&m->repl, k->member, b, limit, now);
+	sync_fill(m->sync, k->member, b, limit, now);
+	if (k->hints)
+		hints_fill(&m->hints, &k->hinted, b, limit);
+	if (k->ack_at && b->n > from)
+		fill_ack(m, k, b);
+}
+
 void mesh_fill(struct mesh *m, uint8_t l, struct buf *b, size_t limit,
 	       uint64_t now, uint64_t wall)
 {
 	struct link *k = &m->link[l];
 	uint8_t want = k->want;
-	struct wire_ack a;
 
 	k->want = 0;
 	if (want & WANT_HELLO)
 		fill_hello(m, b, wall);
 	if (want & WANT_HELLO_ACK)
 		fill_hello_ack(m, k, b);
-	if (k->state == LINK_UP && want & WANT_ACK) {
-		a.seq = m->repl.p[k->member].have;
-		wire_ack_encode(b, &a);
-	}
-	if (k->state == LINK_UP && want & WANT_MEMBERS)
-		wire_members_encode(b, &m->roster);
-	if (k->state == LINK_UP && want & WANT_BEAT)
-		fill_beat(m, k, b, wall);
+	if (k->state == LINK_UP)
+		fill_up(m, k, want, b, limit, now, wall);
 	else
 		k->want |= want & WANT_BEAT;
-	if (k->state == LINK_UP) {
-		repl_fill(&m->repl, k->member, b, limit, now);
-		sync_fill(m->sync, k->member, b, limit, now);
-		if (k->hints)
-			hints_fill(&m->hints, &k->hinted, b, limit);
-	}
 	m->st.frames_out += b->n > 0;
 }
 
@@ -283,8 +300,17 @@ static void spread(struct mesh *m, uint64_t now)
 	m->ms.lost = 0;
 }
 
+static void tick_ack(struct mesh *m, struct link *k, uint64_t now)
+{
+	if (k->ack_at && now >= k->ack_at)
+		k->want |= WANT_ACK;
+	else if (k->ack_at && k->ack_at < m->ack_at)
+		m->ack_at = k->ack_at;
+}
+
 static void tick_links(struct mesh *m, uint64_t now)
 {
+	m->ack_at = UINT64_MAX;
 	for (uint8_t l = 0; l < MESH_LINKS; l++) {
 		struct link *k = &m->link[l];
 
@@ -300,6 +326,8 @@ static void tick_links(struct mesh *m, uint64_t now)
 		case LINK_UP:
 			if (member_silent(&m->ms, k->member, now))
 				mesh_close(m, l, "silent", 0, 0, now);
+			else
+				tick_ack(m, k, now);
 			break;
 		}
 	}
@@ -408,6 +436,8 @@ uint64_t mesh_next(const struct mesh *m)
 
 	if (m->ms.lost)
 		return 0;
+	if (m->ack_at < next)
+		next = m->ack_at;
 	if (mesh_sync_next(m) < next)
 		next = mesh_sync_next(m);
 	if (member_next(&m->ms) < next)

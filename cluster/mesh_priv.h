@@ -30,6 +30,7 @@ struct link {
 	uint64_t seq;              /* ours, as our HELLO_ACK says         */
 	bool hints;                /* it takes them                       */
 	uint64_t hinted;           /* of ours, up to this one             */
+	uint64_t ack_at;           /* an ACK waits until then [ms], 0     */
 	char name[CLUSTER_NAME];   /* by its certificate, or ""           */
 	const char *why;           /* CLOSING                             */
 	uint8_t bye;               /* CLOSING: reason, or 0               */
@@ -69,6 +70,7 @@ struct mesh {
 	enum cluster_state state;
 	uint64_t settings, users;
 	uint64_t beat, beat_at, sample_at;
+	uint64_t ack_at;                 /* [ms] none that waits is due before */
 	uint64_t started;
 	struct roster roster;
 	bool removed;                    /* what the roster says of us     */

@@ -288,6 +288,23 @@ static uint16_t merge_one(struct mesh *m, uint8_t i, struct sl packed,
 	}
 }
 
+/* What is sent to it anyway takes the ACK along */
+static void owe_ack(struct mesh *m, struct link *k, uint16_t wait,
+		    uint64_t now)
+{
+	if (wait > m->cf.heartbeat)
+		wait = (uint16_t)m->cf.heartbeat;
+	if (!wait) {
+		k->want |= WANT_ACK;
+		return;
+	}
+	if (k->ack_at && k->ack_at <= now + wait)
+		return;
+	k->ack_at = now + wait;
+	if (k->ack_at < m->ack_at)
+		m->ack_at = k->ack_at;
+}
+
 static void recv_push(struct mesh *m, uint8_t l, struct sl p, uint64_t now,
 		      uint64_t wall)
 {
@@ -319,7 +336,7 @@ static void recv_push(struct mesh *m, uint8_t l, struct sl p, uint64_t now,
 	if (u.last > r->have)
 		r->have = u.last;
 	repl_heard(&m->repl, i, 0, now);
-	m->link[l].want |= WANT_ACK;
+	owe_ack(m, &m->link[l], u.wait, now);
 	if (!m->synced)
 		mesh_sync_tick(m, now);
 }

@@ -126,6 +126,32 @@ static bool spare(const struct repl *r, uint8_t i,
 	return member_says(r->ms, i, ch->via);
 }
 
+/* One ACK lets a 200 go. So one peer gives it at once, the others with what they
+ * send anyway: a write, a wake-up and a read less for each change. When that one
+ * is slow, those of the others come REPL_ACK_WAIT later. */
+static bool can_be_prompt(const struct repl *r, uint8_t i, uint64_t now)
+{
+	return r->p[i].up && member_hears(r->ms, i) &&
+	       r->ms->m[i].state == CLUSTER_READY &&
+	       repl_lag(r, i, now) < REPL_ACK_LATE;
+}
+
+/* The next one by node id, in a ring: each of equal nodes serves one */
+static void choose_prompt(struct repl *r, uint64_t now)
+{
+	uint64_t own = r->ms->m[MEMBER_SELF].node, best = 0;
+
+	r->prompt = 0;
+	for (uint8_t i = 1; i < CLUSTER_MAX; i++) {
+		uint64_t ahead = r->ms->m[i].node - own;
+
+		if (!can_be_prompt(r, i, now) || (r->prompt && ahead >= best))
+			continue;
+		best = ahead;
+		r->prompt = i;
+	}
+}
+
 bool repl_pending(struct repl *r, uint8_t i)
 {
 	struct repl_peer *p = &r->p[i];
@@ -165,6 +191,8 @@ static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b,
 		p->told = last;                       /* the heartbeat says it */
 		return;
 	}
+	if (r->prompt && r->prompt != i)
+		wire_push_wait(b, REPL_ACK_WAIT);
 	wire_push_end(b, at, last, n);
 	p->told = p->said = p->pushed = last;
 	if (p->mark <= p->acked && last > p->acked) {
@@ -181,6 +209,8 @@ void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
 
 	if (!p->up)
 		return;
+	if (!r->prompt || !can_be_prompt(r, r->prompt, now))
+		choose_prompt(r, now);
 	do {
 		fill_one(r, p, b, now);
 	} while (!b->err && b->n < limit && !p->cur.seeking &&
@@ -244,6 +274,7 @@ void repl_sample(struct repl *r, uint64_t now)
 
 	r->sample[j].at = now;
 	r->sample[j].seq = store_seq(r->store);
+	choose_prompt(r, now);
 }
 
 bool repl_synced(const struct repl *r, uint8_t i)

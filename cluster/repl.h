@@ -13,6 +13,8 @@
 
 #define REPL_SAMPLES 32          /**< of (time, sequence), one per heartbeat   */
 #define REPL_BATCH 65536u        /**< a PUSH is closed after that [bytes]      */
+#define REPL_ACK_WAIT 20         /**< ACKs of all but one peer may wait [ms]   */
+#define REPL_ACK_LATE 50         /**< who has owed one so long is not that one */
 
 struct repl_peer {
 	bool up;
@@ -47,6 +49,7 @@ struct repl {
 	struct { uint64_t at, seq; } sample[REPL_SAMPLES];
 	uint32_t samples;
 	uint64_t acked;              /**< largest of all, never falls         */
+	uint8_t prompt;              /**< whose ACKs are wanted at once, 0 = all */
 };
 
 void repl_init(struct repl *r, struct store *s, const struct members *ms);
@@ -84,7 +87,7 @@ uint64_t repl_say(struct repl *r, uint8_t i);
 /** Peer i has ours up to seq. @return true when changes in ack_from+1..ack_to
  *  are newly known to be there */
 bool repl_acked(struct repl *r, uint8_t i, uint64_t seq, uint64_t now);
-/** Once per heartbeat */
+/** Once per heartbeat. Chooses also whose ACKs are wanted at once. */
 void repl_sample(struct repl *r, uint64_t now);
 /** Its frames up to link-up have come */
 bool repl_synced(const struct repl *r, uint8_t i);

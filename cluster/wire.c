@@ -108,6 +108,7 @@ void wire_end(struct buf *b, size_t at)
 
 enum { TLV_NAME = 1, TLV_ADDR = 2, TLV_TURN = 3 };    /* of HELLO */
 enum { TLV_E_TURN = 1 };                               /* of ERROR */
+enum { TLV_P_WAIT = 1 };                               /* of PUSH */
 
 /* The rest of a message: unknown optional fields are skipped */
 int wire_tail(struct cur *c)
@@ -404,6 +405,13 @@ void wire_push_add(struct buf *b, struct sl packed)
 	put_sl16(b, packed);
 }
 
+void wire_push_wait(struct buf *b, uint16_t ms)
+{
+	const uint8_t v[2] = { (uint8_t)(ms >> 8), (uint8_t)ms };
+
+	tlv_put(b, TLV_P_WAIT, sl_mk(v, sizeof(v)));
+}
+
 void wire_push_end(struct buf *b, size_t at, uint64_t last, uint16_t n)
 {
 	uint8_t *p;
@@ -420,7 +428,9 @@ void wire_push_end(struct buf *b, size_t at, uint64_t last, uint16_t n)
 
 int wire_push_decode(struct wire_push *u, struct sl p)
 {
-	struct cur c;
+	struct cur c, tail;
+	struct sl v;
+	uint16_t tag;
 
 	cur_init(&c, p.p, p.n);
 	u->prev = cur_u64(&c);
@@ -429,6 +439,12 @@ int wire_push_decode(struct wire_push *u, struct sl p)
 	if (c.err || u->last < u->prev || u->n > WIRE_PUSH_RECORDS)
 		return EBADMSG;
 	u->records = wire_records(&c, u->n);
+	u->wait = 0;
+	tail = c;
+	while (tlv_next(&tail, &tag, &v))
+		if (tag == TLV_P_WAIT && v.n == 2)
+			u->wait = (uint16_t)((uint8_t)v.p[0] << 8 |
+					     (uint8_t)v.p[1]);
 	return wire_tail(&c);
 }
 

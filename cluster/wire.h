@@ -116,6 +116,8 @@ struct wire_error {
 struct wire_push {
 	uint64_t prev, last;
 	uint16_t n;
+	uint16_t wait;             /**< TLV 1: the ACK may wait so long [ms]; 0 =
+	                                absent: at once                       */
 	struct sl records;         /**< n x (length u16, packed record)       */
 };
 
@@ -207,6 +209,8 @@ uint64_t wire_hint_value(const struct wire_hint *h, uint16_t i);
 /** PUSH is written in pieces: begin, any number of records, end */
 size_t wire_push_begin(struct buf *b, uint64_t prev);
 void wire_push_add(struct buf *b, struct sl packed);
+/** After the last record: the ACK may wait so long [ms] */
+void wire_push_wait(struct buf *b, uint16_t ms);
 void wire_push_end(struct buf *b, size_t at, uint64_t last, uint16_t n);
 /** Checks that the record lengths fill the payload exactly */
 int  wire_push_decode(struct wire_push *u, struct sl p);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <criterion/criterion.h>
 #include "base/log.h"
+#include "cluster/repl.h"
 #include "sim.h"
 
 /* --- one thing at a time ----------------------------------------------------------- */
@@ -50,6 +51,105 @@ Test(repl, a_change_is_everywhere_in_one_trip)
 	sim_run(s, 12);
 	cr_assert(has_x(s, 1) && has_x(s, 2));
 	cr_assert_eq(s->node[0].acked, store_seq(s->node[0].store));
+	done(s);
+}
+
+/* --- whose ACK is waited for ---------------------------------------------------- */
+
+static struct sim *three_ready(uint64_t seed)
+{
+	struct sim *s = three(seed);
+
+	for (int i = 0; i < 3; i++)
+		mesh_set_state(s->node[i].mesh, CLUSTER_READY);
+	sim_run(s, 1000);
+	return s;
+}
+
+/* What node i knows that member `id` has of its changes */
+static uint64_t acked_by(struct sim *s, int i, uint64_t id)
+{
+	static struct cluster_view v;
+
+	mesh_view(s->node[i].mesh, s->now, &v);
+	for (uint32_t k = 1; k < v.n; k++)
+		if (v.m[k].node == id)
+			return v.m[k].acked_by_it;
+	cr_assert_fail("node %d does not know %llu", i,
+		       (unsigned long long)id);
+	return 0;
+}
+
+/* The next one by id is asked for its ACK: of node 2 (id 3) that is id 1 */
+Test(repl, one_peer_acknowledges_at_once_the_other_a_little_later)
+{
+	for (int i = 0; i < 3; i++) {
+		struct sim *s = three_ready(20);
+		uint64_t soon = (uint64_t)(i + 1) % 3 + 1;
+		uint64_t late = (uint64_t)(i + 2) % 3 + 1, seq;
+
+		sim_run(s, 100);
+		put_x(s, i);
+		seq = store_seq(s->node[i].store);
+		sim_run(s, 12);
+		cr_expect_eq(s->node[i].acked, seq);
+		cr_expect_eq(acked_by(s, i, soon), seq);
+		cr_expect_lt(acked_by(s, i, late), seq, "it waits");
+		sim_run(s, REPL_ACK_WAIT + 2);
+		cr_expect_eq(acked_by(s, i, late), seq);
+		done(s);
+	}
+}
+
+Test(repl, an_ack_that_waits_goes_along_with_the_peers_own_change)
+{
+	struct sim *s = three_ready(20);
+	uint64_t wall, seq;
+
+	sim_run(s, 100);
+	put_x(s, 0);
+	seq = store_seq(s->node[0].store);
+	sim_run(s, 6);
+	cr_assert(has_x(s, 2));
+	cr_expect_lt(acked_by(s, 0, 3), seq);
+	wall = sim_wall(s, 2);
+	cr_assert_eq(store_put(s->node[2].store, SL("y"), SL("k"), 0x200, 1,
+			       wall + 600000, SL("v"), wall), 0);
+	sim_run(s, 6);
+	cr_expect_eq(acked_by(s, 0, 3), seq);
+	done(s);
+}
+
+/* Node 0 asks node 1. That one is frozen: node 2 is in time all the same, and is
+ * then the one that is asked. */
+Test(repl, a_slow_peer_delays_an_ack_by_the_wait_of_the_others_and_only_at_first)
+{
+	struct sim *s = three_ready(21);
+	uint64_t wall;
+
+	sim_freeze(s, 1, 900);
+	put_x(s, 0);
+	sim_run(s, REPL_ACK_WAIT + 12);
+	cr_expect_eq(s->node[0].acked, store_seq(s->node[0].store));
+	sim_run(s, REPL_ACK_LATE);
+	wall = sim_wall(s, 0);
+	cr_assert_eq(store_put(s->node[0].store, SL("y"), SL("k"), 0x200, 1,
+			       wall + 600000, SL("v"), wall), 0);
+	sim_run(s, 12);
+	cr_expect_eq(s->node[0].acked, store_seq(s->node[0].store));
+	done(s);
+}
+
+Test(repl, while_nobody_is_ready_all_acknowledge_at_once)
+{
+	struct sim *s = three(22);
+	uint64_t seq;
+
+	put_x(s, 0);
+	seq = store_seq(s->node[0].store);
+	sim_run(s, 12);
+	cr_expect_eq(acked_by(s, 0, 2), seq);
+	cr_expect_eq(acked_by(s, 0, 3), seq);
 	done(s);
 }
 

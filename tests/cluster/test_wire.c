@@ -165,6 +165,35 @@ Test(wire, push_gives_its_records_back_in_order)
 	buf_free(&b);
 }
 
+Test(wire, push_says_how_long_its_ack_may_wait_in_a_field_that_can_be_skipped)
+{
+	struct wire_push u;
+	struct buf b;
+	size_t at;
+
+	buf_init(&b, 4096);
+	put_push(&b);
+	cr_assert_eq(wire_push_decode(&u, payload(&b)), 0);
+	cr_assert_eq(u.wait, 0);
+	buf_reset(&b);
+	at = wire_push_begin(&b, 5);
+	wire_push_add(&b, SL("first"));
+	tlv_put(&b, 77, SL("from the future"));
+	tlv_put(&b, 1, SL("another form"));
+	wire_push_wait(&b, 0x1234);
+	wire_push_end(&b, at, 9, 1);
+	cr_assert_eq(wire_push_decode(&u, payload(&b)), 0);
+	cr_assert_eq(u.wait, 0x1234);
+	cr_assert_eq(u.n, 1);
+	buf_reset(&b);
+	at = wire_push_begin(&b, 5);
+	wire_push_wait(&b, 20);
+	tlv_put(&b, TLV_MUST | 77, SL_NONE);
+	wire_push_end(&b, at, 9, 0);
+	cr_assert_eq(wire_push_decode(&u, payload(&b)), EBADMSG);
+	buf_free(&b);
+}
+
 static void put_digest(struct buf *b)
 {
 	struct wire_digest d = { .of = { 7, 1, 200 }, .records = 9 };

@@ -31,6 +31,8 @@ static bool put_push(struct buf *b, struct sl p)
 		n++;
 	}
 	check(!wire_push_next(&u, &r));
+	if (u.wait)
+		wire_push_wait(b, u.wait);
 	wire_push_end(b, at, u.last, n);
 	return true;
 }
