@@ -421,12 +421,14 @@ class Rounds:
         self.ran += 1
         with self.load.lock:
             ops = {p: self.ops(p) for p in self.load.phones}
-            killed, wall = time.monotonic(), time.time() * 1000
+            killed = time.monotonic()
         self.lost_ops += len(self.load.open)
         for n in self.lab.nodes if lite else ():
             n.kill()
-        # until now some may have answered
-        gone = time.monotonic()
+        # until now some may have answered, and others than the victim written
+        gone, wall = time.monotonic(), time.time() * 1000
+        with self.load.lock:
+            late = {p: self.ops(p) for p in self.load.phones}
         tabs, bad = self.db.left()
         while self.held:
             self.held.pop().wait(20)
@@ -434,7 +436,7 @@ class Rounds:
         for a, b in zip(before, tabs):
             bad += self.none_back(a, b)
         for t in tabs:
-            bad += self.no_newer(t, ops, wall)
+            bad += self.no_newer(t, late, wall)
             self.looked += len(t)
         bad += self.all_there(tabs, ops, bound)
         if lite:
