@@ -5,11 +5,13 @@
  *
  *   bench/fill --key FILE --to ADDR:PORT --count N [--first N] [--prefix TXT]
  *              [--domain TXT] [--edge ADDR:PORT] [--expires S]
- *              [--max-expires S] [--outbound]
+ *              [--max-expires S] [--outbound] [--reboot]
  *
  * ADDR:PORT is a node's cluster address. The users are PREFIX0..; a value is
- * what edgewise-node itself stores for a phone behind an edge. Ends when the
- * node has acknowledged everything, with one line key=value. */
+ * what edgewise-node itself stores for a phone behind an edge. Run again it
+ * refreshes them, as a phone does: the same Call-ID, a larger CSeq. With --reboot
+ * each has a Call-ID of its own, and its record keeps the older ones, too. Ends
+ * when the node has acknowledged everything, with one line key=value. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -31,8 +33,9 @@ struct fill {
 	struct keyset keys;
 	struct addr to;
 	uint32_t count, first, expires, max_expires;
+	uint32_t cseq;            /* larger in a later run                 */
 	const char *prefix, *domain, *edge;
-	bool outbound;
+	bool outbound, reboot;
 	SSL *ssl;
 	struct buf in, out;
 	struct hlc hlc;
@@ -214,6 +217,14 @@ static void put_token(struct fill *f, struct buf *b)
 	secret_b64(b, r, sizeof(r));
 }
 
+static uint64_t call_id(const struct fill *f, uint32_t i)
+{
+	struct rng r;
+
+	rng_seed(&r, i + (f->reboot ? f->incarnation : 0));
+	return rng_u64(&r);
+}
+
 static void binding_of(struct fill *f, uint32_t i, struct buf *b,
 		       struct binding *c)
 {
@@ -229,7 +240,7 @@ static void binding_of(struct fill *f, uint32_t i, struct buf *b,
 	buf_printf(b, "@%s;transport=tcp;lr;ob>", f->edge);
 	at[2] = b->n;
 	buf_printf(b, "%016llx@10.%u.%u.%u",
-		   (unsigned long long)rng_u64(&f->rng), i >> 16 & 255,
+		   (unsigned long long)call_id(f, i), i >> 16 & 255,
 		   i >> 8 & 255, i & 255);
 	at[3] = b->n;
 	buf_printf(b, "10.%u.%u.%u", i >> 16 & 255, i >> 8 & 255, i & 255);
@@ -239,7 +250,7 @@ static void binding_of(struct fill *f, uint32_t i, struct buf *b,
 	at[5] = b->n;
 	if (b->err)
 		die("no memory");
-	*c = (struct binding){ .q = BINDING_Q_MAX, .cseq = 1,
+	*c = (struct binding){ .q = BINDING_Q_MAX, .cseq = f->cseq,
 		.uri = sl_sub(buf_as_sl(b), at[0], at[1]),
 		.path = sl_sub(buf_as_sl(b), at[1], at[2]),
 		.callid = sl_sub(buf_as_sl(b), at[2], at[3]),
@@ -270,8 +281,8 @@ static void put_contact(struct fill *f, uint32_t i, uint64_t wall,
 					    f->prefix, i, f->domain));
 	r.key = buf_as_sl(&kb);
 	r.hold = wall + f->max_expires * 1000ull + GUARD;
-	r.e[0] = (struct rec_entry){ .cseq = 1, .has_value = true,
-		.lineage = rng_u64(&f->rng) & ~0xffull,
+	r.e[0] = (struct rec_entry){ .cseq = f->cseq, .has_value = true,
+		.lineage = call_id(f, i) & ~0xffull,
 		.vstamp = hlc_next(&f->hlc, wall), .expires = c.expires,
 		.value = buf_as_sl(&vb) };
 	r.e[0].gstamp = r.e[0].vstamp;
@@ -320,6 +331,7 @@ static void arguments(struct fill *f, int argc, char **argv)
 		{ "prefix", 1, NULL, 'p' }, { "domain", 1, NULL, 'd' },
 		{ "edge", 1, NULL, 'e' }, { "expires", 1, NULL, 'x' },
 		{ "max-expires", 1, NULL, 'm' }, { "outbound", 0, NULL, 'o' },
+		{ "reboot", 0, NULL, 'r' },
 		{ NULL, 0, NULL, 0 } };
 	struct cfg_errs errs = { 0 };
 	bool keyed = false;
@@ -340,6 +352,7 @@ static void arguments(struct fill *f, int argc, char **argv)
 		case 'x': f->expires = number(optarg); break;
 		case 'm': f->max_expires = number(optarg); break;
 		case 'o': f->outbound = true; break;
+		case 'r': f->reboot = true; break;
 		default: die("see the head of bench/fill.c");
 		}
 	if (!keyed || !f->to.af || !f->count)
@@ -359,6 +372,7 @@ int main(int argc, char **argv)
 	secret_random(&f.node, sizeof(f.node));
 	f.node |= 1;
 	f.incarnation = clk_wall() << 16 | 1;
+	f.cseq = (uint32_t)(clk_wall() / 1000);
 	rng_seed(&f.rng, f.node);
 	hlc_init(&f.hlc, f.node);
 	buf_init(&f.in, 4u << 20);

@@ -58,6 +58,7 @@ _ew_db_begin() {
 }
 _ew_db_conf() { # n
 	[ -n "${DB:-}" ] || return 0
+	case " ${DB_NODES:-$NODES} " in *" $1 "*) ;; *) return 0 ;; esac     # the others hold theirs in memory alone
 	echo "flush_interval = ${FLUSH:-10000};"
 	case $DB in
 	sqlite) echo "db_url = \"sqlite://$BENCH_TMP/ew-$1.db\";" ;;
@@ -134,13 +135,13 @@ sys_fill() { # prefix n, pushed by an authenticated peer: make -C build bench/fi
 	local fill=$EDGEWISE_BUILD/bench/fill
 	[ -x "$fill" ] || return 1
 	"$fill" --key "$EW_KEY" --to "$(node_ip 2):5080" --count "$2" --first 1 --prefix "$1" --domain 127.0.0.1 --edge "$EDGE_IP:5070" \
-		--expires ${FILL_EXPIRES:-80000} --max-expires 86400 >"$BENCH_TMP/fill.out" 2>&1 9>&- && sed -n 's/^contacts=\([0-9]*\) .*/\1/p' "$BENCH_TMP/fill.out"
+		--expires ${FILL_EXPIRES:-80000} --max-expires 86400 ${FILL_REBOOT:+--reboot} >"$BENCH_TMP/fill.out" 2>&1 9>&- && sed -n 's/^contacts=\([0-9]*\) .*/\1/p' "$BENCH_TMP/fill.out"
 }
 sys_db_end() { _ew_db_end; }
 sys_dirty() { _ew_status $1 dirty; }     # changes that its database does not have
 sys_flush() { # what is left is written at once: prints how long it took; the comparison that comes with it goes on
 	local t0 tool; tool=$(_ew_bin edgewise); t0=$(now_ms)
-	"$tool" db verify -c "$BENCH_TMP/ew-$1.conf" >"$BENCH_TMP/dbverify-$1.out" 2>&1 9>&- &
+	"$tool" db verify -t 120 -c "$BENCH_TMP/ew-$1.conf" >"$BENCH_TMP/dbverify-$1.out" 2>&1 9>&- &
 	sleep 0.05
 	while [ "$(sys_dirty $1)" != 0 ]; do sleep 0.05; done
 	echo $(($(now_ms) - t0))
