@@ -139,14 +139,33 @@ static void cursor_copy(struct store_cursor *to, const struct store_cursor *from
 }
 
 static void add_row(struct persist *p, const struct store_change *c,
+/* A phone that was restarted has a new Call-ID, and its record keeps the values of the
+ * older ones for as long as they might have lived. Rows that grow with each of them
+ * have to move to another page each time, three times the work. */
+static int to_row(struct persist *p, struct sl packed, uint64_t wall)
+{
+	struct persist_row *row = &p->job.row[p->job.n];
+	uint8_t lean[REC_SIZE_MAX];
+	size_t n;
+	int err = persist_row(row, packed, wall);
+
+	if (err || !row->several)
+		return err;
+	n = persist_lean(lean, sizeof(lean), packed);
+	if (!n || n > packed.n)
+		return 0;
+	memcpy(p->mem + p->used, lean, n);
+	return persist_row(row, sl_mk(p->mem + p->used, n), wall);
+}
+
 		    uint64_t wall)
 {
 	struct sl packed = sl_mk(p->mem + p->used, c->packed.n);
 
 	memcpy(p->mem + p->used, c->packed.p, c->packed.n);
-	if (persist_row(&p->job.row[p->job.n], packed, wall))
+	if (to_row(p, packed, wall))
 		return;
-	p->used += packed.n;
+	p->used += p->job.row[p->job.n].packed.n;
 	p->job.n++;
 }
 

@@ -50,6 +50,7 @@ struct persist_row {
 	int64_t hold, expires;         /**< wall [ms]; expires 0 = not shown  */
 	uint32_t cseq;
 	bool dead;                     /**< nothing is shown                  */
+	bool several;                  /**< what was shown before is in it, too */
 	struct sl aor, contact, path, callid, agent, received;
 	struct sl packed;              /**< the record: all that counts       */
 };
@@ -179,6 +180,9 @@ const struct persist_verdict *persist_verdict(const struct persist *p);
 void persist_id(uint8_t id[16], struct sl aor, struct sl key);
 /** A row from a packed record, which it borrows. @return 0 or EBADMSG */
 int  persist_row(struct persist_row *r, struct sl packed, uint64_t wall);
+/** Write `packed` without the values of superseded entries, which nothing shows again
+ *  without a new version. @return its size; 0: it is no record, or no room */
+size_t persist_lean(uint8_t *to, size_t max, struct sl packed);
 /** A row's record as it may count today: none lives longer than max_expires
  *  now allows. @return 0 or EBADMSG */
 int  persist_record(struct record *r, struct sl packed, uint64_t keep);

@@ -54,10 +54,28 @@ int persist_row(struct persist_row *r, struct sl packed, uint64_t wall)
 			r->hold = (int64_t)rec.e[i].expires;
 	r->expires = shown ? (int64_t)shown->expires : 0;
 	r->dead = !shown;
+	for (uint8_t i = 1; i < rec.n; i++)
+		r->several |= rec.e[i].has_value;
 	r->aor = rec.aor;
 	r->packed = packed;
 	columns(r, &rec.e[0]);
 	return 0;
+}
+
+size_t persist_lean(uint8_t *to, size_t max, struct sl packed)
+{
+	struct record rec;
+	struct buf b;
+
+	if (record_decode(&rec, packed))
+		return 0;
+	for (uint8_t i = 1; i < rec.n; i++) {
+		rec.e[i].has_value = false;
+		rec.e[i].value = SL_NONE;
+	}
+	buf_fixed(&b, to, max);
+	record_encode(&b, &rec);
+	return b.err ? 0 : b.n;
 }
 
 int persist_record(struct record *r, struct sl packed, uint64_t keep)

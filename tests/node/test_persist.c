@@ -143,6 +143,15 @@ static bool row(int i)
 	return pdb_find(db, aor(i), SL("k")) != NULL;
 }
 
+static const struct persist_verdict *verdict(void)
+{
+	cr_assert_eq(persist_verify(p, now), 0);
+	cr_assert_eq(persist_verify(p, now), EBUSY);
+	run(1);
+	cr_assert(!persist_verdict(p)->running);
+	return persist_verdict(p);
+}
+
 Test(persist, what_changed_is_in_the_database_after_one_interval)
 {
 	enum { MANY = PERSIST_BATCH + 1000 };  /* two batches */
@@ -192,6 +201,40 @@ Test(persist, after_a_power_cut_all_of_the_last_flush_is_back)
 	cr_assert_eq(store_put(store, aor(1), SL("k"), 0x100, 1,
 			       wall() + 1000, SL("v"), wall()), 0,
 		     "an old one may count anew");
+	end();
+}
+
+/* A new Call-ID after each restart: the older ones stay in the record for as long as
+ * they might have lived, their values only in memory */
+Test(persist, a_row_holds_the_value_that_is_shown_and_no_older_one)
+{
+	static const char text[400] = "of the first Call-ID";
+	struct sl value = sl_mk(text, sizeof(text));
+	struct store_contact c;
+	size_t first, last = 0;
+
+	begin(false);
+	for (uint64_t l = 1; l <= 5; l++) {
+		now += 100;
+		if (l == 5)
+			value = SL("of the last");
+		cr_assert_eq(store_put(store, aor(1), SL("k"), l << 8, 1,
+				       wall() + 300000, value, wall()), 0);
+		run(INTERVAL);
+		last = pdb_find(db, aor(1), SL("k"))->n;
+		first = l == 1 ? last : first;
+		cr_assert_leq(last, first + (l - 1) * 100, "%d bytes",
+			      (int)last);
+	}
+	cr_assert_lt(last, 5 * 100 + 100);
+	cr_assert_eq(verdict()->differ, 0);
+	restart(1000);
+	run(1);
+	cr_assert_eq(store_find(store, aor(1), SL("k"), wall(), &c), 0);
+	cr_assert(sl_eq(c.value, SL("of the last")));
+	/* what was late then is late now: only the values of older ones are gone */
+	cr_assert_eq(store_put(store, aor(1), SL("k"), 4 << 8, 0,
+			       wall() + 300000, SL("v"), wall()), ESTALE);
 	end();
 }
 
@@ -681,15 +724,6 @@ Test(persist, what_is_ours_from_the_start_is_written_once_more)
 }
 
 /* --- verification ----------------------------------------------------------------- */
-
-static const struct persist_verdict *verdict(void)
-{
-	cr_assert_eq(persist_verify(p, now), 0);
-	cr_assert_eq(persist_verify(p, now), EBUSY);
-	run(1);
-	cr_assert(!persist_verdict(p)->running);
-	return persist_verdict(p);
-}
 
 Test(persist, verification_flushes_and_finds_all_equal)
 {
