@@ -20,7 +20,7 @@ static const char nodes_usage[] =
 static const char db_usage[] =
 	"usage: edgewise db verify [-u URL] [-t SECONDS] [--json] [...]\n"
 	POST_USAGE
-	"  -t SECONDS         how long it may take, default 30\n"
+	"  -t SECONDS         how long it may take, default 120\n"
 	"The node writes what it has not yet, then compares all rows with its "
 	"memory.\n"
 	"exit: 0 equal, 1 they differ or the database is away, 2 not asked\n";
@@ -28,6 +28,7 @@ static const char db_usage[] =
 struct kind {
 	const char *path, *usage;
 	void (*show)(const json_t *o, uint64_t took);
+	uint32_t timeout;                  /* [s] if none is given        */
 };
 
 struct run {
@@ -205,7 +206,8 @@ static int run(struct run *r)
 
 static int verify(const struct kind *k, int argc, char **argv)
 {
-	struct run r = { .kind = k, .post = { .node = true }, .timeout = 30 };
+	struct run r = { .kind = k, .post = { .node = true },
+		.timeout = k->timeout };
 
 	if (argc > 1 && (!strcmp(argv[1], "--help") ||
 			 !strcmp(argv[1], "-h"))) {
@@ -221,7 +223,8 @@ static int verify(const struct kind *k, int argc, char **argv)
 
 int ctl_verify(int argc, char **argv)
 {
-	static const struct kind k = { "/api/v1/verify", nodes_usage, show };
+	static const struct kind k = { "/api/v1/verify", nodes_usage, show,
+				       30 };
 
 	return verify(&k, argc, argv);
 }
@@ -229,7 +232,7 @@ int ctl_verify(int argc, char **argv)
 int ctl_db_verify(int argc, char **argv)
 {
 	static const struct kind k = { "/api/v1/db/verify", db_usage,
-				       show_db };
+				       show_db, 120 };
 
 	return verify(&k, argc, argv);
 }

@@ -36,6 +36,7 @@ node_libnode_a_SOURCES = \
 	node/persist.h \
 	node/persist_check.c \
 	node/persist_i.h \
+	node/persist_pace.c \
 	node/persist_row.c \
 	node/persist_slots.c \
 	node/persist_view.c \

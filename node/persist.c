@@ -5,6 +5,7 @@
 
 enum {
 	BUDGET = 128,              /* records looked at in one turn          */
+	COPY = 64,                 /* of them copied: hashed and read, too   */
 	BACKOFF = 500,             /* [ms] after a failure, doubling         */
 	BACKOFF_MAX = 15000,
 	SWEEP = 8192,              /* rows looked at in one interval         */
@@ -138,7 +139,6 @@ static void cursor_copy(struct store_cursor *to, const struct store_cursor *from
 	to->seeking = from->seeking;
 }
 
-static void add_row(struct persist *p, const struct store_change *c,
 /* A phone that was restarted has a new Call-ID, and its record keeps the values of the
  * older ones for as long as they might have lived. Rows that grow with each of them
  * have to move to another page each time, three times the work. */
@@ -158,6 +158,7 @@ static int to_row(struct persist *p, struct sl packed, uint64_t wall)
 	return persist_row(row, sl_mk(p->mem + p->used, n), wall);
 }
 
+static void add_row(struct persist *p, const struct store_change *c,
 		    uint64_t wall)
 {
 	struct sl packed = sl_mk(p->mem + p->used, c->packed.n);
@@ -181,7 +182,7 @@ static bool fill(struct persist *p, uint64_t now, uint64_t wall)
 {
 	struct store_change c;
 
-	for (uint32_t i = 0; i < BUDGET && !is_full(p); i++) {
+	for (uint32_t i = 0; i < COPY && !is_full(p); i++) {
 		if (!store_cursor_peek(p->cf.store, &p->read, &c)) {
 			if (p->read.seeking)
 				return false;
@@ -237,6 +238,7 @@ static void flush_begin(struct persist *p, uint64_t now)
 	p->flush_at = now + p->cf.interval;
 	p->job.n = 0;
 	p->used = 0;
+	persist_pace_begin(p, now);
 }
 
 static void flush_end(struct persist *p, uint64_t now, uint64_t wall)
@@ -314,10 +316,11 @@ static void refused(struct persist *p, uint64_t now)
 	p->retry_at = now;
 }
 
-static void written(struct persist *p)
+static void written(struct persist *p, uint64_t now)
 {
 	p->st.written += p->job.n;
 	cursor_copy(&p->conf, &p->read);
+	persist_pace(p, now);
 	if (p->limit < PERSIST_BATCH)
 		p->limit = 2 * p->limit < PERSIST_BATCH ? 2 * p->limit :
 			   PERSIST_BATCH;
@@ -329,7 +332,7 @@ static bool write_done(struct persist *p, uint64_t now)
 
 	p->whole = p->whole && e == PERSIST_OK;
 	if (e == PERSIST_OK)
-		written(p);
+		written(p, now);
 	else if (e == PERSIST_DATA)
 		refused(p, now);
 	else
@@ -359,6 +362,9 @@ static void again_later(struct persist *p, uint64_t now)
 		rest(p, now);
 		break;
 	case PERSIST_PH_FLUSH:
+		/* its time was lost with the database */
+		persist_pace_begin(p, now);
+		break;
 	case PERSIST_PH_REST:
 	case PERSIST_PH_SCAN:
 		break;
@@ -524,7 +530,7 @@ void persist_tick(struct persist *p, uint64_t now, uint64_t wall)
 	}
 	if (p->again && p->loaded && !p->job.n)
 		persist_go_back(p, now);
-	if (now >= p->retry_at)
+	if (now >= p->retry_at && (!persist_paced(p) || now >= p->pace_at))
 		turn(p, now, wall);
 }
 
@@ -538,6 +544,8 @@ uint64_t persist_next(const struct persist *p)
 		return 0;
 	if (p->phase == PERSIST_PH_REST && !p->asked && !p->again)
 		at = p->stopping && persist_dirty(p) ? 0 : p->flush_at;
+	else if (persist_paced(p))
+		at = p->pace_at;
 	return at > p->retry_at ? at : p->retry_at;
 }
 

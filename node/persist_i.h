@@ -47,6 +47,7 @@ struct persist {
 					    read, its time                    */
 	bool whole;                    /**< all up to goal is in the job      */
 	uint64_t flush_at, sweep_at, load_at;
+	uint64_t pace_at, pace_end;    /**< the next batch of a flush; all of it */
 	uint64_t safe_at;              /**< what was made before is safe      */
 	uint32_t limit;                /**< rows of a batch: less after a refused
 					    one                               */
@@ -91,6 +92,13 @@ void persist_gained(struct persist *p, uint64_t now);
 /** Memory and rows are the same: what we own is not to be written at once for
  *  being ours now, but later */
 void persist_all_read(struct persist *p, uint64_t now);
+
+/* persist_pace.c */
+void persist_pace_begin(struct persist *p, uint64_t now);
+/** A batch was written: when the next one may begin is pace_at */
+void persist_pace(struct persist *p, uint64_t now);
+/** Is pace_at to be waited for? */
+bool persist_paced(const struct persist *p);
 
 /** A job that reads rows, from the beginning or on from the last one */
 void persist_read_job(struct persist *p, bool first);

@@ -23,6 +23,7 @@ tests_node_test_node_SOURCES = \
 	tests/node/test_nonces.c \
 	tests/node/test_own.c \
 	tests/node/test_persist.c \
+	tests/node/test_persist_pace.c \
 	tests/node/test_ping.c \
 	tests/node/test_proxy.c \
 	tests/node/test_registrar.c \
