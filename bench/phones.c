@@ -1,7 +1,11 @@
 /* phones.c - a population of phones behind NAT, which register and answer
  * pings. It keeps when each of them was asked and by whom.
  *
- *   bench/phones PROXY:PORT COUNT [RATE]
+ *   bench/phones PROXY:PORT COUNT [RATE [stamp]]
+ *
+ * stamp: a question counts when the kernel had it, not when we came to read it: on
+ * a busy machine that is up to a second later. It costs every socket of the
+ * machine a little, so not where CPU time is compared.
  *
  * Phone N is 127.64.0.0 + N, as the proxy sees it; its Contact and Via are a
  * private address. RATE REGISTERs a second (default 2000), without credentials.
@@ -13,8 +17,8 @@
  *              kept: {"phones": n}
  *   mute N     the first N phones say nothing any more, 0: all answer
  *   report     since the mark: gaps between two questions to one phone (that
- *              end after it), phones
- *              by the node that asked last, seconds, phones that changed hands
+ *              end after it), phones by the node that asked last, seconds (the
+ *              busiest: how many after the mark), phones that changed hands
  *
  * Who asks is the last digit of the user in From: ping.from = "sip:ping2@x".
  */
@@ -51,6 +55,7 @@ static uint32_t second[SECONDS];
 static uint64_t marked, gaps, strays, bytes;
 static double gap_sum;
 static int fd;
+static bool stamp;
 static struct sockaddr_in proxy;
 static char msg[PACKET], out[PACKET];
 
@@ -58,7 +63,7 @@ static uint64_t now_ms(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_REALTIME, &t);   /* as the kernel's stamps */
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
@@ -94,8 +99,8 @@ static void send_as(uint32_t i, int n)
 	(void)!sendmsg(fd, &h, 0);
 }
 
-/* Bytes, or -1; *i: whom it is for */
-static ssize_t receive(uint32_t *i)
+/* Bytes, or -1; *i: whom it is for; *at: when it came, if that is known */
+static ssize_t receive(uint32_t *i, uint64_t *at)
 {
 	char ctl[256];
 	struct iovec v = { msg, sizeof(msg) - 1 };
@@ -103,10 +108,17 @@ static ssize_t receive(uint32_t *i)
 		.msg_control = ctl, .msg_controllen = sizeof(ctl) };
 	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT);
 	struct in_pktinfo info;
+	struct timespec t;
 
 	*i = UINT32_MAX;
 	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&h); c;
 	     c = CMSG_NXTHDR(&h, c)) {
+		if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SCM_TIMESTAMPNS) {
+			memcpy(&t, CMSG_DATA(c), sizeof(t));
+			*at = (uint64_t)t.tv_sec * 1000 +
+				(uint64_t)t.tv_nsec / 1000000;
+		}
 		if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
 			continue;
 		memcpy(&info, CMSG_DATA(c), sizeof(info));
@@ -192,7 +204,7 @@ static void take(uint64_t now)
 	uint32_t to;
 	unsigned i;
 
-	while ((n = receive(&to)) >= 0) {
+	while ((n = receive(&to, &now)) >= 0) {
 		const char *p;
 
 		msg[n] = 0;
@@ -269,7 +281,7 @@ static int by_size(const void *a, const void *b)
 static void do_report(void)
 {
 	uint32_t by[WHO] = { 0 }, moved[WHO][WHO] = { { 0 } }, n = 0, most = 0;
-	uint32_t never = 0, *all = calloc(2ul * count, sizeof(*all));
+	uint32_t never = 0, busiest = 0, *all = calloc(2ul * count, sizeof(*all));
 	uint64_t now = now_ms(), silent = 0, asked = 0;
 	uint64_t secs = (now - marked) / 1000;
 
@@ -291,18 +303,22 @@ static void do_report(void)
 		}
 	}
 	qsort(all, n, sizeof(*all), by_size);
-	for (uint64_t s = 0; s < secs && s < SECONDS; s++)
+	for (uint32_t s = 0; s < secs && s < SECONDS; s++) {
+		if (second[s] > most)
+			busiest = s;
 		most = second[s] > most ? second[s] : most;
+	}
 	printf("{\"ms\": %llu, \"asked\": %llu, \"never\": %u, \"gaps\": %llu,"
 	       " \"gap_mean\": %.0f, \"gap_least\": %u, \"gap_p01\": %u, "
 	       "\"gap_p99\": %u, \"gap_most\": %u, \"silent_most\": %llu, "
-	       "\"per_s_mean\": %.1f, \"per_s_most\": %u, \"strays\": %llu, "
+	       "\"per_s_mean\": %.1f, \"per_s_most\": %u, \"busiest\": %u, "
+	       "\"strays\": %llu, "
 	       "\"bytes\": %llu, \"by\": [", (unsigned long long)(now - marked),
 	       (unsigned long long)asked, never, (unsigned long long)gaps,
 	       gaps ? gap_sum / (double)gaps : 0, n ? all[0] : 0,
 	       n ? all[n / 100] : 0, n ? all[n - 1 - n / 100] : 0,
 	       n ? all[n - 1] : 0, (unsigned long long)silent,
-	       secs ? (double)asked * 1000 / (double)(now - marked) : 0, most,
+	       secs ? (double)asked * 1000 / (double)(now - marked) : 0, most, busiest,
 	       (unsigned long long)strays, (unsigned long long)bytes);
 	for (int i = 0; i < WHO; i++)
 		printf("%s%u", i ? ", " : "", by[i]);
@@ -356,6 +372,9 @@ static void start(char **argv)
 	proxy.sin_port = htons((uint16_t)atoi(colon + 1));
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &big, sizeof(big));
+	if (stamp && setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on,
+				sizeof(on)))
+		perror("SO_TIMESTAMPNS");
 	if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) ||
 	    bind(fd, (struct sockaddr *)&me, sizeof(me))) {
 		perror("phones");
@@ -368,12 +387,13 @@ int main(int argc, char **argv)
 	struct pollfd p[2] = { { .events = POLLIN }, { .events = POLLIN } };
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: phones PROXY:PORT COUNT [RATE]\n");
+		fprintf(stderr, "usage: phones PROXY:PORT COUNT [RATE [stamp]]\n");
 		return 2;
 	}
 	count = (uint32_t)atoi(argv[2]);
 	if (argc > 3)
 		rate = (uint32_t)atoi(argv[3]);
+	stamp = argc > 4 && !strcmp(argv[4], "stamp");
 	ph = calloc(count ? count : 1, sizeof(*ph));
 	if (!count || !rate || !ph)
 		return 2;

@@ -86,6 +86,11 @@ EXTRA_PROGRAMS += bench/phones
 bench_phones_SOURCES = bench/phones.c
 CLEANFILES += bench/phones
 
+# two datagrams a question and nothing else, for bench/ping: `make bench/floor`
+EXTRA_PROGRAMS += bench/floor
+bench_floor_SOURCES = bench/floor.c
+CLEANFILES += bench/floor
+
 # what the sockets alone cost: `make bench/null`, see its head
 EXTRA_PROGRAMS += bench/null
 bench_null_SOURCES = bench/null.c
