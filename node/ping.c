@@ -118,66 +118,99 @@ void ping_reconf(struct ping *p, const struct node_config *cf)
 
 /* --- whom ------------------------------------------------------------------- */
 
-/* The host of the Contact, or of the Via it registered with, is not where the
- * edge saw it */
-static bool behind_nat(const struct binding *b)
+/* The URI of its Contact, NULL = none that we can read */
+static const struct uri *contact(struct ping_who *w)
 {
-	struct addr says = { 0 }, is = { 0 };
-	struct uri u;
-
-	if (b->nat)
-		return true;
-	if (!b->received.n || addr_parse_ip(&is, b->received))
-		return false;
-	return uri_parse(&u, b->uri) || addr_parse_ip(&says, u.host) ||
-	       !addr_ip_eq(&says, &is);
+	if (!w->uri_seen)
+		w->uri_ok = !uri_parse(&w->uri, w->b.uri);
+	w->uri_seen = true;
+	return w->uri_ok ? &w->uri : NULL;
 }
 
-bool ping_named(const struct ping *p, const struct binding *b)
+/* The host of the Contact, or of the Via it registered with, is not where the
+ * edge saw it */
+static bool behind_nat(struct ping_who *w)
+{
+	struct addr says = { 0 }, is = { 0 };
+	const struct uri *u;
+
+	if (w->b.nat)
+		return true;
+	if (!w->b.received.n || addr_parse_ip(&is, w->b.received))
+		return false;
+	u = contact(w);
+	return !u || addr_parse_ip(&says, u->host) || !addr_ip_eq(&says, &is);
+}
+
+bool ping_named(const struct ping *p, struct ping_who *w)
 {
 	/* it keeps its flow alive itself, RFC 5626 4.4 */
-	if (!p->cf->ping.outbound && binding_outbound(b))
+	if (!p->cf->ping.outbound && binding_outbound(&w->b))
 		return false;
 	switch ((enum node_ping)p->cf->ping.contacts) {
 	case NODE_PING_OFF:
 		return false;
 	case NODE_PING_NAT:
-		return behind_nat(b);
+		return behind_nat(w);
 	case NODE_PING_ALL:
 		break;
 	}
 	return true;
 }
 
-/* What the Contact says; a phone on TCP has to say it there */
-static bool by_stream(const struct binding *b)
+/* The Path's first element, and whether it is the only one */
+void ping_look_path(struct ping_who *w)
 {
-	struct uri u;
+	struct sl rest = w->b.path, elem, more;
+	bool lr;
 
-	return !uri_parse(&u, b->uri) &&
-	       (u.scheme == URI_SIPS || uri_transport(&u) >= TP_TCP);
+	w->path = sl_elem(&rest, &elem);
+	w->edge_ok = w->path && !hop_route_parse(elem, &w->edge, &lr);
+	w->alone = w->edge_ok && !sl_elem(&rest, &more);
+}
+
+/* The edge says what the flow is. An older one says nothing, nor does another
+ * proxy: then what the Contact says */
+static bool by_stream(struct ping_who *w)
+{
+	const struct uri *u;
+	struct sl val;
+
+	if (w->edge_ok && param_get(w->edge.params, SL("flow"), &val))
+		return !sl_ieq(val, SL("udp"));
+	u = contact(w);
+	return u && (u->scheme == URI_SIPS || uri_transport(u) >= TP_TCP);
+}
+
+static int hop_to(const struct ping *p, struct ping_who *w, struct flow *hop)
+{
+	const struct uri *u = w->path ? w->edge_ok ? &w->edge : NULL :
+		contact(w);
+
+	return u ? proxy_uri_hop(p->proxy, u, hop) : EACCES;
 }
 
 static enum node_how how(const struct ping *p, struct sl aor,
-			 const struct binding *b)
+			 struct ping_who *w)
 {
 	size_t at = sl_chr(aor, '@');
 	const struct node_domain *d = access_domain(p->proxy->access,
 					sl_sub(aor, at + 1, aor.n));
-	bool stream = by_stream(b);
 
 	switch (d ? (enum node_domain_ping)d->ping : NODE_DOMAIN_DEFAULT) {
 	case NODE_DOMAIN_OPTIONS:
 		return NODE_HOW_OPTIONS;
 	case NODE_DOMAIN_KEEP:
-		return !stream && p->cf->ping.udp == NODE_HOW_STUN ?
+		return p->cf->ping.udp == NODE_HOW_STUN && !by_stream(w) ?
 			NODE_HOW_STUN : NODE_HOW_KEEP;
 	case NODE_DOMAIN_NONE:
 		return NODE_HOW_NONE;
 	case NODE_DOMAIN_DEFAULT:
 		break;
 	}
-	return stream ? p->cf->ping.stream : p->cf->ping.udp;
+	if (p->cf->ping.stream == p->cf->ping.udp)
+		return p->cf->ping.udp;      /* the usual; nothing to read */
+	return by_stream(w) ? p->cf->ping.stream : p->cf->ping.udp;
 }
 
 /* --- the question ------------------------------------------------------------- */
@@ -235,16 +268,18 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 	uint64_t hash = ping_hash(p, aor, c->key);
 	struct ping_item *i = ping_find(p, hash);
 	enum node_how kind;
-	struct binding b;
+	struct ping_who w;
 	struct flow hop;
 
-	if (binding_decode(&b, c->value) || !ping_named(p, &b))
+	w.uri_seen = false;
+	if (binding_decode(&w.b, c->value) || !ping_named(p, &w))
 		return;
-	kind = how(p, aor, &b);
+	ping_look_path(&w);
+	kind = how(p, aor, &w);
 	if (kind == NODE_HOW_NONE)
 		return;
 	p->asked++;
-	if (proxy_hop(p->proxy, &b, &hop)) {
+	if (hop_to(p, &w, &hop)) {
 		p->no_hop++;
 		return;
 	}
@@ -253,13 +288,13 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 		i = NULL;
 	}
 	if (kind != NODE_HOW_OPTIONS) {
-		ping_edge_keep(p, aor, c, &b, &hop, hash,
+		ping_edge_keep(p, aor, c, &w, &hop, hash,
 			       kind == NODE_HOW_STUN, now);
 		return;
 	}
 	if (i && i->open)
 		return;              /* the interval is below the time-out */
-	if (ping_edge_ask(p, aor, c, &b, &hop, hash, now))
+	if (ping_edge_ask(p, aor, c, &w, &hop, hash, now))
 		return;
 	if (!i)
 		i = ping_new(p, hash, aor, c->key);
@@ -268,7 +303,7 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 		return;
 	}
 	i->vstamp = c->vstamp;
-	ping_send(p, i, &b, &hop, now);
+	ping_send(p, i, &w.b, &hop, now);
 }
 
 static void walk(struct ping *p, uint16_t bucket, uint64_t now, uint64_t wall)

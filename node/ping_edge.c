@@ -40,29 +40,17 @@ uint8_t ping_edge_of(struct ping *p, const struct addr *a)
 	return (uint8_t)i;
 }
 
-/* The user part of the Path's first element. only: it has no other */
-static bool token_of(const struct binding *b, bool only, struct sl *token)
-{
-	struct sl rest = b->path, elem, more;
-	struct uri u;
-	bool lr;
-
-	if (!sl_elem(&rest, &elem) || hop_route_parse(elem, &u, &lr) ||
-	    !u.user.n || (only && sl_elem(&rest, &more)))
-		return false;
-	*token = u.user;
-	return true;
-}
-
 void ping_edge_keep(struct ping *p, struct sl aor,
-		    const struct store_contact *c, const struct binding *b,
+		    const struct store_contact *c, const struct ping_who *w,
 		    const struct flow *hop, uint64_t hash, bool by_stun,
 		    uint64_t now)
 {
 	struct keep_one o = { .aor = aor, .key = c->key, .vstamp = c->vstamp,
 			      .hash = hash, .stun = by_stun };
 
-	if (!token_of(b, false, &o.token)) {
+	if (w->edge_ok)
+		o.token = w->edge.user;
+	if (!o.token.n) {
 		p->no_hop++;
 		return;
 	}
@@ -80,13 +68,15 @@ static bool is_plain(struct sl uri)
 }
 
 bool ping_edge_ask(struct ping *p, struct sl aor,
-		   const struct store_contact *c, const struct binding *b,
+		   const struct store_contact *c, const struct ping_who *w,
 		   const struct flow *hop, uint64_t hash, uint64_t now)
 {
 	struct keep_one o = { .aor = aor, .key = c->key, .vstamp = c->vstamp,
-			      .hash = hash, .uri = b->uri };
+			      .hash = hash, .uri = w->b.uri };
 
-	if (!p->by_edge || !is_plain(b->uri) || !token_of(b, true, &o.token) ||
+	if (w->alone)
+		o.token = w->edge.user;
+	if (!p->by_edge || !o.token.n || !is_plain(w->b.uri) ||
 	    now < p->edge[ping_edge_of(p, &hop->peer)].plain_until)
 		return false;
 	p->sent++;

@@ -23,6 +23,16 @@ struct ping_item {
 	uint8_t text[];                      /* AoR, key                      */
 };
 
+/** A contact that is looked at: what is parsed of it, is parsed once */
+struct ping_who {
+	struct binding b;
+	struct uri uri;              /**< of the Contact, if uri_ok           */
+	struct uri edge;             /**< of its first Path element, if edge_ok */
+	bool uri_seen, uri_ok;
+	bool path, edge_ok;          /**< it has one; that can be read        */
+	bool alone;                  /**< ... and is the only one             */
+};
+
 #define PING_PLACES 65536
 
 static inline struct sl ping_aor(const struct ping_item *i)
@@ -85,12 +95,12 @@ void ping_edge_conf(struct ping *p);
 uint8_t ping_edge_of(struct ping *p, const struct addr *a);
 /** Its edge is to keep it alive */
 void ping_edge_keep(struct ping *p, struct sl aor,
-		    const struct store_contact *c, const struct binding *b,
+		    const struct store_contact *c, const struct ping_who *w,
 		    const struct flow *hop, uint64_t hash, bool by_stun,
 		    uint64_t now);
 /** Its edge is to ask it. @return false: we have to */
 bool ping_edge_ask(struct ping *p, struct sl aor,
-		   const struct store_contact *c, const struct binding *b,
+		   const struct store_contact *c, const struct ping_who *w,
 		   const struct flow *hop, uint64_t hash, uint64_t now);
 bool ping_edge_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 			uint64_t wall);
@@ -102,8 +112,10 @@ void ping_send(struct ping *p, struct ping_item *i, const struct binding *b,
 	       const struct flow *hop, uint64_t now);
 /** ping.dead_codes */
 bool ping_is_dead(const struct ping *p, uint16_t code);
+/** Reads the first element of its Path */
+void ping_look_path(struct ping_who *w);
 /** Do the rules name it? */
-bool ping_named(const struct ping *p, const struct binding *b);
+bool ping_named(const struct ping *p, struct ping_who *w);
 /** "z9hG4bKpg", hash, seq */
 #define PING_BRANCH (9 + 16 + 8)
 

@@ -78,11 +78,12 @@ static bool seen_get(const struct ping *p, uint64_t hash, uint64_t now,
 void ping_look(const struct ping *p, struct sl aor, struct sl key,
 	       const struct binding *b, uint64_t now, struct ping_look *l)
 {
+	struct ping_who w = { .b = *b };
 	const struct ping_item *i;
 	uint64_t hash;
 
 	memset(l, 0, sizeof(*l));
-	l->named = p->slots && ping_named(p, b);
+	l->named = p->slots && ping_named(p, &w);
 	if (!l->named)
 		return;
 	l->owner = slots_owner(p->slots, slots_of(p->loc->store, aor));

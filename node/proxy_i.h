@@ -57,6 +57,8 @@ struct fork {
 
 /** Where to send for this contact. @return 0 or EACCES */
 int  proxy_hop(const struct proxy *p, const struct binding *b, struct flow *f);
+/** The same, of a URI that was parsed */
+int  proxy_uri_hop(const struct proxy *p, const struct uri *u, struct flow *f);
 /** To the edge that a request came from, by the address in its Via */
 void proxy_edge_hop(const struct proxy *p, const struct sip_msg *m,
 		    struct stxn *s, struct flow *f);

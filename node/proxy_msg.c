@@ -13,7 +13,7 @@ enum { REQUEST_MAX = SIP_MAX_MSG, CHALLENGES_MAX = 8192 };
 /* --- next hop ------------------------------------------------------------- */
 
 /* Only edges are sent to, whatever a contact or a Route claims */
-static int hop_of(const struct proxy *p, const struct uri *u, struct flow *f)
+int proxy_uri_hop(const struct proxy *p, const struct uri *u, struct flow *f)
 {
 	int tp = uri_transport(u);
 	struct addr a = { 0 };
@@ -42,11 +42,11 @@ int proxy_hop(const struct proxy *p, const struct binding *b, struct flow *f)
 	if (sl_elem(&rest, &elem)) {
 		if (hop_route_parse(elem, &u, &lr))
 			return EACCES;
-		return hop_of(p, &u, f);
+		return proxy_uri_hop(p, &u, f);
 	}
 	if (uri_parse(&u, b->uri))
 		return EACCES;
-	return hop_of(p, &u, f);
+	return proxy_uri_hop(p, &u, f);
 }
 
 int proxy_route_hop(const struct proxy *p, const struct sip_msg *m,
@@ -63,7 +63,7 @@ int proxy_route_hop(const struct proxy *p, const struct sip_msg *m,
 		}
 		if (hop_route_parse(it.val, &u, &lr))
 			return EACCES;
-		return hop_of(p, &u, f);
+		return proxy_uri_hop(p, &u, f);
 	}
 	return ENOENT;
 }

@@ -75,6 +75,14 @@ static void put_rr(struct edge *e, const struct flow *f, enum token_leg leg,
 	buf_lit(&e->top, ">\r\n");
 }
 
+/** What the token says and a node cannot read: contacts on a connection are
+ *  pinged another way, and not every phone says transport=tcp */
+static void put_path_end(struct buf *b, uint8_t tp)
+{
+	buf_str(b, tp_stream(tp) ? ROUTE_PATH_STREAM : ROUTE_PATH_END);
+	buf_chr(b, '>');
+}
+
 static void put_path(struct edge *e, const struct sip_msg *m,
 		     const struct flow *f)
 {
@@ -83,7 +91,8 @@ static void put_path(struct edge *e, const struct sip_msg *m,
 
 	buf_lit(&e->top, "Path: ");
 	put_token_uri(e, &e->top, e->core, &t, SL_NONE);
-	buf_lit(&e->top, ";ob>\r\n");
+	put_path_end(&e->top, f->tp);
+	buf_lit(&e->top, "\r\n");
 	/* a registrar stores a Path only of who says he knows it, RFC 3327 */
 	if (!sip_has_token(m, SIP_SUPPORTED, SL("path")))
 		buf_lit(&e->top, "Supported: path\r\n");
@@ -104,7 +113,7 @@ int edge_path_to(struct edge *e, struct buf *b, uint8_t tp,
 		return EAFNOSUPPORT;
 	t.flow.lst = i;
 	put_token_uri(e, b, e->core, &t, SL_NONE);
-	buf_lit(b, ";ob>");
+	put_path_end(b, tp);
 	return b->err;
 }
 

@@ -81,8 +81,19 @@ void route_tail_add(struct route_conf *rc, const struct listener *l)
 	rc->tailc++;
 }
 
+/** Bytes of what is in Path only */
+static size_t path_end(const char *p, const char *e)
+{
+	const struct sl v = sl_mk(p, (size_t)(e - p));
+
+	if (sl_starts(v, SL(ROUTE_PATH_STREAM ">")))
+		return sizeof(ROUTE_PATH_STREAM) - 1;
+	return sl_starts(v, SL(ROUTE_PATH_END ">")) ?
+		sizeof(ROUTE_PATH_END) - 1 : 0;
+}
+
 /** End of "<sip:TOKEN@" and a tail of ours, to the letter, at p; NULL: something
- *  else. ";ob" is in Path only */
+ *  else */
 static const char *own_end(const struct route_conf *rc, const char *p,
 			   const char *e, struct sl *user)
 {
@@ -101,8 +112,7 @@ static const char *own_end(const struct route_conf *rc, const char *p,
 		if (t->n >= e - at || memcmp(t->t, at, t->n))
 			continue;
 		p = at + t->n;
-		if (e - p > 3 && !memcmp(p, ";ob", 3))
-			p += 3;
+		p += path_end(p, e);
 		if (*p == '>')
 			return p + 1;
 	}

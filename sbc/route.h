@@ -19,6 +19,10 @@ struct route_name {
 	uint16_t port;
 };
 
+/** What is behind that in a Path: RFC 5626, and what the flow is, for the nodes */
+#define ROUTE_PATH_END ";ob"
+#define ROUTE_PATH_STREAM ";ob;flow=tcp"
+
 /** "@SENTBY;transport=x;lr", behind the token of a URI that we wrote for a
  *  listener */
 struct route_tail {

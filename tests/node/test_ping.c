@@ -657,29 +657,32 @@ Test(ping, a_full_edge_is_not_asked_more_and_blames_nobody)
 
 /* Another proxy stands between the edge and the phone, or what it registered is
  * no text for a line */
-Test(ping, who_is_not_right_behind_the_edge_is_asked_by_the_node)
+/* Is it the edge that would ask this contact? */
+static bool by_edge(const char *uri, const char *path)
 {
-	struct ping *p;
-	struct binding bi = { .uri = SL("sip:a@10.0.0.7"), .path =
-		SL("<sip:u1@" EDGE ";lr>,<sip:x@192.0.2.44;lr>") };
+	struct ping_who w = { .b = { .uri = sl_cstr(uri),
+				     .path = sl_cstr(path) } };
 	struct store_contact c = { .key = SL("k") };
 	struct flow hop = { .tp = TP_TCP };
 
+	ping_look_path(&w);
+	return ping_edge_ask(&b->ping[0], SL("a"), &c, &w, &hop, 1, b->now);
+}
+
+Test(ping, who_is_not_right_behind_the_edge_is_asked_by_the_node)
+{
+	const char *uri = "sip:a@10.0.0.7", *path = "<sip:u1@" EDGE ";lr>";
+
 	box(SIP, 0);
-	p = &b->ping[0];
-	cr_assert_not(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
-	bi.path = SL("<sip:" EDGE ";lr>");
-	cr_assert_not(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
-	bi.path = SL("<sip:u1@" EDGE ";lr>");
-	bi.uri = SL("sip:a@10.0.0.7>\r\nx y");
-	cr_assert_not(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
-	bi.uri = SL("sip:a@10.0.0.7");
-	cr_assert(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
-	cr_assert_eq(p->ask.lines, 1);
+	cr_assert_not(by_edge(uri, "<sip:u1@" EDGE ";lr>,"
+			      "<sip:x@192.0.2.44;lr>"));
+	cr_assert_not(by_edge(uri, "<sip:" EDGE ";lr>"));
+	cr_assert_not(by_edge("sip:a@10.0.0.7>\r\nx y", path));
+	cr_assert(by_edge(uri, path));
+	cr_assert_eq(b->ping[0].ask.lines, 1);
 	done();
 	box(SIP "ping = { method = \"NOTIFY\"; };", 0);
-	p = &b->ping[0];
-	cr_assert_not(ping_edge_ask(p, SL("a"), &c, &bi, &hop, 1, b->now));
+	cr_assert_not(by_edge(uri, path));
 	done();
 }
 
@@ -711,6 +714,43 @@ Test(ping, each_contact_as_its_transport_and_domain_say)
 	pass(SLOTS_NEW + 3000);
 	cr_assert_gt(b->batches, 0);
 	cr_assert_eq(b->ping[0].sent, 0);
+	done();
+}
+
+static void put_as(uint32_t i, const char *uri, const char *param)
+{
+	struct binding bi = { .uri = sl_cstr(uri), .callid = SL("c"),
+		.received = SL("192.0.2.7"), .q = 1000 };
+	char aor[64], path[96], key[16];
+	struct buf v;
+
+	(void)snprintf(aor, sizeof(aor), "sip:u%u@example.com", i);
+	(void)snprintf(key, sizeof(key), "k%u", i);
+	(void)snprintf(path, sizeof(path), "<sip:u%u@" EDGE ";transport=tcp;"
+		       "lr;ob%s>", i, param);
+	bi.path = sl_cstr(path);
+	buf_init(&v, 4096);
+	cr_assert(binding_encode(&v, &bi) == 0);
+	cr_assert(store_put(b->store, sl_cstr(aor), sl_cstr(key),
+			    (uint64_t)(i + 1) << 8, 1, b->wall + 3600000,
+			    buf_as_sl(&v), b->wall) == 0);
+	buf_free(&v);
+}
+
+/* Many phones on TCP do not say it in their Contact, and some on UDP do */
+Test(ping, what_the_edge_says_of_the_flow_counts_more_than_the_contact)
+{
+	box(SIP "ping = { interval = 1000; udp = \"none\";"
+	    " stream = \"keep\"; };", 0);
+	put_as(0, "sip:u0@10.0.0.7", ";flow=tcp");
+	put_as(1, "sip:u1@10.0.0.7", "");
+	put_as(2, "sip:u2@10.0.0.7;transport=tcp", ";flow=udp");
+	put_as(3, "sip:u3@10.0.0.7;transport=tcp", "");
+	pass(SLOTS_NEW + 3000);
+	cr_assert_gt(b->ph[0].pings, 0);
+	cr_assert_eq(b->ph[1].pings, 0);
+	cr_assert_eq(b->ph[2].pings, 0);
+	cr_assert_gt(b->ph[3].pings, 0, "an older edge");
 	done();
 }
 

@@ -258,6 +258,10 @@ Test(route, own_entries_are_known_to_the_letter)
 		{ "<sip:T@192.0.2.9;transport=tcp;lr> <sip:T@192.0.2.9;"
 		  "transport=tcp;lr>", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr;obx>", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob;flow=tcp>", true },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob;flow=tcpx>", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr;flow=tcp>", false },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob;flow=tcp", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr", false },
 		{ "<sip:@192.0.2.9;transport=tcp;lr>", false },
