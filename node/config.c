@@ -269,7 +269,8 @@ const struct cfg_key node_config_keys[] = {
 	U32("limits.max_message", limits.max_message, 4096, 65535, "65535",
 	    "bytes", "largest SIP message"),
 	U32("limits.max_transactions", limits.max_transactions, 100, 10000000,
-	    "100000", NULL, "above: 503 with Retry-After"),
+	    "100000", NULL, "held at once; at the cap those that have "
+	    "been over for 5 s make room, without such: 503"),
 	U32("limits.max_connections", limits.max_connections, 10, 100000,
 	    "1000", NULL, "streams open at once"),
 	IP("http.address", http.address, "127.0.0.1",

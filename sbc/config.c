@@ -249,7 +249,9 @@ const struct cfg_key sbc_keys[] = {
 	  .max = 61439, .def = "61439", .unit = "bytes",
 	  .off = O(limits.max_message), .help = "Largest SIP message of a client." },
 	NUM("limits.max_transactions", limits.max_transactions, 100, 4000000,
-	    "100000", false, "Above this: 503 with Retry-After."),
+	    "100000", false, "Held at once; at the cap those that "
+	    "have been over for 5 s make room, without such: 503 with "
+	    "Retry-After."),
 	NUM("limits.max_connections", limits.max_connections, 10, 1000000,
 	    "10000", false, "TCP connections in all."),
 	NUM("limits.max_connections_ip", limits.max_connections_ip, 0,

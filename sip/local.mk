@@ -37,6 +37,7 @@ sip_libsip_a_SOURCES = \
 	sip/txn.c \
 	sip/txn.h \
 	sip/txn_branch.c \
+	sip/txn_over.c \
 	sip/txn_client.c \
 	sip/txn_i.h \
 	sip/txn_key.c \

@@ -26,8 +26,9 @@ struct ctxn;      /* client transaction = one branch */
 
 struct txn_conf {
 	uint32_t t1, t2, t4;       /**< [ms] 500, 4000, 5000                      */
-	uint32_t max_server;       /**< cap of server transactions                */
-	uint32_t max_client;       /**< cap of branches                           */
+	/** Caps of server transactions and of branches. Those that have been over
+	 *  for T4 make room for new ones */
+	uint32_t max_server, max_client;
 	struct blobs *blobs;       /**< messages are kept there; NULL: malloc()   */
 	uint8_t key[32];           /**< secret of branch checks: random, new at
 					each start                        */
@@ -73,6 +74,7 @@ struct txn_event {
 struct txn_stats {
 	uint64_t server_made, client_made, retrans_in, retrans_out;
 	uint64_t stray, forged, refused_cap, timeouts;
+	uint64_t ended_early;                 /**< made room at the cap       */
 	uint64_t silent;                      /**< answers RFC 4320 forbids   */
 	uint64_t server_now, client_now;      /**< gauges */
 };

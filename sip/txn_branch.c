@@ -214,10 +214,8 @@ int ctxn_alloc(struct ctxn **cp, struct txnl *t, enum sip_method meth,
 	if (!cp || !t)
 		return EINVAL;
 
-	if (t->st.client_now >= t->cf.max_client) {
-		t->st.refused_cap++;
+	if (!txn_room(t, false, t->now))
 		return ENOSPC;
-	}
 	if (!t->cfree) {
 		err = more(t);
 		if (err)

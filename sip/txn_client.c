@@ -83,7 +83,7 @@ static void stop_all(struct ctxn *c)
 	wheel_del(w, &c->cretr);
 }
 
-static void die(struct ctxn *c)
+void ctxn_end(struct ctxn *c)
 {
 	struct txnl *t = c->l;
 
@@ -91,6 +91,7 @@ static void die(struct ctxn *c)
 		return;
 	stop_all(c);
 	wheel_del(t->w, &c->life);
+	txn_over_del(t, &c->over, false);
 	unlink_peer(c);
 	c->state = CS_DEAD;
 	t->st.client_now--;
@@ -142,7 +143,7 @@ static void bury(struct ctxn *c, uint64_t now)
 		wheel_set(t->w, &c->life, end);
 	}
 	else {
-		die(c);
+		ctxn_end(c);
 	}
 }
 
@@ -151,7 +152,7 @@ void ctxn_abandon(struct ctxn *c, uint64_t now)
 	if (!c)
 		return;
 	if (c->state == CS_NEW)
-		die(c);
+		ctxn_end(c);
 	else if (c->state > CS_NEW && c->state < CS_DEAD)
 		bury(c, now);
 }
@@ -258,9 +259,11 @@ static bool invite_fail(struct ctxn *c, const struct sip_msg *m, uint64_t now)
 	c->state = CS_COMPLETED;
 	c->code = m->status;
 	if (tp_stream(c->flow.tp))
-		die(c);                                 /* Timer D = 0 */
-	else
+		ctxn_end(c);                            /* Timer D = 0 */
+	else {
 		wheel_set(t->w, &c->life, now + d);
+		txn_over(t, &c->over, false, now);
+	}
 	return true;
 }
 
@@ -276,6 +279,7 @@ static void invite_2xx(struct ctxn *c, const struct sip_msg *m, uint64_t now)
 	c->state = CS_ACCEPTED;
 	c->code = m->status;
 	wheel_set(c->l->w, &c->life, now + c->l->t64);  /* Timer M */
+	txn_over(c->l, &c->over, false, now);
 }
 
 static enum txn_kind recv_invite(struct ctxn *c, const struct sip_msg *m,
@@ -317,7 +321,7 @@ static enum txn_kind recv_other(struct ctxn *c, const struct sip_msg *m,
 		stop_all(c);
 		c->state = CS_COMPLETED;
 		if (tp_stream(c->flow.tp))
-			die(c);                         /* Timer K = 0 */
+			ctxn_end(c);                    /* Timer K = 0 */
 		else
 			wheel_set(t->w, &c->life, now + t->cf.t4);
 	}
@@ -395,7 +399,7 @@ static bool report(struct ctxn *c, enum txn_timer tt, struct txn_event *ev)
 static bool end(struct ctxn *c, enum txn_timer tt, struct txn_event *ev)
 {
 	if (c->zombie || c->state >= CS_COMPLETED) {
-		die(c);
+		ctxn_end(c);
 		return false;
 	}
 	bury(c, c->l->now);

@@ -35,6 +35,17 @@ struct gone {
 	bool server;
 };
 
+/** Over, waits for copies; may end early */
+struct over {
+	struct over *prev, *next;
+	uint64_t at;               /**< [ms] since when                         */
+	bool in;
+};
+
+struct over_list {
+	struct over *first, *last; /**< oldest first                            */
+};
+
 enum sstate {
 	SS_FREE,
 	SS_TRYING,         /**< nothing sent; Proceeding for an INVITE too      */
@@ -67,6 +78,7 @@ struct stxn {
 	struct span stamp;         /**< Timestamp header line, n = 0: none      */
 	struct wtimer retr;        /**< Timer G; non-INVITE: the 100 of RFC 4320 */
 	struct wtimer life;        /**< Timers H, I, J, L                       */
+	struct over over;          /**< while J or L runs                       */
 	void *user;
 };
 
@@ -100,6 +112,7 @@ struct ctxn {
 	struct blob *req, *ack, *cancel, *reason;
 	struct wtimer retr;        /**< Timers A, E                             */
 	struct wtimer life;        /**< Timers B, F, D, K, M, end of a zombie   */
+	struct over over;          /**< while D or M runs                       */
 	struct wtimer first;       /**< no100 or noreply                        */
 	struct wtimer no18x, ringt, cretr;
 	void *user;
@@ -140,6 +153,7 @@ struct txnl {
 	struct ctxn *peer[TXN_PEERS];
 	struct each *each;
 
+	struct over_list over_s, over_c;   /**< server, client                  */
 	struct gone *head, **tail; /**< dead, not reported                      */
 	struct gone *dying;        /**< reported by the last txnl_poll()        */
 
@@ -164,6 +178,14 @@ static inline struct sl span_sl(const struct blob *b, struct span s)
 	return sl_mk(b->p + s.off, s.n);
 }
 
+/* txn_over.c */
+/** Only copies are waited for from now on */
+void txn_over(struct txnl *t, struct over *o, bool server, uint64_t now);
+void txn_over_del(struct txnl *t, struct over *o, bool server);
+/** Is there room for one more? If not, it ends one that is over. @return false: it
+ *  has been counted as refused */
+bool txn_room(struct txnl *t, bool server, uint64_t now);
+
 /* txn_key.c */
 int  txn_table_init(struct txnl *t);
 void txn_via(const struct sip_msg *m, struct sl *branch, struct sl *sentby);
@@ -179,6 +201,7 @@ void txn_server_recv(struct txnl *t, const struct sip_msg *m,
 		     const struct flow *f, uint64_t now, struct txn_event *ev);
 bool stxn_fire(struct stxn *s, enum txn_tk k, struct txn_event *ev);
 void stxn_release(struct stxn *s);
+void stxn_end(struct stxn *s);
 
 /* txn_branch.c */
 enum br {
@@ -196,6 +219,7 @@ void ctxn_release(struct ctxn *c);
 void txn_client_recv(struct txnl *t, const struct sip_msg *m, uint64_t now,
 		     struct txn_event *ev);
 bool ctxn_fire(struct ctxn *c, enum txn_tk k, struct txn_event *ev);
+void ctxn_end(struct ctxn *c);
 
 /* txn_msg.c */
 struct blob *txn_ack(struct txnl *t, const struct blob *req, struct sl to);

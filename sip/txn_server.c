@@ -47,7 +47,7 @@ void stxn_release(struct stxn *s)
 	t->sfree = s;
 }
 
-static void die(struct stxn *s)
+void stxn_end(struct stxn *s)
 {
 	struct txnl *t = s->l;
 
@@ -55,6 +55,7 @@ static void die(struct stxn *s)
 		return;
 	wheel_del(t->w, &s->retr);
 	wheel_del(t->w, &s->life);
+	txn_over_del(t, &s->over, true);
 	txn_unlink(s);
 	s->state = SS_DEAD;
 	t->st.server_now--;
@@ -63,17 +64,14 @@ static void die(struct stxn *s)
 
 /* --- start --- */
 
-static int get(struct stxn **sp, struct txnl *t)
+static int get(struct stxn **sp, struct txnl *t, uint64_t now)
 {
 	struct stxn *slab;
 	uint32_t i;
 	int err;
 
-	if (t->st.server_now >= t->cf.max_server) {
-		t->st.refused_cap++;
+	if (!txn_room(t, true, now))
 		return ENOSPC;
-	}
-
 	if (!t->sfree) {
 		err = txn_slab((void ***)(void *)&t->sslab, &t->sslabn,
 			       sizeof(*slab));
@@ -160,7 +158,7 @@ int stxn_alloc(struct stxn **sp, struct txnl *t, const struct sip_msg *m,
 	if (!sp || !t || !m || !m->req || !f)
 		return EINVAL;
 
-	err = get(&s, t);
+	err = get(&s, t, now);
 	if (err)
 		return err;
 
@@ -201,6 +199,7 @@ static void invite_final(struct stxn *s, uint16_t code, uint64_t now)
 
 	if (code < 300) {
 		s->state = SS_ACCEPTED;
+		txn_over(t, &s->over, true, now);
 	}
 	else {
 		s->state = SS_COMPLETED;
@@ -219,9 +218,11 @@ static void other_final(struct stxn *s, uint64_t now)
 	s->state = SS_COMPLETED;
 	wheel_del(t->w, &s->retr);
 	if (tp_stream(s->flow.tp))
-		die(s);                                 /* Timer J = 0 */
-	else
+		stxn_end(s);                            /* Timer J = 0 */
+	else {
 		wheel_set(t->w, &s->life, now + t->t64);
+		txn_over(t, &s->over, true, now);
+	}
 }
 
 /**
@@ -340,7 +341,7 @@ static void recv_ack(struct stxn *s, uint64_t now, struct txn_event *ev)
 	s->state = SS_CONFIRMED;
 	wheel_del(t->w, &s->retr);
 	if (tp_stream(s->flow.tp))
-		die(s);                                 /* Timer I = 0 */
+		stxn_end(s);                            /* Timer I = 0 */
 	else
 		wheel_set(t->w, &s->life, now + t->cf.t4);
 }
@@ -452,7 +453,7 @@ bool stxn_fire(struct stxn *s, enum txn_tk k, struct txn_event *ev)
 		ev->stxn = s;
 		ev->user = s->user;
 	}
-	die(s);
+	stxn_end(s);
 	return noack;
 }
 

@@ -386,6 +386,24 @@ Test(full, cap_gives_503_with_retry_after_and_no_harm, .init = begin_small,
 	cr_expect_eq(edge_pending(w->edge), 0);
 }
 
+Test(full, calls_that_are_set_up_make_room_after_t4, .init = begin_small,
+     .fini = end)
+{
+	struct vreq *r[3];
+
+	b->answer = 10;
+	/* two server transactions each: one of the client's, one of the node's */
+	for (int i = 0; i < 3; i++) {
+		r[i] = phone_invite(a, "bob");
+		world_run(w, 5200);
+		cr_expect_eq(r[i]->final, 200, "%d: %u", i, r[i]->final);
+	}
+	cr_expect_eq(world_stat(w, "sip_cap_total", NULL), 0);
+	cr_expect_gt(world_stat(w, "sip_ended_early_total", NULL), 0);
+	world_run(w, 100000);
+	cr_expect_eq(edge_pending(w->edge), 0);
+}
+
 static void open_(struct edge_conf *ec)
 {
 	ec->tune.hide = false;

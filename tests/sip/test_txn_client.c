@@ -443,6 +443,47 @@ Test(txn_client, cap_refuses_and_recovers)
 	cr_assert_eq(ctxn_alloc(&c, x.t, SIP_INVITE, NULL), 0);
 }
 
+Test(txn_client, what_is_over_for_t4_makes_room_at_the_cap)
+{
+	struct ctxn *c, *ok, *no;
+	unsigned i;
+
+	ok = fx_client(&x, SIP_INVITE, &x.udp, NULL);
+	no = fx_client(&x, SIP_INVITE, &x.udp, NULL);
+	for (i = 2; i < 1000; i++)
+		(void)fx_client(&x, SIP_INVITE, &x.tcp, NULL);
+	fx_recv(&x, &x.udp, fx_resp(ok, 200, NULL));
+	fx_recv(&x, &x.udp, fx_resp(no, 486, NULL));
+	fx_run(&x, 4999);
+	cr_assert_eq(ctxn_alloc(&c, x.t, SIP_INVITE, NULL), ENOSPC);
+	fx_run(&x, 5000);
+	txnl_tick(x.t, 5000);
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(ok, 200, NULL)), TXN_RESPONSE,
+		     "copies are passed on still");
+	cr_assert_eq(ctxn_alloc(&c, x.t, SIP_INVITE, NULL), 0);
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(ok, 200, NULL)), TXN_STRAY);
+	cr_assert_eq(ctxn_alloc(&c, x.t, SIP_INVITE, NULL), 0);
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(no, 486, NULL)), TXN_STRAY);
+	cr_assert_eq(ctxn_alloc(&c, x.t, SIP_INVITE, NULL), ENOSPC);
+	cr_assert_eq(txnl_stats(x.t)->ended_early, 2);
+}
+
+Test(txn_client, a_2xx_behind_a_failure_counts_anew)
+{
+	struct ctxn *c, *d = fx_client(&x, SIP_INVITE, &x.udp, NULL);
+
+	for (unsigned i = 1; i < 1000; i++)
+		(void)fx_client(&x, SIP_INVITE, &x.tcp, NULL);
+	fx_recv(&x, &x.udp, fx_resp(d, 486, NULL));
+	fx_run(&x, 3000);
+	fx_recv(&x, &x.udp, fx_resp(d, 200, NULL));
+	fx_run(&x, 7999);
+	txnl_tick(x.t, 7999);
+	cr_assert_eq(ctxn_alloc(&c, x.t, SIP_INVITE, NULL), ENOSPC);
+	txnl_tick(x.t, 8000);
+	cr_assert_eq(ctxn_alloc(&c, x.t, SIP_INVITE, NULL), 0);
+}
+
 static void give_up(struct ctxn *c, void *arg)
 {
 	struct ctxn **again = arg;

@@ -439,6 +439,90 @@ Test(txn_server, cap_refuses_and_recovers)
 	}
 }
 
+/** n requests, over UDP, as `txt` says; the first one's transaction */
+static struct stxn *many(unsigned n, const char *method)
+{
+	struct stxn *s, *first = NULL;
+	char br[32];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(br, sizeof(br), "z9hG4bK%u", i);
+		s = fx_server(&x, &x.udp, fx_req(method, br, NULL));
+		first = first ? first : s;
+	}
+	return first;
+}
+
+/** One more: 0 or ENOSPC */
+static int one_more(const char *method, const char *br)
+{
+	static struct sip_msg m;
+	struct sip_fault fault;
+	const char *txt = fx_req(method, br, NULL);
+	struct stxn *s;
+
+	cr_assert_eq(fx_recv(&x, &x.udp, txt), TXN_REQUEST);
+	cr_assert_eq(sip_scan(&m, txt, strlen(txt), true, &fault), 0);
+	return stxn_alloc(&s, x.t, &m, &x.udp, NULL, x.now);
+}
+
+Test(txn_server, what_is_over_for_t4_makes_room_at_the_cap)
+{
+	struct stxn *s = many(3000, "BYE");
+
+	stxn_reply(s, 200, SL_NONE, SL_NONE, x.now);
+	(void)fx_trace(&x);
+	fx_run(&x, 4999);
+	cr_assert_eq(one_more("BYE", "z9hG4bKa"), ENOSPC);
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_req("BYE", "z9hG4bK0", NULL)),
+		     TXN_NONE, "copies find it still");
+	x.now = 5000;
+	cr_assert_eq(one_more("BYE", "z9hG4bKa"), 0);
+	fx_drain(&x);
+	cr_expect(strstr(fx_trace(&x), "5000-s"));
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_req("BYE", "z9hG4bK0", NULL)),
+		     TXN_REQUEST);
+	cr_assert_eq(one_more("BYE", "z9hG4bKb"), ENOSPC, "none is left");
+	cr_assert_eq(txnl_stats(x.t)->ended_early, 1);
+	cr_assert_eq(txnl_stats(x.t)->refused_cap, 2);
+}
+
+Test(txn_server, the_oldest_answered_invite_makes_room_and_no_open_one)
+{
+	struct stxn *first = many(2999, "INVITE"), *last;
+
+	x.now = 100;
+	last = fx_server(&x, &x.udp, fx_req("INVITE", "z9hG4bKlast", NULL));
+	cr_assert_eq(fx_forward(&x, last, 200), 0);
+	x.now = 200;
+	cr_assert_eq(fx_forward(&x, first, 200), 0);
+	x.now = 5150;
+	cr_assert_eq(one_more("INVITE", "z9hG4bKa"), 0);
+	cr_assert_eq(one_more("INVITE", "z9hG4bKb"), ENOSPC,
+		     "the other one is not over for long enough");
+	fx_drain(&x);
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_req("INVITE", "z9hG4bK0", NULL)),
+		     TXN_NONE);
+	x.now = 5200;
+	cr_assert_eq(one_more("INVITE", "z9hG4bKb"), 0);
+	cr_assert_eq(one_more("INVITE", "z9hG4bKc"), ENOSPC);
+	fx_drain(&x);
+	cr_assert_eq(fx_recv(&x, &x.udp, fx_req("INVITE", "z9hG4bK1", NULL)),
+		     TXN_NONE, "it rings");
+	/* those that end by their own timers are not ended twice */
+	fx_run(&x, 200000);
+	cr_assert_eq(txnl_stats(x.t)->ended_early, 2);
+}
+
+Test(txn_server, a_refusal_without_ack_makes_no_room)
+{
+	struct stxn *s = many(3000, "INVITE");
+
+	stxn_reply(s, 486, SL_NONE, SL_NONE, x.now);
+	fx_run(&x, 10000);
+	cr_assert_eq(one_more("INVITE", "z9hG4bKa"), ENOSPC);
+}
+
 Test(txn_server, gone_object_can_be_read_until_the_next_poll)
 {
 	struct stxn *s = fx_server(&x, &x.tcp, fx_req("OPTIONS", BR, NULL));
