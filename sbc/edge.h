@@ -112,8 +112,8 @@ struct edge_overload_conf {
 /** Off before the first call */
 void edge_overload_conf(struct edge *e, const struct edge_overload_conf *c,
 			uint64_t now);
-/** What edge_recv() is given from now on has waited for us [us] */
-void edge_waited(struct edge *e, uint32_t us, uint64_t now);
+/** What edge_recv() is given from now on has waited for us [us] at listener lst */
+void edge_waited(struct edge *e, uint16_t lst, uint32_t us, uint64_t now);
 
 /** Trusted peers, none at first. @return as peers_set() */
 int  edge_peers(struct edge *e, const struct peer_conf *v, uint32_t n,

@@ -15,7 +15,8 @@ int edge_overload_init(struct edge *e)
 	if (!err)
 		err = stat_add(e->st, STAT_GAUGE_US, "sbc_wait_seconds",
 			       NULL, "Least time that messages waited before "
-			       "they were handled, in the last 100 ms",
+			       "they were handled, in the last 100 ms, where "
+			       "it was longest",
 			       &o->wait_us, e);
 	if (!err)
 		err = stat_add(e->st, STAT_COUNTER, "sbc_shed_total",
@@ -40,9 +41,12 @@ void edge_overload_conf(struct edge *e, const struct edge_overload_conf *c,
 	overload_conf(&e->ovl, c->target, now);
 }
 
-void edge_waited(struct edge *e, uint32_t us, uint64_t now)
+void edge_waited(struct edge *e, uint16_t lst, uint32_t us, uint64_t now)
 {
-	overload_waited(&e->ovl, us, now);
+	enum overload_queue q = lst == e->core ? OVERLOAD_CORE :
+		tp_stream(e->lst[lst].tp) ? OVERLOAD_STREAMS : OVERLOAD_DGRAMS;
+
+	overload_waited(&e->ovl, q, us, now);
 }
 
 /** An address of record at an address (IPv6: at its /64) */

@@ -119,11 +119,11 @@ static void recv_h(const struct flow *f, struct sl msg, enum frame_verdict v,
 		 transport_wall_us(s->tp));
 }
 
-static void waited_h(uint32_t us, void *arg)
+static void waited_h(uint16_t lst, uint32_t us, void *arg)
 {
 	struct sbc *s = arg;
 
-	edge_waited(s->edge, us, transport_now(s->tp));
+	edge_waited(s->edge, lst, us, transport_now(s->tp));
 }
 
 static void lost_h(const struct flow *f, int err, void *arg)

@@ -9,10 +9,8 @@ enum {
 
 void overload_conf(struct overload *o, uint32_t target, uint64_t now)
 {
-	if (!o->end) {
+	if (!o->end)
 		o->end = now + OVERLOAD_INTERVAL;
-		o->least = UINT32_MAX;
-	}
 	o->target = target;
 	if (!target) {
 		o->on = false;
@@ -61,27 +59,40 @@ static void close_interval(struct overload *o, uint32_t us)
 		o->asked[i] = o->no[i] = 0;
 }
 
+/** [us] The least wait in the queue where it was longest; nothing was handled:
+ *  nothing waited */
+static uint32_t worst(struct overload *o)
+{
+	uint32_t us = 0;
+
+	for (int i = 0; i < OVERLOAD_QUEUES; i++) {
+		if (o->queue[i].n >= OVERLOAD_READS && o->queue[i].least > us)
+			us = o->queue[i].least;
+		o->queue[i].n = 0;
+	}
+	return us;
+}
+
 void overload_tick(struct overload *o, uint64_t now)
 {
 	uint64_t n;
 
 	if (!o->target || now < o->end)
 		return;
-	/* nothing was handled: nothing waited */
-	close_interval(o, o->least == UINT32_MAX ? 0 : o->least);
+	close_interval(o, worst(o));
 	n = (now - o->end) / OVERLOAD_INTERVAL;
 	for (n = n < IDLE ? n : IDLE; n && (o->on || o->wait_us); n--)
 		close_interval(o, 0);
-	o->least = UINT32_MAX;
 	o->end = now + OVERLOAD_INTERVAL;
 }
 
-void overload_waited(struct overload *o, uint32_t us, uint64_t now)
+void overload_waited(struct overload *o, enum overload_queue q, uint32_t us,
+		     uint64_t now)
 {
 	overload_tick(o, now);
 	o->last = us;
-	if (us < o->least)
-		o->least = us;
+	if (!o->queue[q].n++ || us < o->queue[q].least)
+		o->queue[q].least = us;
 }
 
 void overload_serves(struct overload *o, uint64_t now)

@@ -121,7 +121,7 @@ void tr_stamp(const struct transport *t, int fd)
 				 sizeof(on));
 }
 
-void tr_waited(struct transport *t, struct msghdr *mh)
+void tr_waited(const struct lst *l, struct msghdr *mh)
 {
 	struct cmsghdr *c;
 	struct timespec ts;
@@ -136,8 +136,8 @@ void tr_waited(struct transport *t, struct msghdr *mh)
 		     (uint64_t)ts.tv_nsec / 1000;
 		now = clk_wall_us();
 		/* 0 when somebody has set the wall clock back meanwhile */
-		t->h.waited(now <= us ? 0 : now - us < UINT32_MAX ?
-			    (uint32_t)(now - us) : UINT32_MAX, t->h.arg);
+		l->t->h.waited(l->idx, now <= us ? 0 : now - us < UINT32_MAX ?
+			       (uint32_t)(now - us) : UINT32_MAX, l->t->h.arg);
 		return;
 	}
 }

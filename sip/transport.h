@@ -43,9 +43,10 @@ struct transport_h {
 	void *arg;
 	/** May this address open a stream? NULL: any may */
 	bool (*admit)(const struct addr *peer, void *arg);
-	/** What recv() brings from now on has waited in the system for us [us]: its
-	 *  first datagram, its last bytes of a stream. Optional */
-	void (*waited)(uint32_t us, void *arg);
+	/** What recv() brings from now on has waited in the system for us [us], at
+	 *  listener lst or in a stream of it: its first datagram, its last bytes
+	 *  of a stream. Optional */
+	void (*waited)(uint16_t lst, uint32_t us, void *arg);
 };
 
 int  transport_alloc(struct transport **tp, const struct transport_conf *cf,

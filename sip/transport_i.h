@@ -171,8 +171,8 @@ union tr_ctl {
 	struct cmsghdr align;
 	char b[256];
 };
-/** Received with it: tell the user */
-void tr_waited(struct transport *t, struct msghdr *mh);
+/** Received with it at l, or in a stream of it: tell the user */
+void tr_waited(const struct lst *l, struct msghdr *mh);
 
 /* transport_udp.c */
 struct udp_rx *udp_rx_alloc(void);

@@ -298,7 +298,7 @@ static size_t read_some(struct conn *c)
 	n = recvmsg(c->fd, &mh, MSG_DONTWAIT);
 	if (n > 0) {
 		if (t->h.waited)
-			tr_waited(t, &mh);
+			tr_waited(c->lst, &mh);
 		t->c.rx_bytes[TP_TCP] += (uint64_t)n;
 		c->rx_at = t->now;
 		return (size_t)n;

@@ -170,7 +170,7 @@ static bool read_some(struct lst *l)
 		return false;
 	}
 	if (n > 0 && t->h.waited)
-		tr_waited(t, &r->m[0].msg_hdr);
+		tr_waited(l, &r->m[0].msg_hdr);
 	for (i = 0; i < n; i++) {
 		deliver(l, &r->m[i], r->iov[i].iov_base);
 		r->m[i].msg_hdr.msg_namelen = sizeof(r->ss[i]);

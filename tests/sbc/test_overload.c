@@ -38,11 +38,11 @@ enum { STRANGERS = 60000, ALL = 400000 };     /* [us] too long for them      */
 static void flood(uint32_t us)
 {
 	for (int i = 0; i < 15; i++) {
-		edge_waited(w->edge, 60000, w->net->now);
+		edge_waited(w->edge, 0, 60000, w->net->now);
 		world_run(w, 20);
 	}
 	cr_assert_eq(world_stat(w, "sbc_overloads_total", NULL), 1);
-	edge_waited(w->edge, us, w->net->now);
+	edge_waited(w->edge, 0, us, w->net->now);
 }
 
 static uint64_t shed(const char *who)
@@ -55,13 +55,29 @@ static uint64_t shed(const char *who)
 
 Test(overload_edge, without_it_all_are_served)
 {
-	edge_waited(w->edge, 1000, w->net->now);
+	edge_waited(w->edge, 0, 1000, w->net->now);
 	(void)phone_register(a);
 	(void)phone_register(b);
 	world_run(w, 500);
 	cr_expect_eq(a->req[0].final, 200);
 	cr_expect_eq(b->req[0].final, 200);
 	cr_expect_eq(shed("stranger") + shed("known"), 0);
+}
+
+Test(overload_edge, a_queue_of_one_kind_is_not_hidden_by_the_others)
+{
+	/* datagrams, clients' streams, nodes' streams */
+	for (uint16_t late = 0; late < 3; late++) {
+		for (int i = 0; i < 50; i++) {
+			for (uint16_t l = 0; l < 3; l++)
+				edge_waited(w->edge, l, l == late ? 60000 : 0,
+					    w->net->now);
+			world_run(w, 10);
+		}
+		cr_expect_eq(world_stat(w, "sbc_overloads_total", NULL),
+			     late + 1u);
+		world_run(w, 3000);
+	}
 }
 
 Test(overload_edge, a_stranger_gets_503_and_retry_after_and_no_node_hears_of_it)

@@ -55,7 +55,7 @@ static void drive(struct line *l, double load, uint64_t ms)
 				.ahead = (uint32_t)(l->backlog / 2),
 			};
 
-			overload_waited(o, (uint32_t)(l->backlog * 1000),
+			overload_waited(o, OVERLOAD_DGRAMS, (uint32_t)(l->backlog * 1000),
 					l->now);
 			l->came[a.rank]++;
 			if (!overload_takes(o, &a, l->now)) {
@@ -202,8 +202,31 @@ Test(overload, without_strangers_it_does_not_wait_for_them)
 static uint64_t queue(uint64_t now, unsigned n, uint32_t us)
 {
 	for (unsigned i = 0; i < 10 * n; i++, now += OVERLOAD_INTERVAL / 10)
-		overload_waited(o, us, now);
+		overload_waited(o, OVERLOAD_DGRAMS, us, now);
 	return now;
+}
+
+Test(overload, what_came_at_once_elsewhere_hides_no_queue)
+{
+	for (uint64_t now = 1000; now < 1200; now += 10) {
+		overload_waited(o, OVERLOAD_DGRAMS, 60000, now);
+		overload_waited(o, OVERLOAD_CORE, 0, now);
+		overload_waited(o, OVERLOAD_STREAMS, 10, now);
+	}
+	cr_expect(overload_on(o));
+	cr_expect_eq(o->wait_us, 60000);
+}
+
+Test(overload, few_reads_tell_of_no_queue)
+{
+	uint64_t now = 1000;
+
+	/* a stall, and one connection that says little */
+	for (int i = 0; i < 30; i++, now += 34)
+		overload_waited(o, OVERLOAD_STREAMS, 60000, now);
+	cr_expect_not(overload_on(o));
+	(void)queue(now, 2, 60000);
+	cr_expect(overload_on(o));
 }
 
 static const struct overload_ask nobody = { .rank = OVERLOAD_STRANGER };
@@ -216,7 +239,7 @@ Test(overload, what_was_refused_stays_refused)
 	cr_assert(overload_on(o));
 	a.call = a.request = 77777777777ull;
 	cr_assert_not(overload_takes(o, &a, now), "he is late");
-	overload_waited(o, 0, now);
+	overload_waited(o, OVERLOAD_DGRAMS, 0, now);
 	a.call = 0x5555555555555500ull;
 	cr_expect_not(overload_takes(o, &a, now), "its sender knows already");
 	a.request += 1 << 8;
@@ -229,7 +252,7 @@ Test(overload, a_call_that_was_taken_is_taken_again_with_credentials)
 	struct overload_ask a = nobody;
 
 	cr_assert(overload_on(o));
-	overload_waited(o, 0, now);
+	overload_waited(o, OVERLOAD_DGRAMS, 0, now);
 	a.call = a.request = 0x123456789000ull;
 	cr_assert(overload_takes(o, &a, now));
 	a.ahead = 1000;
@@ -257,7 +280,7 @@ Test(overload, room_in_line_is_what_can_be_served_in_time)
 		for (int k = 0; k < 4; k++)
 			overload_serves(o, now);
 		now = queue(now, 1, 30000) - 90;
-		overload_waited(o, 30000, now);
+		overload_waited(o, OVERLOAD_DGRAMS, 30000, now);
 	}
 	cr_assert(overload_on(o));
 	for (; n < 100; n++) {
@@ -295,19 +318,19 @@ Test(overload, what_is_late_is_refused_while_there_is_overload)
 	struct overload_ask a = { OVERLOAD_NEW, 1 << 8, 2 << 8, 0 };
 	uint64_t now;
 
-	overload_waited(o, 900000, 1000);
+	overload_waited(o, OVERLOAD_DGRAMS, 900000, 1000);
 	cr_expect(overload_takes(o, &a, 1000), "frozen for a moment");
 	cr_expect_not(overload_late(o, &a, 900000));
 	now = queue(1000, 2, 40000);
 	cr_assert(overload_on(o));
-	overload_waited(o, 79000, now);
+	overload_waited(o, OVERLOAD_DGRAMS, 79000, now);
 	cr_expect(overload_takes(o, &a, now));
-	overload_waited(o, 80000, now);
+	overload_waited(o, OVERLOAD_DGRAMS, 80000, now);
 	a.call = a.request += 0x1000000001000ull;
 	cr_expect_not(overload_takes(o, &a, now));
 	a.call = a.request += 0x1000000001000ull;
 	a.rank = OVERLOAD_STRANGER;
-	overload_waited(o, 40000, now);
+	overload_waited(o, OVERLOAD_DGRAMS, 40000, now);
 	cr_expect_not(overload_takes(o, &a, now));
 }
 
@@ -316,7 +339,7 @@ Test(overload, who_has_waited_in_line_too_long_is_refused_for_good)
 	uint64_t now = queue(1000, 2, 40000);
 	struct overload_ask a = nobody;
 
-	overload_waited(o, 0, now);
+	overload_waited(o, OVERLOAD_DGRAMS, 0, now);
 	a.call = a.request = 0x77700ull;
 	cr_assert(overload_takes(o, &a, now));
 	cr_expect_not(overload_late(o, &a, 39999));
@@ -335,9 +358,9 @@ Test(overload, a_frozen_machine_is_not_overload)
 
 	for (int i = 0; i < 10; i++) {
 		now += 3000;                     /* stopped that long    */
-		overload_waited(o, 3000000, now);
+		overload_waited(o, OVERLOAD_DGRAMS, 3000000, now);
 		for (int k = 0; k < 5; k++)
-			overload_waited(o, 1000, ++now);
+			overload_waited(o, OVERLOAD_DGRAMS, 1000, ++now);
 		a.request += 2;
 		cr_expect(overload_takes(o, &a, now));
 	}

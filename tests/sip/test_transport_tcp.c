@@ -65,6 +65,7 @@ Test(transport_tcp, what_waited_in_the_stream_is_said_to_have)
 	cr_assert(tfx_until(two));
 	cr_expect_geq(y.waited, 30000);
 	cr_expect_lt(y.waited, 5000000);
+	cr_expect_eq(y.waited_lst, y.tcp);
 	close(fd);
 }
 

@@ -53,6 +53,7 @@ Test(transport_udp, what_waited_in_the_socket_is_said_to_have)
 	usleep(30000);
 	cr_assert(tfx_until(one));
 	cr_expect_eq(y.waits, 1);
+	cr_expect_eq(y.waited_lst, y.udp);
 	cr_expect_geq(y.waited, 30000);
 	cr_expect_lt(y.waited, 5000000);
 	peer_send(fd, MSG, strlen(MSG), &y.udp_at);

@@ -35,10 +35,11 @@ static void on_lost(const struct flow *f, int err, void *arg)
 	y.err = err;
 }
 
-static void on_waited(uint32_t us, void *arg)
+static void on_waited(uint16_t lst, uint32_t us, void *arg)
 {
 	cr_assert_eq(arg, &y);
 	y.waits++;
+	y.waited_lst = lst;
 	y.waited = us;
 }
 

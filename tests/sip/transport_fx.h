@@ -21,6 +21,7 @@ struct tfx {
 	struct addr udp_at, tcp_at;
 	/* what was told */
 	unsigned recvs, losts, waits;
+	uint16_t waited_lst;
 	uint32_t waited;            /* [us] the last */
 	enum frame_verdict verdict;
 	struct flow from, lost;
