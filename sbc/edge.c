@@ -380,7 +380,7 @@ void edge_recv(struct edge *e, const struct flow *f, struct sl msg,
 		edge_stun(e, f, msg);
 	else if (v == FRAME_BAD || v == FRAME_BIG)
 		recv_unframed(e, f, msg, v, why);
-	else if (edge_early(e, f, msg, now))
+	else if (edge_ask_early(e, f, msg) || edge_early(e, f, msg, now))
 		return;
 	else {
 		edge_line_cancel(e, msg, now);

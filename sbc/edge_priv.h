@@ -352,6 +352,8 @@ bool edge_ask(struct edge *e, const struct sip_msg *m, const struct flow *f);
 /** A client's response: is it to such a question? */
 bool edge_ask_response(struct edge *e, const struct sip_msg *m,
 		       const struct flow *f);
+/** The same of a message that nobody has looked at. False: it may be all the same */
+bool edge_ask_early(struct edge *e, const struct flow *f, struct sl msg);
 void edge_ask_tick(struct edge *e, uint64_t now);
 /* edge_pool.c */
 /** What must not be seen outside: again after each change of the pool */

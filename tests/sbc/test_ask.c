@@ -176,16 +176,21 @@ static void listen_only(struct sim_host *h, const struct sim_pkt *p)
 			       "%.*s", (int)p->data.n, p->data.p);
 }
 
+/** With its Via somewhere else than most have it */
+static bool via_last;
+
 /** 200 to a question. line: another one in its branch, 0 = its own */
 static void answer_as(struct vphone *p, const char *q, char line)
 {
 	const char *via = strstr(q, "Via: "), *end = strstr(via, "\r\n");
 	char txt[3000], *at;
+	int n = (int)(end - via);
 
-	(void)snprintf(txt, sizeof(txt), "SIP/2.0 200 OK\n%.*s\n"
+	(void)snprintf(txt, sizeof(txt), "SIP/2.0 200 OK\n%.*s%s"
 		       "From: <sip:ping@x>;tag=1\nTo: <sip:b@x>;tag=2\n"
-		       "Call-ID: z\nCSeq: 1 OPTIONS\nContent-Length: 0\n\n",
-		       (int)(end - via), via);
+		       "Call-ID: z\nCSeq: 1 OPTIONS\nContent-Length: 0\n"
+		       "%.*s%s\n", via_last ? 0 : n, via, via_last ? "" :
+		       "\n", via_last ? n : 0, via, via_last ? "\n" : "");
 	at = strstr(txt, "0000;rport");
 	cr_assert_not_null(at);
 	if (line)
@@ -196,7 +201,7 @@ static void answer_as(struct vphone *p, const char *q, char line)
 
 /* Two contacts behind one address, as behind one NAT, and a stranger who knows
  * the question */
-Test(ask, nobody_else_can_answer)
+static void nobody_else(void)
 {
 	struct vphone *x = world_phone(w, "x", SIM_DATAGRAM);
 	char txt[3000];
@@ -217,6 +222,53 @@ Test(ask, nobody_else_can_answer)
 	cr_expect_eq(figure("answered"), 1);
 	world_run(w, 6000);
 	cr_expect(heard(0, "200") && heard(1, "none"));
+}
+
+Test(ask, nobody_else_can_answer)
+{
+	via_last = false;
+	nobody_else();
+}
+
+Test(ask, nobody_else_can_answer_in_another_form)
+{
+	via_last = true;
+	nobody_else();
+}
+
+/* Nothing else of an answer matters, so nothing else is read. A provisional one
+ * is none, nor is one from before or after */
+Test(ask, of_an_answer_its_status_and_branch_count)
+{
+	const char *via, *end;
+	char txt[3000];
+
+	questions = 0;
+	a->host.recv = listen_only;
+	(void)snprintf(txt, sizeof(txt), HEAD "%s sip:a@x\n", token(0));
+	send(txt, "");
+	world_run(w, 300);
+	cr_assert_eq(questions, 1);
+	via = strstr(question[0], "Via: ");
+	end = strstr(via, "\r\n");
+	(void)snprintf(txt, sizeof(txt), "SIP/2.0 100 Trying\n%.*s\n\n",
+		       (int)(end - via), via);
+	phone_raw(a, txt);
+	world_run(w, 50);
+	cr_expect_eq(figure("answered"), 0);
+	(void)snprintf(txt, sizeof(txt), "SIP/2.0 999 No\n%.*s\n\n",
+		       (int)(end - via), via);
+	phone_raw(a, txt);
+	(void)snprintf(txt, sizeof(txt), "SIP/2.0 486 Busy Here\n%.*s\n\n",
+		       (int)(end - via), via);
+	phone_raw(a, txt);
+	phone_raw(a, txt);
+	world_run(w, 50);
+	cr_expect_eq(figure("answered"), 1);
+	cr_expect(heard(0, "486"));
+	phone_raw(a, txt);
+	world_run(w, 50);
+	cr_expect_eq(figure("answered"), 1);
 }
 
 Test(ask, not_taken_from_clients_nor_through_a_node)
