@@ -1,7 +1,7 @@
 /* floor.c - asks bench/phones whether they are there, and does nothing else: what
  * the kernel alone costs for two datagrams a question.
  *
- *   bench/floor ADDR:PORT COUNT SECONDS [stamp] [each]
+ *   bench/floor ADDR:PORT COUNT SECONDS [stamp] [each] [df]
  *
  * Answers each REGISTER by 200, then sends each of COUNT phones an OPTIONS of the
  * edge's size once in SECONDS, those of 100 ms at once, by sendmmsg(), and reads the
@@ -9,6 +9,7 @@
  * to a REGISTER was sent 2 s ago and none since.
  *
  * stamp: with SO_TIMESTAMPNS, as the edge's socket has it
+ * df:    with IP_PMTUDISC_PROBE, so that no IP identification is drawn
  * each:  a sendto() and a recvfrom() for each datagram, as most servers do */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,7 +28,7 @@
 enum { BATCH = 64, SLOT = 2048, PHONE = 5062, TICK = 100, QUIET = 2000 };
 
 static int fd;
-static bool stamp, each;
+static bool stamp, each, df;
 static uint64_t registered;      /* [ms] the last one */
 static char out[BATCH][SLOT], in[BATCH][SLOT];
 static struct mmsghdr om[BATCH], im[BATCH];
@@ -151,7 +152,7 @@ static void start(char *where)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	char *colon = strchr(where, ':');
-	int big = 4 << 20, on = 1;
+	int big = 4 << 20, on = 1, probe = IP_PMTUDISC_PROBE;
 
 	if (!colon)
 		exit(2);
@@ -165,6 +166,9 @@ static void start(char *where)
 	if (stamp && setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on,
 				sizeof(on)))
 		die("SO_TIMESTAMPNS");
+	if (df && setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe,
+			     sizeof(probe)))
+		die("IP_MTU_DISCOVER");
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)))
 		die("bind");
 }
@@ -177,12 +181,13 @@ int main(int argc, char **argv)
 
 	if (argc < 4) {
 		fprintf(stderr, "usage: floor ADDR:PORT COUNT SECONDS [stamp] "
-			"[each]\n");
+			"[each] [df]\n");
 		return 2;
 	}
 	for (int i = 4; i < argc; i++) {
 		stamp = stamp || !strcmp(argv[i], "stamp");
 		each = each || !strcmp(argv[i], "each");
+		df = df || !strcmp(argv[i], "df");
 	}
 	count = (uint32_t)atoi(argv[2]);
 	secs = (uint32_t)atoi(argv[3]);

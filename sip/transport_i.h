@@ -73,6 +73,7 @@ struct lst {
 	bool core;
 	bool dirty;                     /**< UDP: something queued             */
 	bool blocked;                   /**< UDP: waits until writable         */
+	bool df;                        /**< UDP: no router may cut them       */
 	struct addr bound;
 	struct dgram *tx;               /**< UDP: TR_UDP_QUEUE, made at first use */
 	uint32_t head, n;

@@ -1,4 +1,6 @@
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "transport_fx.h"
 
@@ -41,6 +43,51 @@ Test(transport_udp, message_comes_and_answer_goes_back)
 			   "transport=\"udp\"", &v) && v == 1);
 	cr_assert(stat_get(y.st, "sip_tx_messages_total",
 			   "transport=\"udp\"", &v) && v == 1);
+	close(fd);
+}
+
+static int pmtu(void)
+{
+	socklen_t n = sizeof(int);
+	int v = -1;
+
+	cr_assert_eq(getsockopt(y.t->lst[y.udp].fd, IPPROTO_IP,
+				IP_MTU_DISCOVER, &v, &n), 0);
+	return v;
+}
+
+static void burst(int fd, const struct addr *at, int small, int large)
+{
+	struct flow f = tfx_to(y.udp, TP_UDP, at);
+	static char txt[4000];
+	char c;
+
+	memset(txt, 'x', sizeof(txt) - 1);
+	for (int i = 0; i < small + large; i++) {
+		txt[i < small ? 548 : 549] = '\0';
+		tfx_send(&f, txt);
+		txt[i < small ? 548 : 549] = 'x';
+	}
+	transport_flush(y.t);
+	for (int i = 0; i < small + large; i++)
+		cr_assert_eq(peer_read(fd, &c, 1), 1, "number %d", i);
+}
+
+Test(transport_udp, many_small_ones_go_uncut_and_without_a_number)
+{
+	struct addr at;
+	int fd = peer_udp(&at), was = pmtu();
+
+	burst(fd, &at, 7, 0);
+	cr_assert_eq(pmtu(), was, "few are as they were");
+	burst(fd, &at, 70, 0);
+	cr_assert_eq(pmtu(), IP_PMTUDISC_PROBE);
+	burst(fd, &at, 1, 0);
+	cr_assert_eq(pmtu(), IP_PMTUDISC_PROBE, "no call for each");
+	burst(fd, &at, 0, 1);
+	cr_assert_eq(pmtu(), IP_PMTUDISC_WANT, "it may have to be cut");
+	burst(fd, &at, 20, 3);
+	cr_assert_eq(pmtu(), IP_PMTUDISC_WANT, "in order, large ones last");
 	close(fd);
 }
 
