@@ -3,7 +3,9 @@ answer is taken out everywhere."""
 import os
 import subprocess
 
-from e2e import check, equal, eventually, test
+import netlab
+import oldpeer
+from e2e import Skip, check, equal, eventually, test
 
 USERS = {'u%d' % i: 'pw%d' % i for i in range(12)}
 CONF = {'ping': {'contacts': 'all', 'interval': 1000, 'timeout': 400,
@@ -92,3 +94,93 @@ def asked_vanished_removed(ctx):
     eventually(lambda: answered() >= was + len(USERS) - 1, 6,
                'the others are asked as before')
     check(left() == [len(USERS) - 1] * 2, 'and stay')
+
+
+def figures(lab, name):
+    return sum(figure(p, name) for p in lab.nodes if p.alive())
+
+
+def vanish(lab, uas, name):
+    lab._uas.remove(uas[name])
+    uas.pop(name).close()
+
+
+def gone_everywhere(lab, uas):
+    eventually(lambda: [p.status()['contacts'] for p in lab.nodes] ==
+               [len(uas)] * len(lab.nodes), 10,
+               'the one that vanished is gone on all nodes')
+
+
+@test
+def batches_over_udp(ctx):
+    """Between nodes and an edge that speak UDP to each other the edge asks, too."""
+    lab = ctx.lab(nodes=3, users=USERS, node_conf=CONF,
+                  edge_conf={'core': {'transport': 'udp'}})
+    uas = registered(lab)
+    eventually(lambda: figures(lab, 'edgewise_node_ping_answered_total') >=
+               3 * len(USERS), 12, 'three rounds')
+    check(lab.edge.metrics()['edgewise_sbc_ask_batches_total'] > 0, 'batches')
+    equal(figures(lab, 'edgewise_node_ask_refused_total'), 0, 'refused')
+    equal(figures(lab, 'edgewise_node_ask_left_total'), 0, 'left to nodes')
+    vanish(lab, uas, 'u3')
+    gone_everywhere(lab, uas)
+
+
+@test
+def other_version(ctx):
+    """An edge that knows no batches, and nodes that send none: each contact is asked by an OPTIONS of its node."""
+    why = oldpeer.able()
+    if why:
+        raise Skip(why)
+    lab = ctx.new_lab(nodes=3, users=USERS, node_conf=CONF)
+    old = oldpeer.OldPeer(lab, b'application/edgewise-ask')
+    ctx.after(old.stop)
+    lab.start()
+    uas = registered(lab)
+    eventually(lambda: figures(lab, 'edgewise_node_ping_answered_total') >=
+               4 * len(USERS), 14, 'four rounds')
+    check(old.seen > 0, 'no batch was tried')
+    check(old.seen <= 2 * len(lab.nodes), '%d batches: each was refused, and '
+          'none is to be sent for a minute', old.seen)
+    equal(figure(lab.edge, 'edgewise_sbc_ask_batches_total'), 0,
+          'batches that the edge knew')
+    check(figures(lab, 'edgewise_node_ask_refused_total') > 0, 'refused')
+    equal(figures(lab, 'edgewise_node_ping_lost_total'), 0, 'taken for lost')
+    vanish(lab, uas, 'u3')
+    gone_everywhere(lab, uas)
+
+
+@test(limit=60)
+def minority_removes_nothing(ctx):
+    """A node cut off from the others removes nobody; they do, and it agrees when the cut is over."""
+    why = netlab.able()
+    if why:
+        raise Skip(why)
+    net = netlab.NetLab(nodes=3, users=USERS, node_conf=dict(
+        CONF, edges=[netlab.HUB]), dir=os.path.join(ctx.dir, 'lab'))
+    ctx.after(net.stop)
+    lab = net.lab
+    lab.start(20)
+    uas = {n: lab.ua(n, host=netlab.HUB) for n in USERS}
+    for u in uas.values():
+        check(u.register().status == 200, 'registered')
+    one = lab.node('n1')
+    eventually(lambda: figures(lab, 'edgewise_node_ping_answered_total') >=
+               2 * len(USERS), 14, 'two rounds')
+    net.cut('n1', 'n2')
+    net.cut('n1', 'n3')
+    eventually(lambda: not one.status()['cluster']['majority'] and
+               one.status()['cluster']['slots']['members'] == 1, 8,
+               'n1 is alone')
+    was = figure(one, 'edgewise_node_ping_removed_total')
+    vanish(lab, uas, 'u3')
+    vanish(lab, uas, 'u7')
+    eventually(lambda: [p.status()['contacts'] for p in lab.nodes[1:]] ==
+               [len(uas)] * 2, 12, 'the larger side removes them')
+    eventually(lambda: figure(one, 'edgewise_node_ping_kept_total') > 0, 12,
+               'n1 would have to')
+    equal(figure(one, 'edgewise_node_ping_removed_total'), was, 'n1 removed')
+    equal(one.status()['contacts'], len(USERS), 'contacts of n1')
+    check(net.dropped() > 0, 'the cut dropped nothing')
+    net.heal()
+    gone_everywhere(lab, uas)

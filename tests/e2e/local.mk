@@ -42,6 +42,7 @@ EXTRA_DIST += \
 	tests/support/lab.py \
 	tests/support/netlab.py \
 	tests/support/regload.py \
+	tests/support/oldpeer.py \
 	tests/support/relay.py \
 	tests/support/sipmsg.py \
 	tests/support/sipua.py
