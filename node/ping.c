@@ -13,7 +13,7 @@
 
 enum { SLEW = 100,              /* the clock is followed by 1 % at most      */
        MSG_MAX = 8192,
-       LATE = 200,              /* [ms]                                  */
+       LATE = 100,              /* behind our time [ms]                  */
        DRIFT = 10 };            /* intervals: a larger step is taken at once */
 
 int ping_init(struct ping *p)
@@ -330,6 +330,37 @@ static uint64_t tick_of(const struct ping *p)
 		ms > PING_TICK_MAX ? PING_TICK_MAX : ms;
 }
 
+/* ... and none at all costs least: how long the buckets ahead are empty, or not ours.
+ * Who registers into them meanwhile is asked that much later. */
+static uint64_t quiet_for(const struct ping *p)
+{
+	uint64_t interval = p->cf->ping.interval, pos = p->pos, at;
+	uint64_t end = pos + PING_QUIET * STORE_BUCKETS / interval;
+
+	if (p->back < p->back_to || !p->slots)
+		return 0;
+	for (; pos < end; pos++) {
+		uint16_t b = (uint16_t)(pos % STORE_BUCKETS);
+
+		if (store_buckets(p->loc->store, (uint8_t)(b / STORE_GROUP))
+		    [b % STORE_GROUP] &&
+		    slots_mine(p->slots, b / SLOTS_BUCKETS))
+			break;
+	}
+	at = (pos + 1) * interval / STORE_BUCKETS + 1;     /* it is behind us */
+	return at < p->clock ? 0 :
+	       at - p->clock < PING_QUIET ? at - p->clock : PING_QUIET;
+}
+
+/* From the last look to the next */
+static uint64_t wait_of(const struct ping *p)
+{
+	bool busy = p->items || p->keep.lines || p->ask.lines;
+	uint64_t tick = tick_of(p);
+
+	return busy || p->quiet < tick ? tick : p->quiet;
+}
+
 static uint64_t pos_of(const struct ping *p)
 {
 	return p->clock * STORE_BUCKETS / p->cf->ping.interval;
@@ -388,6 +419,9 @@ static void advance(struct ping *p, uint64_t to, uint64_t now, uint64_t wall)
 	for (; on && p->pos < to; p->pos++) {
 		uint16_t bucket = (uint16_t)(p->pos % STORE_BUCKETS);
 
+		if (p->pos / STORE_BUCKETS != round)
+			ping_round(p);     /* what follows is the next one's */
+		round = p->pos / STORE_BUCKETS;
 		if (slots_mine(p->slots, bucket / SLOTS_BUCKETS))
 			walk(p, bucket, now, wall);
 	}
@@ -402,8 +436,9 @@ static void advance(struct ping *p, uint64_t to, uint64_t now, uint64_t wall)
 void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
 {
 	uint64_t ms = p->ticked ? now - p->ticked : 0, to, most;
+	uint64_t wait = wait_of(p);
 
-	if (p->ticked && ms < tick_of(p))
+	if (p->ticked && ms < wait)
 		return;
 	time_out(p, now, wall);
 	ping_sweep(p, now);
@@ -411,13 +446,14 @@ void ping_tick(struct ping *p, uint64_t now, uint64_t wall)
 	to = pos_of(p);
 	if (p->pos > to || to - p->pos > STORE_BUCKETS)
 		p->pos = to;         /* set back, or longer than a round */
-	if (ms > LATE)
-		ms = LATE;           /* we stood still: no burst */
+	if (ms > wait + LATE)
+		ms = wait + LATE;           /* we stood still: no burst */
 	most = ms * 2 * STORE_BUCKETS / p->cf->ping.interval + 1;
 	if (to > p->pos + most)
 		to = p->pos + most;
 	advance(p, to, now, wall);
 	ping_edge_tick(p, now, wall);
+	p->quiet = quiet_for(p);
 }
 
 uint64_t ping_next(const struct ping *p)
@@ -426,7 +462,7 @@ uint64_t ping_next(const struct ping *p)
 	    (p->cf->ping.contacts == NODE_PING_OFF && !p->first &&
 	     !p->keep.lines && !p->ask.lines))
 		return UINT64_MAX;
-	return p->ticked + tick_of(p);
+	return p->ticked + wait_of(p);
 }
 
 /* --- the answer -------------------------------------------------------------------- */

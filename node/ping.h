@@ -21,6 +21,7 @@
 
 enum { PING_TICK = 20,           /**< [ms] between two looks at least        */
        PING_TICK_MAX = 100,      /**< and at most; 1/300 of the interval     */
+       PING_QUIET = 500,         /**< ... while nobody is to be asked        */
        PING_EDGES = 64,          /**< edges whose silence is known           */
        PING_OPEN = 1 << 17 };    /**< questions open and contacts failing    */
 
@@ -70,6 +71,7 @@ struct ping {
 	uint64_t slew;           /**< [ms] not made use of yet               */
 	uint32_t swept;          /**< place of the table                     */
 	uint64_t ticked;         /**< [ms] 0 = never                         */
+	uint64_t quiet;          /**< [ms] from then on nobody is to be asked */
 	struct ping_edge edge[PING_EDGES];
 	uint32_t edges;
 	struct log_limit lim;

@@ -784,6 +784,44 @@ Test(ping, a_step_of_the_wall_clock_moves_intervals_by_one_percent)
 	done();
 }
 
+/* A node wakes up for it as often as there is something to do */
+static unsigned looks_of(uint64_t ms, uint32_t *pings)
+{
+	unsigned n = 0;
+
+	for (uint64_t end = b->now + ms; b->now < end; b->now++, b->wall++) {
+		answer_held();
+		for (int i = 0; i < N; i++) {
+			if (ping_next(&b->ping[i]) > b->now)
+				continue;
+			n += i == 0;
+			ping_tick(&b->ping[i], b->now, b->wall);
+			take(i);
+		}
+	}
+	for (uint32_t i = 0; i < b->phones; i++)
+		*pings += b->ph[i].pings;
+	return n;
+}
+
+Test(ping, a_node_with_nobody_to_ask_looks_twice_a_second_and_misses_nobody)
+{
+	uint32_t pings = 0;
+	unsigned n;
+
+	box("sip = { address = \"127.0.0.11\"; };", 30);
+	pass(SLOTS_NEW + INTERVAL);
+	forget();
+	n = looks_of(2 * INTERVAL, &pings);
+	cr_expect_eq(pings, 2 * 30);
+	cr_expect_leq(n, 2 * INTERVAL / 1000 * 4);
+	for (uint32_t i = 0; i < 30; i++) {
+		cr_expect_leq(b->ph[i].most, INTERVAL + 150, "phone %u", i);
+		cr_expect_geq(b->ph[i].least, INTERVAL - 150, "phone %u", i);
+	}
+	done();
+}
+
 static struct ping_look look_at(int node, uint32_t i)
 {
 	struct binding bi = { .uri = SL("sip:u@10.0.0.7"), .nat = true };
