@@ -193,12 +193,12 @@ void call_try(struct call *c, const struct sip_msg *m, uint64_t now)
 	struct attempt *old = c->attempts;
 	uint16_t node;
 
-	if (c->attemptc >= e->tune.max_attempts ||
-	    (c->attemptc && now - c->since >= e->tune.deadline) ||
-	    disp_pick(e->disp, c->key, &c->tried, &node, now)) {
+	if (!c->chosen && !call_next(c, &c->next_node, now)) {
 		call_give_up(c, now);
 		return;
 	}
+	c->chosen = false;
+	node = c->next_node;
 	disp_set_add(&c->tried, node);
 	m = m ? m : call_request(c);
 	if (!m || attempt_open(c, m, node, now)) {
@@ -348,6 +348,10 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 	heard(a, m, now);
 	unwell(a, m, now);
 	if (m->status < 200) {
+		if (a->late && m->status == 100)
+			ctxn_expect(a->ctxn, e->tune.no18x ? e->tune.no18x :
+				    e->tune.ring, now);
+		a->late = false;
 		if (m->status > 100 && a->live) {
 			a->told++;
 			if (!edge_pass_up(e, c->stxn, m, 0, NULL, now) &&
@@ -379,6 +383,10 @@ void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now)
 			call_fail(a, FAIL_SILENT, now);
 		return;
 	case TT_NO18X:
+		if (a->late) {
+			call_fail(a, FAIL_SILENT, now);
+			return;
+		}
 		/* or it owes us an answer, or a further phone: call_answered();
 		 * or what a phone said: call_rang() */
 		if (!a->open || (a->rang && !a->told))
@@ -428,14 +436,15 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 	struct edge *e = c->e;
 	uint16_t to = a->node;
 
-	if (!a->live)
+	if (!a->live || (why == FAIL_SILENT && call_waits(a, now)))
 		return;
 	attempt_end(a);
 	a->lost = true;
 	cdr_end(&c->trail, a->node, (uint8_t)(CDR_LOST + why));
 	ctxn_abandon(a->ctxn, now);
 	/* its connection, or the probes, have been reported as a whole */
-	if (why != FAIL_RESET && why != FAIL_DOWN && why != FAIL_ERROR)
+	if (why != FAIL_RESET && why != FAIL_DOWN && why != FAIL_ERROR &&
+	    !a->late)
 		disp_report(e->disp, a->node, report_of(why), 0, now);
 	if (!c->stxn || stxn_final(c->stxn))
 		return;
@@ -447,7 +456,10 @@ void call_fail(struct attempt *a, enum fail_why why, uint64_t now)
 		call_reply(c, 487, now);
 		return;
 	}
-	c->silent = c->silent || (why != FAIL_REFUSED && why != FAIL_ERROR);
+	if (why == FAIL_REFUSED || why == FAIL_ERROR)
+		disp_set_add(&c->refused, a->node);
+	else
+		c->silent = true;
 	call_try(c, NULL, now);
 	if (c->cur)
 		to = c->cur->node;
@@ -465,6 +477,9 @@ void call_cancel(struct call *c, struct sl reason, uint64_t now)
 	c->e->led.cancelled++;
 	if (c->cur)
 		ctxn_cancel(c->cur->ctxn, reason, now);
+	/* who is silent has no time-out left that would end it */
+	if (c->cur && c->cur->late)
+		call_fail(c->cur, FAIL_SILENT, now);
 	/* phones stop ringing whatever their node does */
 	for (struct attempt *a = c->attempts; a; a = a->next)
 		call_cancel_relays(a, reason, now);

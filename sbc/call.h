@@ -56,6 +56,11 @@ struct call {
 	bool settled;              /**< has its final answer                  */
 	bool alerted;              /**< the caller has heard 180-199 or 2xx   */
 	/* call_caller.c */
+	/* call_late.c */
+	struct disp_set refused;   /**< nodes that answered: not asked again  */
+	uint16_t next_node;        /**< the next one, if `chosen`             */
+	bool chosen;
+	bool again;                /**< silent nodes are asked a second time  */
 	struct call *next, **pprev;          /**< of one client's connection  */
 	struct call *gone_next, **gone_pprev; /**< whose connection is lost   */
 	uint64_t gone_at;          /**< [ms] when it is given up, 0 = never   */
@@ -92,6 +97,7 @@ struct attempt {
 	bool live;                 /**< the one that may open branches        */
 	bool lost;                 /**< given up because the node failed      */
 	bool heard;                /**< the node has answered anything        */
+	bool late;                 /**< silent, but there is nobody else      */
 	bool counted;              /**< in the node's in-flight count         */
 };
 
@@ -159,6 +165,12 @@ const char *call_method(const struct call *c);
  *  reference is taken), NULL = it has none. A lost attempt passes it on. */
 void call_answered(struct relay *r, uint16_t code, struct blob *msg,
 		   uint64_t now);
+/* call_late.c */
+/** The node to ask next: `node`. @return false: none, or none in time */
+bool call_next(struct call *c, uint16_t *node, uint64_t now);
+/** Its node is silent: is there nobody else, so that it is better to go on waiting,
+ *  until the deadline? It is looked again each 500 ms. */
+bool call_waits(struct attempt *a, uint64_t now);
 /* call_adopt.c for call.c */
 #define CALL_ELSEWHERE \
 	"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"

@@ -50,6 +50,10 @@ static const struct row rows[] = {
 	    "Answers handed to the caller past a dead node"),
 	ROW(late_2xx, "sbc_late_2xx_total", NULL,
 	    "2xx answers on an attempt already given up"),
+	ROW(waits, "sbc_waits_total", NULL,
+	    "Requests kept at a silent node, as no other could be asked"),
+	ROW(again, "sbc_asked_again_total", NULL,
+	    "Requests given once more to a node that had been silent"),
 	ROW(ghost, "sbc_ghost_total", "end=\"bye\"",
 	    "2xx answers after the caller was refused"),
 	ROW(ghost_alive, "sbc_ghost_total", "end=\"none\"", NULL),
@@ -344,6 +348,17 @@ void ledger_passed(struct ledger *l, enum fail_why why,
 			 fail_why_name(why),
 			 m->meth ? sip_method_name(m->meth) : "other", node,
 			 id_of(m));
+}
+
+void ledger_waits(struct ledger *l, const struct sip_msg *m,
+		  const char *method, const char *node, unsigned attempts,
+		  uint64_t age, uint64_t now)
+{
+	l->waits++;
+	if (log_allow(&l->lim_saved, 20, now))
+		log_info("event=waits method=%s node=%s attempts=%u "
+			 "age=%llums call_id=%s", method, node, attempts,
+			 (unsigned long long)age, id_of(m));
 }
 
 void ledger_late_2xx(struct ledger *l, const struct sip_msg *m,

@@ -46,6 +46,8 @@ struct ledger {
 	uint64_t saved;                /**< answered after a failover         */
 	uint64_t rescued;              /**< answered past a dead node         */
 	uint64_t late_2xx;             /**< 2xx on an attempt given up        */
+	uint64_t waits;                /**< kept at a silent node             */
+	uint64_t again;                /**< given to a silent node once more  */
 	uint64_t ghost;                /**< 2xx after the caller was refused:
 					    ended by ACK and BYE              */
 	uint64_t ghost_alive;          /**< the same, but no way to him       */
@@ -114,6 +116,10 @@ void ledger_rescued(struct ledger *l, const struct sip_msg *m,
 /** A request of a dialog goes on without the node on its way */
 void ledger_passed(struct ledger *l, enum fail_why why,
 		   const struct sip_msg *m, const char *node, uint64_t now);
+/** Kept at a silent node, as there is nobody else */
+void ledger_waits(struct ledger *l, const struct sip_msg *m,
+		  const char *method, const char *node, unsigned attempts,
+		  uint64_t age, uint64_t now);
 void ledger_late_2xx(struct ledger *l, const struct sip_msg *m,
 		     const char *node, uint64_t age, uint64_t now);
 /** All phones of an adopted request have failed: a further node may know more */

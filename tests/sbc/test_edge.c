@@ -171,7 +171,7 @@ Test(edge, all_nodes_silent_gives_408)
 	for (int i = 0; i < W_NODES; i++)
 		w->node[i].mode = V_MUTE;
 	r = phone_invite(a, "bob");
-	world_run(w, 2000);
+	world_run(w, 11000);
 	cr_assert_eq(r->final, 408);
 	cr_expect(vreq_whole(r));
 	cr_expect_eq(world_stat(w, "sbc_lost_total", "why=\"silent\""), 1);
