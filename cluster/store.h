@@ -192,6 +192,9 @@ struct store_scan {
 uint16_t store_bucket(const struct store *s, struct sl aor);
 void store_scan(struct store *s, uint16_t bucket, struct store_scan *it);
 bool store_scan_next(struct store_scan *it, struct record *r);
+/** The next one that is visible, with its value */
+bool store_scan_contact(struct store_scan *it, uint64_t wall, struct sl *aor,
+			struct store_contact *c);
 /** The last one whole, as record_encode() made it; borrowed as that of a change */
 struct sl store_scan_packed(const struct store_scan *it);
 /** Sequence of its last change */

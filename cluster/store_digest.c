@@ -99,7 +99,7 @@ static void without_values(const struct store *s, uint32_t h,
 	*r = v.rec;
 }
 
-bool store_scan_next(struct store_scan *it, struct record *r)
+uint32_t store_scan_step(struct store_scan *it)
 {
 	const struct store *s = it->s;
 	uint32_t h = it->at;
@@ -112,14 +112,22 @@ bool store_scan_next(struct store_scan *it, struct record *r)
 		/* More chains than buckets: those that end in the same bits */
 		if (s->chains <= STORE_BUCKETS ||
 		    it->chain + STORE_BUCKETS >= s->chains)
-			return false;
+			return 0;
 		it->chain += STORE_BUCKETS;
 		h = store_chain_at(s, it->chain);
 	}
 	it->at = srec_at(s, h)->hnext;
 	it->last = h;
-	without_values(s, h, r);
-	return true;
+	return h;
+}
+
+bool store_scan_next(struct store_scan *it, struct record *r)
+{
+	uint32_t h = store_scan_step(it);
+
+	if (h)
+		without_values(it->s, h, r);
+	return h != 0;
 }
 
 uint64_t store_scan_seq(const struct store_scan *it)

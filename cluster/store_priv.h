@@ -123,6 +123,8 @@ uint32_t store_hash(const struct store *s, struct sl aor);
 uint32_t store_chain(const struct store *s, uint32_t hash);
 /** By its number, below s->chains */
 uint32_t store_chain_at(const struct store *s, uint32_t i);
+/* Next record of a scan, 0 = the end */
+uint32_t store_scan_step(struct store_scan *it);
 /** @return 0 = not there */
 uint32_t store_lookup(const struct store *s, uint32_t hash, struct sl aor,
 		      struct sl key);

@@ -59,6 +59,17 @@ int store_find(struct store *s, struct sl aor, struct sl key, uint64_t wall,
 	return h && visible(s, h, wall, c, NULL) ? 0 : ENOENT;
 }
 
+bool store_scan_contact(struct store_scan *it, uint64_t wall, struct sl *aor,
+			struct store_contact *c)
+{
+	uint32_t h;
+
+	while ((h = store_scan_step(it)))
+		if (visible(it->s, h, wall, c, aor))
+			return true;
+	return false;
+}
+
 uint32_t store_count(struct store *s, struct sl aor, uint64_t wall)
 {
 	uint32_t hash = store_hash(s, aor), n = 0;

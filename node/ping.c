@@ -308,15 +308,13 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 
 static void walk(struct ping *p, uint16_t bucket, uint64_t now, uint64_t wall)
 {
-	struct store *s = p->loc->store;
 	struct store_contact c;
 	struct store_scan it;
-	struct record r;
+	struct sl aor;
 
-	store_scan(s, bucket, &it);
-	while (store_scan_next(&it, &r))
-		if (!store_find(s, r.aor, r.key, wall, &c))
-			ask(p, r.aor, &c, now);
+	store_scan(p->loc->store, bucket, &it);
+	while (store_scan_contact(&it, wall, &aor, &c))
+		ask(p, aor, &c, now);
 }
 
 /* --- time ----------------------------------------------------------------------- */

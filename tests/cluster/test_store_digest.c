@@ -227,3 +227,44 @@ Test(store_digest, a_look_at_one_binding_gives_what_a_scan_gives)
 	}
 	store_free(s);
 }
+
+/* Each once, with its value; removed and expired ones are passed by */
+Test(store_digest, a_scan_for_contacts_meets_each_that_is_visible)
+{
+	enum { N = 3000 };
+	static uint8_t seen[N];
+	struct store *s = mk(1);
+	struct store_scan it;
+	struct store_contact c;
+	uint64_t wall = T0 + 1000;
+	struct sl aor;
+	unsigned u;
+	int n = 0;
+
+	for (int i = 0; i < N; i++)
+		put(s, i, 1, T0);
+	for (int i = 0; i < N; i += 3) {
+		char txt[32];
+
+		(void)snprintf(txt, sizeof(txt), "sip:u%d@x", i);
+		cr_assert_eq(store_del(s, sl_cstr(txt), SL("k"), 0x100, 2,
+				       wall), 0);
+	}
+	put(s, 1, 2, T0 - 299999);
+	for (uint32_t b = 0; b < STORE_BUCKETS; b++) {
+		store_scan(s, (uint16_t)b, &it);
+		while (store_scan_contact(&it, wall, &aor, &c)) {
+			cr_assert_eq(sscanf(aor.p, "sip:u%u@x", &u), 1);
+			cr_assert_lt(u, N);
+			cr_assert_eq(store_bucket(s, aor), b);
+			cr_assert(sl_eq(c.key, SL("k")));
+			cr_assert(sl_eq(c.value, SL("v")));
+			cr_assert_eq(seen[u]++, 0);
+			n++;
+		}
+	}
+	cr_assert_eq(n, N - N / 3 - 1);
+	cr_assert_eq(seen[0], 0);
+	cr_assert_eq(seen[1], 0, "expired");
+	store_free(s);
+}
