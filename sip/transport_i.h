@@ -74,6 +74,7 @@ struct lst {
 	bool dirty;                     /**< UDP: something queued             */
 	bool blocked;                   /**< UDP: waits until writable         */
 	bool df;                        /**< UDP: no router may cut them       */
+	int mtu;                        /**< ... and what it was before: IP_PMTUDISC_* */
 	struct addr bound;
 	struct dgram *tx;               /**< UDP: TR_UDP_QUEUE, made at first use */
 	uint32_t head, n;

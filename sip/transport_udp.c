@@ -239,10 +239,13 @@ static int small_ones(const struct lst *l, int n)
 
 static void dont_fragment(struct lst *l, bool on)
 {
-	int v = on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_WANT;
+	socklen_t n = sizeof(l->mtu);
+	int v = on ? IP_PMTUDISC_PROBE : l->mtu;
 
-	if (l->df != on && !setsockopt(l->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v,
-				       sizeof(v)))
+	if (l->df == on || (on && getsockopt(l->fd, IPPROTO_IP, IP_MTU_DISCOVER,
+					     &l->mtu, &n)))
+		return;
+	if (!setsockopt(l->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v, sizeof(v)))
 		l->df = on;
 }
 
