@@ -120,6 +120,17 @@ static inline const char *quick_uri(const char *p)
 	}
 	while (*q == ';') {
 		p = q + 1;
+		/* what most routes and many contacts end in */
+		if (memcmp(p, "transport=", 10) == 0 &&
+		    chr_is(p[10], CHR_PARAM) && chr_is(p[11], CHR_PARAM) &&
+		    chr_is(p[12], CHR_PARAM) && !chr_is(p[13], CHR_PARAM)) {
+			q = p + 13;
+			continue;
+		}
+		if (memcmp(p, "lr", 2) == 0 && !chr_is(p[2], CHR_PARAM)) {
+			q = p + 2;
+			continue;
+		}
 		q = quick_span(p, CHR_PARAM);
 		if (q == p || *p == '=')
 			return NULL;

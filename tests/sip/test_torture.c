@@ -270,3 +270,30 @@ Test(torture, short_cuts_are_no_wider_than_the_grammar)
 		free(m);
 	}
 }
+
+Test(torture, short_cuts_of_uri_parameters_end_where_they_end)
+{
+	static const char *const par[] = {
+		"transport=udp", "transport=tcp;lr", "transport=udpx",
+		"transport=ud", "transport=u%64p", "transport=", "transport",
+		"transport=u=p", "transport=ws", "TRANSPORT=TCP", "transport=tls;ob",
+		"lr", "lr=on", "lrx", "lr;", ";lr", "l", "lr;lr", "lr%20", "lr=",
+		"ob;transport=tcp;lr", "transport=udp;;lr", "transport=udp?a=b",
+		"transport=ud\t", "lr\"", "transport==ab",
+		"transport=;dp", "transport=\"dp", "transport=u;p", "transport=u\"p",
+		"transport=ud;", "transport=ud\"", "transport=udp\"",
+	};
+
+	for (size_t i = 0; i < sizeof(par) / sizeof(par[0]); i++) {
+		char txt[1024];
+		size_t n = (size_t)snprintf(txt, sizeof(txt),
+			INVITE("Contact: <sip:a@192.0.2.1:5062;%s>\r\n"
+			       "Route: <sip:b@192.0.2.1;%s>\r\n"
+			       "Record-Route: <sip:c;%s>, <sip:d;%s>\r\n"),
+			par[i], par[i], par[i], par[i]);
+		char *m = msg_copy(txt, n);
+
+		same_both_ways(m, n, true);
+		free(m);
+	}
+}
