@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 enum {
-	BUDGET = 128,              /* records looked at in one turn          */
-	COPY = 64,                 /* of them copied: hashed and read, too   */
+	START = 128,               /* rows taken in one turn before SIP waits */
+	TURN = 40,                 /* records or rows after it: 40 to 100 us */
 	BACKOFF = 500,             /* [ms] after a failure, doubling         */
 	BACKOFF_MAX = 15000,
 	SWEEP = 8192,              /* rows looked at in one interval         */
@@ -182,7 +182,7 @@ static bool fill(struct persist *p, uint64_t now, uint64_t wall)
 {
 	struct store_change c;
 
-	for (uint32_t i = 0; i < COPY && !is_full(p); i++) {
+	for (uint32_t i = 0; i < TURN && !is_full(p); i++) {
 		if (!store_cursor_peek(p->cf.store, &p->read, &c)) {
 			if (p->read.seeking)
 				return false;
@@ -475,9 +475,10 @@ static void next_job(struct persist *p, uint64_t now)
 
 static void take(struct persist *p, uint64_t now, uint64_t wall)
 {
+	uint32_t most = p->loaded ? TURN : START;
 	struct sl packed;
 
-	for (uint32_t i = 0; i < BUDGET; i++) {
+	for (uint32_t i = 0; i < most; i++) {
 		if (!got_next(&p->rest, &packed)) {
 			next_job(p, now);
 			return;

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { BUCKETS = 64 };                 /* looked at in one turn             */
+enum { BUCKETS = 64, RECORDS = 64 };   /* looked at in one turn, about       */
 
 /* --- ids of rows ------------------------------------------------------------ */
 
@@ -151,7 +151,10 @@ static void scan_bucket(struct persist *p, uint16_t bucket, uint64_t wall)
 
 bool persist_check_scan(struct persist *p, uint64_t wall)
 {
-	for (int i = 0; p->seen.tab && i < BUCKETS; i++) {
+	uint64_t from = p->v.records;
+
+	for (int i = 0; p->seen.tab && i < BUCKETS &&
+	     p->v.records - from < RECORDS; i++) {
 		if (p->bucket == STORE_BUCKETS)
 			return true;
 		scan_bucket(p, (uint16_t)p->bucket++, wall);

@@ -202,3 +202,47 @@ Test(persist_pace, the_end_of_a_flush_is_told_at_once)
 	cr_assert_eq(persist_stats(p)->flushes, done + 1);
 	end();
 }
+
+/* Calls wait for a turn of the loop */
+Test(persist_pace, a_turn_of_a_verification_looks_at_few_records)
+{
+	const struct persist_verdict *v;
+	struct persist_job *j;
+	uint64_t most = 0;
+
+	begin(INTERVAL, 180000);
+	(void)flush(50);
+	v = persist_verdict(p);
+	cr_assert_eq(persist_verify(p, now), 0);
+	while (v->running) {
+		uint64_t n = v->records;
+
+		persist_tick(p, now, T0 + now);
+		j = persist_poll(p, now);
+		if (j) {
+			cr_assert_eq(j->op, PERSIST_READ);
+			j->end = true;                 /* it has no row */
+			persist_done(p, now);
+		}
+		if (v->records - n > most)
+			most = v->records - n;
+	}
+	cr_assert_eq(v->records, 180000);
+	cr_assert_eq(v->missing_db, 180000);
+	/* the last bucket is looked at to its end */
+	cr_assert_leq(most, 64 + 30, "%d", (int)most);
+	end();
+}
+
+Test(persist_pace, a_turn_of_a_flush_copies_few_records)
+{
+	int turns = 0;
+
+	begin(INTERVAL, PERSIST_BATCH);
+	while (!persist_poll(p, now)) {
+		persist_tick(p, now, T0 + now);
+		turns++;
+	}
+	cr_assert_geq(turns, PERSIST_BATCH / 40);
+	end();
+}
