@@ -127,6 +127,7 @@ int disp_reconf(struct disp *d, const struct disp_conf *cf)
 		return EINVAL;
 	d->cf = *cf;
 	d->next_old = true;
+	disp_cap_reconf(d);
 	for (i = 0; i < d->pool.n; i++) {
 		if (d->pool.v[i])
 			health_reconf(&d->pool.v[i]->health, d->now);
@@ -149,8 +150,19 @@ static bool in_budget(struct disp *d, bool again)
 	return false;
 }
 
-int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
-	      uint16_t *idx, uint64_t now)
+static int all_full(struct disp *d)
+{
+	d->full++;
+	if (log_allow(&d->lim_full, 1, d->now))
+		log_warn("event=nodes_full max_unanswered=%u text=\"no node that "
+			 "could take a request answers those it has\"",
+			 d->cf.max_unanswered);
+	return ENOBUFS;
+}
+
+/** full: nodes that get none */
+static int choose(struct disp *d, uint64_t key, const struct disp_set *tried,
+		  struct disp_set full, uint16_t *idx, uint64_t now)
 {
 	struct disp_set no = { 0 }, set;
 	int c;
@@ -163,6 +175,11 @@ int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 				 tried ? *tried : no);
 		if (!set.bits)
 			continue;
+		set.bits &= ~full.bits;
+		if (!set.bits && c < PICK_OUT)
+			continue;
+		if (!set.bits)
+			return all_full(d);
 		if (!in_budget(d, tried && tried->bits))
 			return EBUSY;
 		*idx = pick_one(&d->pool, set, d->cf.alg, key);
@@ -174,21 +191,19 @@ int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 	return ENOENT;
 }
 
-void disp_begin(struct disp *d, uint16_t idx)
+int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
+	      uint16_t *idx, uint64_t now)
 {
-	struct pool_node *n = pool_get(&d->pool, idx);
-
-	if (n)
-		n->stat.inflight++;
+	return choose(d, key, tried, d->pool.full, idx, now);
 }
 
-void disp_end(struct disp *d, uint16_t idx)
+int disp_pick_urgent(struct disp *d, uint64_t key, const struct disp_set *tried,
+		     uint16_t *idx, uint64_t now)
 {
-	struct pool_node *n = pool_get(&d->pool, idx);
+	int err = choose(d, key, tried, d->pool.full, idx, now);
 
-	/* 0: begun on a node that had this index before */
-	if (n && n->stat.inflight)
-		n->stat.inflight--;
+	return err != ENOBUFS ? err :
+		choose(d, key, tried, (struct disp_set){ 0 }, idx, now);
 }
 
 void disp_answered(struct disp *d, uint16_t idx, uint32_t us)

@@ -33,6 +33,7 @@ struct disp_conf {
 	uint32_t eject_min;                     /**< requests in 10 s to judge by */
 	uint32_t retry_percent;                 /**< [%] of requests tried again  */
 	uint32_t retry_burst;                   /**< and so many more a second    */
+	uint32_t max_unanswered;                /**< requests a node said nothing to */
 	uint32_t no100_min, no100_max;          /**< [ms] of disp_no100()         */
 };
 
@@ -97,6 +98,8 @@ struct disp_view {
 	uint32_t no100;            /**< [ms]                                     */
 	uint32_t okc, failc;       /**< probes in a row                          */
 	uint32_t inflight;
+	uint32_t unanswered;       /**< of these, it has said nothing to         */
+	bool full;                 /**< as many as it may have                   */
 	uint32_t rtt_us;           /**< smoothed answer time of requests         */
 	uint32_t probe_rtt_us;     /**< last probe                               */
 	uint64_t probe_at;         /**< [ms] last result, 0 = none yet           */
@@ -140,12 +143,18 @@ int  disp_by_name(const struct disp *d, struct sl name, uint16_t *idx);
  * Choose a node for a key (hash of the AoR). UP before SUSPECT; when all look
  * bad, any that is not in maint (panic rule). `tried` is a bitmap by index of nodes
  * not to take again; when it is not empty, the budget of retries counts, too.
- * @return 0; ENOENT = none left; EBUSY = budget used up
+ * A node that has max_unanswered requests gets no further one, and what would be
+ * panic with it is not begun for that.
+ * @return 0; ENOENT = none left; EBUSY = budget used up; ENOBUFS = all that may be
+ * asked are full
  */
 #define DISP_MAX 64
 struct disp_set { uint64_t bits; };
 int  disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 	       uint16_t *idx, uint64_t now);
+/** The same, but full nodes are taken when there is no other */
+int  disp_pick_urgent(struct disp *d, uint64_t key, const struct disp_set *tried,
+		      uint16_t *idx, uint64_t now);
 static inline void disp_set_add(struct disp_set *s, uint16_t i)
 {
 	s->bits |= 1ull << (i & 63);
@@ -155,8 +164,10 @@ static inline bool disp_set_has(const struct disp_set *s, uint16_t i)
 	return s->bits >> (i & 63) & 1;
 }
 
-/** In-flight count: one sent, one ended */
+/** In-flight count: one sent, one ended. In between, or before it ends without an
+ *  answer, disp_heard() once: the node has said something to it */
 void disp_begin(struct disp *d, uint16_t idx);
+void disp_heard(struct disp *d, uint16_t idx);
 void disp_end(struct disp *d, uint16_t idx);
 void disp_report(struct disp *d, uint16_t idx, enum disp_report r,
 		 uint32_t rtt_us, uint64_t now);

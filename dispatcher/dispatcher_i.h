@@ -27,11 +27,11 @@ struct disp {
 	uint64_t heard_at;             /**< [ms] any node, last              */
 	uint64_t own_until;            /**< [ms] our own network is at fault */
 	uint64_t frozen_at;            /**< [ms]                             */
-	struct log_limit lim_budget, lim_own;
+	struct log_limit lim_budget, lim_own, lim_full;
 	struct disp_out chg[DISP_CHANGES];    /**< ring                      */
 	uint32_t chg_at, chg_n;
 	uint64_t chg_lost;
-	uint64_t picks[PICK_CLASSES], none, over_budget, freezes, frozen_now;
+	uint64_t picks[PICK_CLASSES], none, full, over_budget, freezes, frozen_now;
 };
 
 /** An effect for disp_poll(); the oldest one is forgotten at the cap */
@@ -44,6 +44,8 @@ void disp_admin_tick(struct disp *d, uint64_t now);
 uint64_t disp_admin_next(const struct disp *d);
 /** Does a node wait for being empty? That may come without a call */
 bool disp_admin_waits(const struct disp *d);
+/** The cap of unanswered requests may have changed: who is full now? */
+void disp_cap_reconf(struct disp *d);
 /** A node begins to take requests: slow start */
 void disp_ramp(struct disp *d, struct pool_node *n, uint64_t now);
 

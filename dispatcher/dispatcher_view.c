@@ -67,6 +67,8 @@ int disp_view(struct disp *d, uint16_t idx, struct disp_view *v)
 		.fail_percent = outlier_percent(&n->outlier, d->now, &all),
 		.no100 = disp_no100(d, idx),
 		.inflight = (uint32_t)n->stat.inflight,
+		.unanswered = (uint32_t)n->stat.unanswered,
+		.full = disp_set_has(&d->pool.full, idx),
 		.rtt_us = (uint32_t)n->stat.rtt_us,
 		.probe_rtt_us = (uint32_t)n->stat.probe_rtt_us,
 		.probe_at = n->probe_at, .probe_code = n->probe_code,
@@ -125,6 +127,9 @@ void disp_stats(struct disp *d, struct stats *s)
 			       &d->picks[i], d);
 	(void)stat_add(s, STAT_COUNTER, "pool_none_total", NULL,
 		       "Choices that found no node left.", &d->none, d);
+	(void)stat_add(s, STAT_COUNTER, "pool_full_total", NULL,
+		       "Choices that found only nodes with max_unanswered "
+		       "requests.", &d->full, d);
 	(void)stat_add(s, STAT_COUNTER, "pool_over_budget_total", NULL,
 		       "Requests not tried again: the budget was used up.",
 		       &d->over_budget, d);

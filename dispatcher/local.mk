@@ -5,6 +5,7 @@ dispatcher_libdispatcher_a_SOURCES = \
 	dispatcher/dispatcher.c \
 	dispatcher/dispatcher.h \
 	dispatcher/dispatcher_admin.c \
+	dispatcher/dispatcher_cap.c \
 	dispatcher/dispatcher_i.h \
 	dispatcher/dispatcher_view.c \
 	dispatcher/health.c \

@@ -96,6 +96,7 @@ void pool_del(struct pool *p, uint16_t idx)
 		return;
 	free(p->v[idx]);
 	p->v[idx] = NULL;
+	p->full.bits &= ~(1ull << idx);
 	p->count--;
 	while (p->n && !p->v[p->n - 1])
 		p->n--;
@@ -134,6 +135,10 @@ int pool_stats(struct pool_node *n, struct stats *s)
 		  &st->learned },
 		{ STAT_GAUGE, "node_inflight", "Requests not yet answered.",
 		  &st->inflight },
+		{ STAT_GAUGE, "node_unanswered",
+		  "Of these, the node has said nothing to.", &st->unanswered },
+		{ STAT_COUNTER, "node_full_total",
+		  "Times it had max_unanswered of them.", &st->full },
 		{ STAT_GAUGE_US, "node_rtt_seconds",
 		  "Smoothed time to the first answer of a request.",
 		  &st->rtt_us },

@@ -14,11 +14,12 @@
 /** Metrics live in uint64_t fields: the registry points at them */
 struct pool_stat {
 	uint64_t state, admin;          /**< 0 down 1 suspect 2 up; enum  */
-	uint64_t weight, inflight, learned;
+	uint64_t weight, inflight, unanswered, learned;
 	uint64_t rtt_us, probe_rtt_us;
 	uint64_t picked, ok, silent, reset, lost, refused, failed;
 	uint64_t ejected, eject_held;   /**< times; wanted, but too few left */
 	uint64_t held;                  /**< 503 with Retry-After       */
+	uint64_t full;                  /**< times it was, of unanswered */
 	uint64_t from, to;              /**< requests moved away / here   */
 	uint64_t probes, probes_failed, probes_late;
 };
@@ -56,6 +57,7 @@ struct pool {
 	uint16_t count;
 	uint16_t next;             /**< where the search for a free one starts */
 	bool uneven;               /**< a node may be out or ramping         */
+	struct disp_set full;      /**< have as many unanswered as they may  */
 };
 
 /** @return 0; EINVAL (name, weight), EEXIST (name or address), ENOSPC, ENOMEM */

@@ -76,12 +76,21 @@ const char *call_method(const struct call *c)
 	return m == SIP_M_OTHER ? "other" : sip_method_name(m);
 }
 
+/** Its node has said something, or never will */
+static void attempt_told(struct attempt *a)
+{
+	if (a->unanswered)
+		disp_heard(a->call->e->disp, a->node);
+	a->unanswered = false;
+}
+
 /** The attempt is over, however: its node has one request less */
 static void attempt_end(struct attempt *a)
 {
 	a->live = false;
 	if (a->call->cur == a)
 		a->call->cur = NULL;
+	attempt_told(a);
 	if (!a->counted)
 		return;
 	a->counted = false;
@@ -128,7 +137,9 @@ static void call_give_up(struct call *c, uint64_t now)
 	bool silent = c->silent && stxn_method(c->stxn) == SIP_INVITE &&
 		      any_up(c->e);
 
-	if (!c->trail.adopted || !c->code)
+	if (c->full && !c->attemptc)
+		c->e->led.full++;
+	else if (!c->trail.adopted || !c->code)
 		count_lost(c, now);
 	if (!call_pass_kept(c, now))
 		call_reply(c, silent ? 408 : 503, now);
@@ -177,7 +188,7 @@ static int attempt_open(struct call *c, const struct sip_msg *m, uint16_t node,
 		eobj_free(a);
 		return ENOMEM;
 	}
-	a->live = a->counted = true;
+	a->live = a->counted = a->unanswered = true;
 	c->cur = a;
 	c->attemptc++;
 	cdr_sent(&c->trail, node, now - c->begin);
@@ -248,6 +259,7 @@ static void heard(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	if (a->heard)
 		return;
 	a->heard = true;
+	attempt_told(a);
 	cdr_first(&a->call->trail, a->node, now - a->call->begin);
 	if (m->meth == SIP_INVITE)
 		disp_answered(e->disp, a->node, (uint32_t)rtt * 1000);
@@ -498,6 +510,7 @@ void call_add_relay(struct attempt *a, struct relay *r)
 {
 	struct call *c = a->call;
 
+	attempt_told(a);
 	r->attempt = a;
 	r->next = a->relays;
 	a->relays = r;

@@ -55,6 +55,7 @@ struct call {
 	bool silent;               /**< a node said nothing                   */
 	bool settled;              /**< has its final answer                  */
 	bool alerted;              /**< the caller has heard 180-199 or 2xx   */
+	bool full;                 /**< last time, all nodes left were full   */
 	/* call_caller.c */
 	/* call_late.c */
 	struct disp_set refused;   /**< nodes that answered: not asked again  */
@@ -99,6 +100,7 @@ struct attempt {
 	bool heard;                /**< the node has answered anything        */
 	bool late;                 /**< silent, but there is nobody else      */
 	bool counted;              /**< in the node's in-flight count         */
+	bool unanswered;           /**< of these, it has said nothing         */
 };
 
 /** One request forwarded to a client: egress branch of an attempt, or an

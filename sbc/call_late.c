@@ -1,5 +1,7 @@
 /* call_late.c - Pure. Whom to ask next; and when there is nobody, whether the node
  * that is silent may only be late. */
+#include <errno.h>
+
 #include "sbc/edge_priv.h"
 
 #define LOOK 500                /* [ms] until it is asked again who is there */
@@ -36,6 +38,19 @@ static bool next_again(struct call *c, uint16_t *node, uint64_t now)
 	return true;
 }
 
+/** An emergency call is better off at a node that may have stopped than with 503 */
+static int pick(struct call *c, uint16_t *node, uint64_t now)
+{
+	struct edge *e = c->e;
+	int err = disp_pick(e->disp, c->key, &c->tried, node, now);
+	const struct sip_msg *m = err == ENOBUFS ? call_request(c) : NULL;
+
+	if (m && edge_overload_urgent(e, m, stxn_flow(c->stxn), now))
+		err = disp_pick_urgent(e->disp, c->key, &c->tried, node, now);
+	c->full = err == ENOBUFS;
+	return err;
+}
+
 bool call_next(struct call *c, uint16_t *node, uint64_t now)
 {
 	struct edge *e = c->e;
@@ -43,7 +58,7 @@ bool call_next(struct call *c, uint16_t *node, uint64_t now)
 	if (c->attemptc && now - c->since >= e->tune.deadline)
 		return false;
 	if (!c->again && c->attemptc < e->tune.max_attempts &&
-	    !disp_pick(e->disp, c->key, &c->tried, node, now))
+	    !pick(c, node, now))
 		return true;
 	return next_again(c, node, now);
 }

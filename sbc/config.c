@@ -245,6 +245,9 @@ const struct cfg_key sbc_keys[] = {
 		  "none." },
 	NUM("max_attempts", max_attempts, 1, 16, "3", true,
 	    "Nodes tried for one request."),
+	NUM("max_unanswered", max_unanswered, 0, 1000000, "2000", true,
+	    "Requests a node may have that it has said nothing to, more go to "
+	    "others or get 503; 0 = any number."),
 	{ .name = "limits.max_message", .type = CFG_U32, .min = 1024,
 	  .max = 61439, .def = "61439", .unit = "bytes",
 	  .off = O(limits.max_message), .help = "Largest SIP message of a client." },

@@ -85,6 +85,7 @@ struct sbc_config {
 		uint32_t flow;                                   /**< [s]     */
 	} timers;
 	uint32_t max_attempts;
+	uint32_t max_unanswered;
 	struct {
 		uint32_t max_message, max_transactions;
 		uint32_t max_connections, max_connections_ip;

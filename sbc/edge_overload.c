@@ -63,7 +63,7 @@ static uint64_t phone_id(const struct edge *e, uint64_t aor,
 void edge_overload_phone(struct edge *e, uint64_t aor, const struct flow *f,
 			 uint64_t now)
 {
-	if (e->ovl.target)
+	if (e->ovl.target || e->tune.probe.max_unanswered)
 		phones_add(&e->phones, phone_id(e, aor, &f->peer), now);
 }
 
@@ -92,6 +92,12 @@ static bool is_emergency(const struct edge *e, const struct sip_msg *m)
 		if (sl_eq(u.user, sl_cstr(c->number[i])))
 			return true;
 	return false;
+}
+
+bool edge_overload_urgent(const struct edge *e, const struct sip_msg *m,
+			  const struct flow *f, uint64_t now)
+{
+	return is_emergency(e, m) && is_known(e, m, f, now);
 }
 
 static uint64_t call_id(const struct edge *e, const struct sip_msg *m)

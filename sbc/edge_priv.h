@@ -261,6 +261,9 @@ void edge_overload_phone(struct edge *e, uint64_t aor, const struct flow *f,
 /** A client's new request. @return false: it has been answered, or waits in line */
 bool edge_overload_takes(struct edge *e, const struct sip_msg *m,
 			 const struct flow *f, uint64_t now);
+/** An emergency call of a known phone or a peer */
+bool edge_overload_urgent(const struct edge *e, const struct sip_msg *m,
+			  const struct flow *f, uint64_t now);
 /** Of a request, its copies and its CANCEL */
 uint64_t edge_overload_id(const struct edge *e, const struct sip_msg *m);
 void edge_overload_tick(struct edge *e, uint64_t now);

@@ -36,6 +36,8 @@ static const struct row rows[] = {
 	    "Requests lost because of a node"),
 	ROW(lost_silent, "sbc_lost_total", "why=\"silent\"", NULL),
 	ROW(lost_no_node, "sbc_lost_total", "why=\"no_node\"", NULL),
+	ROW(full, "sbc_full_total", NULL,
+	    "New requests refused, as all nodes had max_unanswered of them"),
 	ROW(adopted, "sbc_adopted_total", NULL,
 	    "Requests open at clients when their node failed, taken over"),
 	ROW(continued, "sbc_continued_total", NULL,

@@ -4,6 +4,7 @@ TESTS += tests/dispatcher/test_dispatcher
 tests_dispatcher_test_dispatcher_SOURCES = \
 	tests/dispatcher/fixture.h \
 	tests/dispatcher/test_budget.c \
+	tests/dispatcher/test_cap.c \
 	tests/dispatcher/test_dispatcher.c \
 	tests/dispatcher/test_dispatcher_admin.c \
 	tests/dispatcher/test_health.c \

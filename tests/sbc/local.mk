@@ -11,6 +11,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_ended.c \
 	tests/sbc/test_events.c \
 	tests/sbc/test_fault.c \
+	tests/sbc/test_full.c \
 	tests/sbc/test_guard.c \
 	tests/sbc/test_history.c \
 	tests/sbc/test_hook.c \

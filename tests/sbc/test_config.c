@@ -35,6 +35,7 @@ Test(config, defaults_are_the_documented_ones)
 	cr_expect_eq(t.probe.no100_max, 1000);
 	cr_expect_eq(t.probe.retry_percent, 20);
 	cr_expect_eq(t.probe.retry_burst, 10);
+	cr_expect_eq(t.probe.max_unanswered, 2000);
 	cr_expect_eq(t.probe.eject, 10000);
 	cr_expect_eq(t.probe.slowstart, 10000);
 	cr_expect(t.learn);
