@@ -154,56 +154,76 @@ static int all_full(struct disp *d)
 {
 	d->full++;
 	if (log_allow(&d->lim_full, 1, d->now))
-		log_warn("event=nodes_full max_unanswered=%u text=\"no node that "
-			 "could take a request answers those it has\"",
+		log_warn("event=nodes_full max_unanswered=%u text=\"no node may be "
+			 "given a request\"",
 			 d->cf.max_unanswered);
 	return ENOBUFS;
 }
 
-/** full: nodes that get none */
-static int choose(struct disp *d, uint64_t key, const struct disp_set *tried,
-		  struct disp_set full, uint16_t *idx, uint64_t now)
+/** full: nodes that get none. @return 0, ENOENT, ENOBUFS */
+static int choose(struct disp *d, uint64_t key, struct disp_set tried,
+		  struct disp_set full, uint16_t *idx)
 {
-	struct disp_set no = { 0 }, set;
+	struct disp_set set;
 	int c;
 
-	d->now = now;
-	if (d->pool.uneven)
-		pick_prepare(&d->pool, d->cf.slowstart, now);
 	for (c = PICK_UP; c < PICK_CLASSES; c++) {
-		set = pick_class(&d->pool, (enum pick_class)c,
-				 tried ? *tried : no);
+		set = pick_class(&d->pool, (enum pick_class)c, tried);
 		if (!set.bits)
 			continue;
 		set.bits &= ~full.bits;
 		if (!set.bits && c < PICK_OUT)
 			continue;
 		if (!set.bits)
-			return all_full(d);
-		if (!in_budget(d, tried && tried->bits))
-			return EBUSY;
+			return ENOBUFS;
 		*idx = pick_one(&d->pool, set, d->cf.alg, key);
-		d->pool.v[*idx]->stat.picked++;
-		d->picks[c]++;
+		d->cls = (enum pick_class)c;
 		return 0;
 	}
-	d->none++;
 	return ENOENT;
+}
+
+int disp_pick_as(struct disp *d, enum disp_rank rank, uint64_t key,
+		 const struct disp_set *tried, uint16_t *idx, uint64_t now)
+{
+	struct disp_set no = { 0 }, not = tried ? *tried : no;
+	struct disp_set full = d->pool.full;
+	int err;
+
+	d->now = now;
+	if (d->pool.uneven)
+		pick_prepare(&d->pool, d->cf.slowstart, now);
+	if (d->pool.less.bits)
+		disp_loss_tick(d, now);
+	err = choose(d, key, not, full, idx);
+	if (err == ENOBUFS && rank == DISP_URGENT)
+		err = choose(d, key, not, no, idx);
+	if (!err && d->pool.less.bits && disp_loss_spares(d, *idx, rank)) {
+		full.bits |= d->pool.less.bits;
+		err = choose(d, key, not, full, idx);
+	}
+	if (err == ENOBUFS)
+		return all_full(d);
+	if (err) {
+		d->none++;
+		return err;
+	}
+	if (!in_budget(d, not.bits))
+		return EBUSY;
+	d->pool.v[*idx]->stat.picked++;
+	d->picks[d->cls]++;
+	return 0;
 }
 
 int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 	      uint16_t *idx, uint64_t now)
 {
-	return choose(d, key, tried, d->pool.full, idx, now);
+	return disp_pick_as(d, DISP_NEW, key, tried, idx, now);
 }
 
-int disp_pick_urgent(struct disp *d, uint64_t key, const struct disp_set *tried,
-		     uint16_t *idx, uint64_t now)
+bool disp_limited(const struct disp *d)
 {
-	int err = choose(d, key, tried, d->pool.full, idx, now);
-
-	return err != ENOBUFS ? err :
-		choose(d, key, tried, (struct disp_set){ 0 }, idx, now);
+	return d->pool.full.bits || d->pool.less.bits;
 }
 
 void disp_answered(struct disp *d, uint16_t idx, uint32_t us)
@@ -449,6 +469,8 @@ void disp_tick(struct disp *d, uint64_t now)
 	d->now = now;
 	if (now >= d->next)
 		d->next_old = true;
+	if (d->pool.less.bits)
+		disp_loss_tick(d, now);
 	/* most ticks are for others */
 	if (!d->next_old && !d->own_until)
 		return;

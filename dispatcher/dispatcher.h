@@ -100,6 +100,7 @@ struct disp_view {
 	uint32_t inflight;
 	uint32_t unanswered;       /**< of these, it has said nothing to         */
 	bool full;                 /**< as many as it may have                   */
+	uint32_t loss;             /**< [%] of the new ones less: disp_loss()    */
 	uint32_t rtt_us;           /**< smoothed answer time of requests         */
 	uint32_t probe_rtt_us;     /**< last probe                               */
 	uint64_t probe_at;         /**< [ms] last result, 0 = none yet           */
@@ -152,9 +153,16 @@ int  disp_by_name(const struct disp *d, struct sl name, uint16_t *idx);
 struct disp_set { uint64_t bits; };
 int  disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 	       uint16_t *idx, uint64_t now);
-/** The same, but full nodes are taken when there is no other */
-int  disp_pick_urgent(struct disp *d, uint64_t key, const struct disp_set *tried,
-		      uint16_t *idx, uint64_t now);
+/** Who gets past it when a node is full or asks for less: disp_pick() is for NEW */
+enum disp_rank {
+	DISP_NEW,
+	DISP_KEEP,         /**< when a node asks for less, only after all NEW  */
+	DISP_URGENT,       /**< always; full nodes when there is no other      */
+};
+int  disp_pick_as(struct disp *d, enum disp_rank rank, uint64_t key,
+		  const struct disp_set *tried, uint16_t *idx, uint64_t now);
+/** Is a node full, or does one ask for less? Else the rank does not matter */
+bool disp_limited(const struct disp *d);
 static inline void disp_set_add(struct disp_set *s, uint16_t i)
 {
 	s->bits |= 1ull << (i & 63);
@@ -178,6 +186,15 @@ uint32_t disp_no100(const struct disp *d, uint16_t idx);
 /** Its 503 said so: no new requests for that time, 30 s at most */
 void disp_retry_after(struct disp *d, uint16_t idx, uint32_t seconds,
 		      uint64_t now);
+/** What a node asks for: RFC 7339 */
+struct disp_ask {
+	uint32_t percent;      /**< of the new requests less; 0 = no longer  */
+	uint32_t ms;           /**< for that time, 10 s at most              */
+	uint64_t seq;          /**< of its words; 0 = none                   */
+};
+/** @return 0, EINVAL, ESTALE: it has said something newer */
+int  disp_loss(struct disp *d, uint16_t idx, const struct disp_ask *a,
+	       uint64_t now);
 /** Our own network failed (no address, no route): blame nobody for a while */
 void disp_own_fault(struct disp *d, const char *why, uint64_t now);
 /** Nobody is taken out now: all nodes look bad, or the fault is ours */

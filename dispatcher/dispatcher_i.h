@@ -15,7 +15,10 @@ struct disp {
 	struct rng rng;
 	struct pool pool;
 	struct budget budget;
+	struct window asked;           /**< requests while a node asks for less;
+					    of these, DISP_KEEP               */
 	struct stats *stats;           /**< borrowed, outlives us; or NULL   */
+	enum pick_class cls;           /**< of the last choice               */
 	uint32_t probe;                /**< last id given                    */
 	uint64_t now;                  /**< latest time heard of [ms]        */
 	uint64_t next;                 /**< last answer of disp_next() [ms]  */
@@ -27,7 +30,7 @@ struct disp {
 	uint64_t heard_at;             /**< [ms] any node, last              */
 	uint64_t own_until;            /**< [ms] our own network is at fault */
 	uint64_t frozen_at;            /**< [ms]                             */
-	struct log_limit lim_budget, lim_own, lim_full;
+	struct log_limit lim_budget, lim_own, lim_full, lim_loss;
 	struct disp_out chg[DISP_CHANGES];    /**< ring                      */
 	uint32_t chg_at, chg_n;
 	uint64_t chg_lost;
@@ -46,6 +49,10 @@ uint64_t disp_admin_next(const struct disp *d);
 bool disp_admin_waits(const struct disp *d);
 /** The cap of unanswered requests may have changed: who is full now? */
 void disp_cap_reconf(struct disp *d);
+/** Words of nodes that are over */
+void disp_loss_tick(struct disp *d, uint64_t now);
+/** This one was chosen while one asks for less: is it of those it does not get? */
+bool disp_loss_spares(struct disp *d, uint16_t idx, enum disp_rank rank);
 /** A node begins to take requests: slow start */
 void disp_ramp(struct disp *d, struct pool_node *n, uint64_t now);
 

@@ -69,6 +69,7 @@ int disp_view(struct disp *d, uint16_t idx, struct disp_view *v)
 		.inflight = (uint32_t)n->stat.inflight,
 		.unanswered = (uint32_t)n->stat.unanswered,
 		.full = disp_set_has(&d->pool.full, idx),
+		.loss = (uint32_t)n->stat.loss,
 		.rtt_us = (uint32_t)n->stat.rtt_us,
 		.probe_rtt_us = (uint32_t)n->stat.probe_rtt_us,
 		.probe_at = n->probe_at, .probe_code = n->probe_code,
@@ -129,7 +130,7 @@ void disp_stats(struct disp *d, struct stats *s)
 		       "Choices that found no node left.", &d->none, d);
 	(void)stat_add(s, STAT_COUNTER, "pool_full_total", NULL,
 		       "Choices that found only nodes with max_unanswered "
-		       "requests.", &d->full, d);
+		       "requests, or that ask for less.", &d->full, d);
 	(void)stat_add(s, STAT_COUNTER, "pool_over_budget_total", NULL,
 		       "Requests not tried again: the budget was used up.",
 		       &d->over_budget, d);

@@ -7,6 +7,7 @@ dispatcher_libdispatcher_a_SOURCES = \
 	dispatcher/dispatcher_admin.c \
 	dispatcher/dispatcher_cap.c \
 	dispatcher/dispatcher_i.h \
+	dispatcher/dispatcher_loss.c \
 	dispatcher/dispatcher_view.c \
 	dispatcher/health.c \
 	dispatcher/health.h \

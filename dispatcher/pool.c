@@ -97,6 +97,7 @@ void pool_del(struct pool *p, uint16_t idx)
 	free(p->v[idx]);
 	p->v[idx] = NULL;
 	p->full.bits &= ~(1ull << idx);
+	p->less.bits &= ~(1ull << idx);
 	p->count--;
 	while (p->n && !p->v[p->n - 1])
 		p->n--;
@@ -139,6 +140,11 @@ int pool_stats(struct pool_node *n, struct stats *s)
 		  "Of these, the node has said nothing to.", &st->unanswered },
 		{ STAT_COUNTER, "node_full_total",
 		  "Times it had max_unanswered of them.", &st->full },
+		{ STAT_GAUGE, "node_loss_percent",
+		  "Share of new requests it asks to be kept from (oc).",
+		  &st->loss },
+		{ STAT_COUNTER, "node_loss_total",
+		  "Requests kept from it for that.", &st->kept_from },
 		{ STAT_GAUGE_US, "node_rtt_seconds",
 		  "Smoothed time to the first answer of a request.",
 		  &st->rtt_us },

@@ -20,6 +20,7 @@ struct pool_stat {
 	uint64_t ejected, eject_held;   /**< times; wanted, but too few left */
 	uint64_t held;                  /**< 503 with Retry-After       */
 	uint64_t full;                  /**< times it was, of unanswered */
+	uint64_t loss, kept_from;       /**< [%] asked for; requests    */
 	uint64_t from, to;              /**< requests moved away / here   */
 	uint64_t probes, probes_failed, probes_late;
 };
@@ -41,6 +42,8 @@ struct pool_node {
 	bool ramping;
 	uint64_t ramp_at;          /**< [ms] slow start began                */
 	uint64_t held;             /**< [ms] Retry-After                     */
+	uint64_t loss_until;       /**< [ms]                                 */
+	uint64_t loss_seq;         /**< of its last word                     */
 	struct rtt rtt;            /**< of INVITE                            */
 	struct outlier outlier;
 	struct health health;
@@ -58,6 +61,7 @@ struct pool {
 	uint16_t next;             /**< where the search for a free one starts */
 	bool uneven;               /**< a node may be out or ramping         */
 	struct disp_set full;      /**< have as many unanswered as they may  */
+	struct disp_set less;      /**< ask for less: disp_loss()            */
 };
 
 /** @return 0; EINVAL (name, weight), EEXIST (name or address), ENOSPC, ENOMEM */

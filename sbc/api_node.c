@@ -79,6 +79,7 @@ json_t *api_node_json(struct sbc *s, uint16_t idx)
 	jsn_u64(o, "inflight", v.inflight);
 	jsn_u64(o, "unanswered", v.unanswered);
 	jsn_bool(o, "full", v.full);
+	jsn_u64(o, "loss_pct", v.loss);
 	jsn_u64(o, "rtt_us", v.rtt_us);
 	jsn_u64(o, "picked", v.picked);
 	jsn_u64(o, "ok", v.ok);

@@ -181,7 +181,7 @@ static int attempt_open(struct call *c, const struct sip_msg *m, uint16_t node,
 	a->node = node;
 	a->next = c->attempts;
 	c->attempts = a;
-	msg = edge_build_node(e, m, c->stxn, ctxn_branch(a->ctxn));
+	msg = edge_build_node(e, m, c->stxn, ctxn_branch(a->ctxn), node);
 	if (!msg) {
 		ctxn_drop(a->ctxn);
 		c->attempts = a->next;
@@ -345,6 +345,7 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 	struct call *c = a->call;
 	struct edge *e = c->e;
 
+	edge_oc(e, a->node, m, now);
 	if (!c->stxn) {
 		edge_ghost(e, m, &a->ghost, now);
 		return;

@@ -38,15 +38,18 @@ static bool next_again(struct call *c, uint16_t *node, uint64_t now)
 	return true;
 }
 
-/** An emergency call is better off at a node that may have stopped than with 503 */
+/** By its rank: an emergency call is better off at a node that may have stopped than
+ *  with 503 */
 static int pick(struct call *c, uint16_t *node, uint64_t now)
 {
 	struct edge *e = c->e;
-	int err = disp_pick(e->disp, c->key, &c->tried, node, now);
-	const struct sip_msg *m = err == ENOBUFS ? call_request(c) : NULL;
+	enum disp_rank rank = DISP_NEW;
+	const struct sip_msg *m = disp_limited(e->disp) ? call_request(c) : NULL;
+	int err;
 
-	if (m && edge_overload_urgent(e, m, stxn_flow(c->stxn), now))
-		err = disp_pick_urgent(e->disp, c->key, &c->tried, node, now);
+	if (m)
+		rank = edge_overload_rank(e, m, stxn_flow(c->stxn), now);
+	err = disp_pick_as(e->disp, rank, c->key, &c->tried, node, now);
 	c->full = err == ENOBUFS;
 	return err;
 }

@@ -104,6 +104,7 @@ struct sbc_config {
 	struct {
 		uint32_t target;                                 /**< [ms]    */
 		struct cfg_list emergency;                       /**< sbc_text */
+		bool oc;
 	} overload;
 	struct {
 		uint32_t messages, bytes;

@@ -30,7 +30,7 @@ void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
 		.max_message = c->limits.max_message,
 		.hide = c->hide == 0, .dialog_token = c->dialog_token,
 		.private_targets = c->private_targets,
-		.learn = c->pool_learn,
+		.learn = c->pool_learn, .oc = c->overload.oc,
 		.probe = {
 			.inter = c->probe.inter,
 			.fastinter = c->probe.fastinter,

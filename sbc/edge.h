@@ -34,6 +34,7 @@ struct edge_tune {
 				      it came over is lost for so long        */
 	uint32_t flow_timer;     /**< [s] Flow-Timer, keep= on streams; 0 = off */
 	uint32_t max_attempts;   /**< nodes tried for one request             */
+	bool oc;                 /**< nodes may ask for less: RFC 7339        */
 	uint32_t max_message;    /**< [bytes]                                 */
 	bool hide;               /**< hide = core                             */
 	bool dialog_token;       /**< in-dialog requests need our token       */

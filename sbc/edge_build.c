@@ -161,7 +161,8 @@ static void put_ruri(struct edge *e, const struct sip_msg *m, struct sl uri)
 }
 
 struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
-			     const struct stxn *s, struct sl branch)
+			     const struct stxn *s, struct sl branch,
+			     uint16_t node)
 {
 	const struct flow *f = stxn_flow(s);
 	const struct peer *p = edge_peer_of(e, f);
@@ -172,6 +173,10 @@ struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
 	buf_fixed(&ruri, mem, sizeof(mem));
 	splice_init(&e->sp, m);
 	edge_via_put(e, &e->top, e->core, branch);
+	if (edge_oc_on(e, node)) {
+		e->top.n -= 2;              /* its CRLF */
+		buf_lit(&e->top, OC_OFFER "\r\n");
+	}
 	buf_sl(&e->top, stxn_vias(s));
 	edge_peer_mark(e, p);
 	if (m->meth == SIP_REGISTER)

@@ -1,6 +1,8 @@
 /* edge_overload.c - Pure. New work refused so that the rest is done in time, and
  * whose comes first: what runs, then refreshes and emergency calls of phones
  * that are known, then their other requests, then everybody else's. */
+#include <errno.h>
+
 #include "sbc/edge_priv.h"
 
 int edge_overload_init(struct edge *e)
@@ -94,10 +96,41 @@ static bool is_emergency(const struct edge *e, const struct sip_msg *m)
 	return false;
 }
 
-bool edge_overload_urgent(const struct edge *e, const struct sip_msg *m,
-			  const struct flow *f, uint64_t now)
+enum disp_rank edge_overload_rank(const struct edge *e, const struct sip_msg *m,
+				  const struct flow *f, uint64_t now)
 {
-	return is_emergency(e, m) && is_known(e, m, f, now);
+	if (sl_isset(m->to_tag))
+		return DISP_URGENT;
+	if (m->meth == SIP_REGISTER)
+		return is_known(e, m, f, now) ? DISP_KEEP : DISP_NEW;
+	return is_emergency(e, m) && is_known(e, m, f, now) ? DISP_URGENT :
+							    DISP_NEW;
+}
+
+bool edge_oc_on(const struct edge *e, uint16_t node)
+{
+	return e->tune.oc && !e->node[node].ours;
+}
+
+void edge_oc(struct edge *e, uint16_t node, const struct sip_msg *m,
+	     uint64_t now)
+{
+	struct oc o;
+	int err;
+
+	if (!edge_oc_on(e, node))
+		return;
+	err = oc_parse(&o, m->top.params);
+	if (err == ENOENT)
+		return;
+	if (!err)
+		err = disp_loss(e->disp, node, &(struct disp_ask){
+			.percent = o.loss, .ms = o.validity, .seq = o.seq,
+		}, now);
+	if (err)
+		e->led.oc_refused++;
+	else
+		e->led.oc++;
 }
 
 static uint64_t call_id(const struct edge *e, const struct sip_msg *m)

@@ -19,6 +19,7 @@
 #include "sbc/phones.h"
 #include "sbc/route.h"
 #include "sip/hop.h"
+#include "sip/oc.h"
 #include "sip/overload.h"
 #include "sip/splice.h"
 #include "sip/txn.h"
@@ -161,7 +162,8 @@ void edge_via_put(struct edge *e, struct buf *b, uint16_t l, struct sl branch);
 /* Whole messages. NULL = cannot be built (counted) */
 /** m, the request of s from a client, for a node */
 struct blob *edge_build_node(struct edge *e, const struct sip_msg *m,
-			     const struct stxn *s, struct sl branch);
+			     const struct stxn *s, struct sl branch,
+			     uint16_t node);
 /** m from flow f for the client at r->flow */
 struct blob *edge_build_client(struct edge *e, const struct sip_msg *m,
 			       const struct flow *f, const struct route *r,
@@ -261,9 +263,14 @@ void edge_overload_phone(struct edge *e, uint64_t aor, const struct flow *f,
 /** A client's new request. @return false: it has been answered, or waits in line */
 bool edge_overload_takes(struct edge *e, const struct sip_msg *m,
 			 const struct flow *f, uint64_t now);
-/** An emergency call of a known phone or a peer */
-bool edge_overload_urgent(const struct edge *e, const struct sip_msg *m,
-			  const struct flow *f, uint64_t now);
+/** How much a request matters to nodes that are full or ask for less */
+enum disp_rank edge_overload_rank(const struct edge *e, const struct sip_msg *m,
+				  const struct flow *f, uint64_t now);
+/** Is this node offered to ask for less? Ours never does */
+bool edge_oc_on(const struct edge *e, uint16_t node);
+/** Does its response m ask for less? */
+void edge_oc(struct edge *e, uint16_t node, const struct sip_msg *m,
+	     uint64_t now);
 /** Of a request, its copies and its CANCEL */
 uint64_t edge_overload_id(const struct edge *e, const struct sip_msg *m);
 void edge_overload_tick(struct edge *e, uint64_t now);

@@ -37,7 +37,11 @@ static const struct row rows[] = {
 	ROW(lost_silent, "sbc_lost_total", "why=\"silent\"", NULL),
 	ROW(lost_no_node, "sbc_lost_total", "why=\"no_node\"", NULL),
 	ROW(full, "sbc_full_total", NULL,
-	    "New requests refused, as all nodes had max_unanswered of them"),
+	    "New requests refused, as all nodes had max_unanswered of them or "
+	    "asked for less"),
+	ROW(oc, "sbc_oc_total", "result=\"taken\"",
+	    "Responses of nodes with a value of oc"),
+	ROW(oc_refused, "sbc_oc_total", "result=\"refused\"", NULL),
 	ROW(adopted, "sbc_adopted_total", NULL,
 	    "Requests open at clients when their node failed, taken over"),
 	ROW(continued, "sbc_continued_total", NULL,

@@ -44,6 +44,8 @@ struct ledger {
 	uint64_t lost_silent;          /**< no node answered                  */
 	uint64_t lost_no_node;         /**< no node to be had                 */
 	uint64_t full;                 /**< refused: all nodes were full      */
+	uint64_t oc, oc_refused;       /**< words of nodes that ask for less; bad,
+					    late or not understood            */
 	uint64_t saved;                /**< answered after a failover         */
 	uint64_t rescued;              /**< answered past a dead node         */
 	uint64_t late_2xx;             /**< 2xx on an attempt given up        */

@@ -14,6 +14,7 @@ sip_libsip_a_SOURCES = \
 	sip/hop.h \
 	sip/inner.c \
 	sip/inner.h \
+	sip/oc.c sip/oc.h \
 	sip/overload.c sip/overload.h \
 	sip/scan.c \
 	sip/scan.h \

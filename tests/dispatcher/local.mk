@@ -8,6 +8,7 @@ tests_dispatcher_test_dispatcher_SOURCES = \
 	tests/dispatcher/test_dispatcher.c \
 	tests/dispatcher/test_dispatcher_admin.c \
 	tests/dispatcher/test_health.c \
+	tests/dispatcher/test_loss.c \
 	tests/dispatcher/test_outlier.c \
 	tests/dispatcher/test_pick.c \
 	tests/dispatcher/test_rtt.c

@@ -164,14 +164,14 @@ Test(cap, an_urgent_one_gets_past_it_when_there_is_no_other)
 
 	fill(0, CAP);
 	fill(1, CAP);
-	cr_expect_eq(disp_pick_urgent(d, 42, &no, &idx, T0), 0);
+	cr_expect_eq(disp_pick_as(d, DISP_URGENT, 42, &no, &idx, T0), 0);
 	cr_expect_eq(idx, 2);
 	fill(2, CAP);
 	idx = 0xffff;
-	cr_expect_eq(disp_pick_urgent(d, 42, &no, &idx, T0), 0);
+	cr_expect_eq(disp_pick_as(d, DISP_URGENT, 42, &no, &idx, T0), 0);
 	cr_expect_lt(idx, N);
 	no.bits = 7;
-	cr_expect_eq(disp_pick_urgent(d, 42, &no, &idx, T0), ENOENT);
+	cr_expect_eq(disp_pick_as(d, DISP_URGENT, 42, &no, &idx, T0), ENOENT);
 }
 
 Test(cap, new_settings_count_at_once)

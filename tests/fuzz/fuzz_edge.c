@@ -121,6 +121,7 @@ static void start(struct run *r)
 				   .downinter = 2000, .timeout = 500,
 				   .fall = 3, .rise = 2,
 				   .max_nodes = DISP_MAX },
+			.oc = true,
 		},
 		.t1 = 500, .t2 = 4000, .t4 = 5000, .max_transactions = 64,
 		.key = { 1 }, .branch_key = { 2 }, .boot = 1, .seed = 1,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "sip/hop.h"
+#include "sip/oc.h"
 #include "sip/scan_in.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char tail[] = "\r\nTo: <sip:bob@example.com>\r\n";
 	const char *base = (const char *)data, *end;
 	struct via v, w;
+	struct oc o;
 	char *mem;
 	int err;
 
@@ -40,6 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = via_parse(&v, sl_mk(data, size));
 	end = via_scan(&w, mem, mem + size, mem + size + sizeof(tail));
 	must((err == 0) == (end == mem + size));
+	if (!err && !oc_parse(&o, v.params))
+		must(o.loss <= 100 && o.validity <= OC_VALIDITY_MAX);
 	if (!err) {
 		same(v.tp, base, w.tp, mem);
 		same(v.host, base, w.host, mem);

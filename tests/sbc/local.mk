@@ -21,6 +21,7 @@ tests_sbc_test_sbc_SOURCES = \
 	tests/sbc/test_known.c \
 	tests/sbc/test_late.c \
 	tests/sbc/test_nat.c \
+	tests/sbc/test_oc.c \
 	tests/sbc/test_overload.c \
 	tests/sbc/test_page.c \
 	tests/sbc/test_peers.c \

@@ -204,7 +204,7 @@ static void listeners(struct world *w)
 static const struct edge_tune tune_default = {
 	.no100 = 250, .no18x = 2000, .noreply = 500, .ring = 180000,
 	.deadline = 10000, .caller_gone = 5000, .flow_timer = 120, .max_attempts = 3, .max_message = 65535,
-	.hide = true, .dialog_token = true,
+	.hide = true, .dialog_token = true, .oc = true,
 	.probe = {
 		.inter = 1000, .fastinter = 200, .downinter = 2000,
 		.timeout = 500, .fall = 3, .rise = 2, .jitter = 10,

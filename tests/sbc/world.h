@@ -58,6 +58,9 @@ struct vnode {
 	unsigned told, told_lines;   /**< such messages, and lines taken      */
 	char told_last[4096];   /**< the last body                            */
 	const char *reg_more;   /**< lines of its 200 to REGISTER, or NULL    */
+	const char *oc;         /**< of another make, NULL = ours: stands in its
+				     answers instead of the oc it is offered  */
+	unsigned offered;       /**< oc in requests                           */
 	unsigned kept;          /**< answers to its keep-alives               */
 	char kept_last[4096];   /**< body of the last one                     */
 	bool rr;                /**< stays in its dialogs by Record-Route     */

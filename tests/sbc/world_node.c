@@ -1,6 +1,7 @@
 /* world_node.c - Test support. A stand-in for a node: keeps contacts with their
  * Path, forks in parallel, relays; no retransmissions (the core side is TCP). */
 #include "sip/inner.h"
+#include "sip/oc.h"
 #include "world_i.h"
 
 static void send(struct vnode *n, uint32_t conn, const char *txt)
@@ -20,13 +21,21 @@ void vnode_answer(struct vnode *n, uint32_t conn, const struct sip_msg *m,
 {
 	struct buf b;
 	char tag[24];
-	char *t;
+	char *t, *at, *more;
 
 	(void)snprintf(tag, sizeof(tag), "node%u", n->idx);
 	buf_init(&b, 65536);
 	reply_write(&b, m, &n->w->core.addr, code,
 		    sl_cstr(sip_phrase(code)), sl_cstr(tag), sl_cstr(extra));
 	t = xdup(buf_as_sl(&b));
+	at = strstr(t, OC_OFFER);
+	n->offered += at != NULL;
+	if (n->oc && at) {
+		*at = '\0';
+		more = fmt("%s%s%s", t, n->oc, at + strlen(OC_OFFER));
+		free(t);
+		t = more;
+	}
 	send(n, conn, t);
 	free(t);
 	buf_free(&b);
@@ -387,7 +396,7 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 	if (m.meth == SIP_OPTIONS && m.count[SIP_VIA] == 1 &&
 	    !memchr(m.ruri.p, '@', m.ruri.n))
 		vnode_answer(n, p->conn, &m, n->sick ? 503 : 200,
-		       "Edgewise-Health: state=ready\r\n");
+		       n->oc ? "" : "Edgewise-Health: state=ready\r\n");
 	else if (m.meth == SIP_CANCEL)
 		do_cancel(n, p->conn, &m);
 	else if (m.meth != SIP_ACK)

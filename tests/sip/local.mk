@@ -11,6 +11,7 @@ tests_sip_test_sip_SOURCES = \
 	tests/sip/test_inner.c \
 	tests/sip/test_ipv6.c \
 	tests/sip/test_scan.c \
+	tests/sip/test_oc.c \
 	tests/sip/test_overload.c \
 	tests/sip/test_splice.c \
 	tests/sip/test_stun.c \
