@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/base/test_base
 TESTS += tests/base/test_base
-tests_base_test_base_SOURCES = \
+tests_base_test_base_SOURCES = tests/support/fini.c \
 	tests/base/test_buf.c \
 	tests/base/test_cfg.c \
 	tests/base/test_child.c \

@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/cluster/test_cluster
 TESTS += tests/cluster/test_cluster
-tests_cluster_test_cluster_SOURCES = \
+tests_cluster_test_cluster_SOURCES = tests/support/fini.c \
 	tests/cluster/live.c \
 	tests/cluster/live.h \
 	tests/cluster/pki.c \

@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/ctl/test_ctl
 TESTS += tests/ctl/test_ctl
-tests_ctl_test_ctl_SOURCES = \
+tests_ctl_test_ctl_SOURCES = tests/support/fini.c \
 	tests/ctl/test_ca.c \
 	tests/ctl/test_commands.c \
 	tests/ctl/test_dbrow.c \

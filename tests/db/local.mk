@@ -9,7 +9,7 @@ if CRITERION
 if SQL
 check_PROGRAMS += tests/db/test_db
 TESTS += tests/db/test_db
-tests_db_test_db_SOURCES = \
+tests_db_test_db_SOURCES = tests/support/fini.c \
 	tests/db/rig.c \
 	tests/db/rig.h \
 	tests/db/test_location.c \

@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/drill/test_drill
 TESTS += tests/drill/test_drill
-tests_drill_test_drill_SOURCES = \
+tests_drill_test_drill_SOURCES = tests/support/fini.c \
 	tests/drill/test_gen.c \
 	tests/drill/test_plan.c \
 	tests/drill/test_report.c \

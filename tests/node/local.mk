@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/node/test_node
 TESTS += tests/node/test_node
-tests_node_test_node_SOURCES = \
+tests_node_test_node_SOURCES = tests/support/fini.c \
 	tests/cluster/pki.c \
 	tests/cluster/pki.h \
 	tests/node/persistdb.c \

@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/sbc/test_sbc
 TESTS += tests/sbc/test_sbc
-tests_sbc_test_sbc_SOURCES = \
+tests_sbc_test_sbc_SOURCES = tests/support/fini.c \
 	tests/sbc/test_cdr.c \
 	tests/sbc/test_cdrfile.c \
 	tests/sbc/test_call.c \
@@ -51,7 +51,7 @@ tests_sbc_test_sbc_LDADD = sbc/libsbc.a dispatcher/libdispatcher.a \
 # Memory runs out at every place, once: an own program, as malloc is wrapped.
 check_PROGRAMS += tests/sbc/test_oom
 TESTS += tests/sbc/test_oom
-tests_sbc_test_oom_SOURCES = tests/sbc/test_oom.c tests/sbc/world.c \
+tests_sbc_test_oom_SOURCES = tests/support/fini.c tests/sbc/test_oom.c tests/sbc/world.c \
 	tests/sbc/world.h tests/sbc/world_i.h tests/sbc/world_node.c \
 	tests/sbc/world_phone.c tests/support/simnet.c tests/support/simnet.h
 tests_sbc_test_oom_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)

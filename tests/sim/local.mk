@@ -20,7 +20,7 @@ tests_sim_simrun_LDADD = sbc/libsbc.a node/libnode.a \
 if CRITERION
 check_PROGRAMS += tests/sim/test_system
 TESTS += tests/sim/test_system
-tests_sim_test_system_SOURCES = \
+tests_sim_test_system_SOURCES = tests/support/fini.c \
 	tests/sbc/test_sim.c \
 	tests/sbc/world.c \
 	tests/sbc/world.h \

@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/sip/test_sip
 TESTS += tests/sip/test_sip
-tests_sip_test_sip_SOURCES = \
+tests_sip_test_sip_SOURCES = tests/support/fini.c \
 	tests/sip/test_auth.c \
 	tests/sip/test_chr.c \
 	tests/sip/test_flow.c \

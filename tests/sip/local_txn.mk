@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/sip/test_txn
 TESTS += tests/sip/test_txn
-tests_sip_test_txn_SOURCES = \
+tests_sip_test_txn_SOURCES = tests/support/fini.c \
 	tests/sip/test_txn_client.c \
 	tests/sip/test_txn_oom.c \
 	tests/sip/test_txn_server.c \
@@ -16,7 +16,7 @@ tests_sip_test_txn_LDADD = sip/libsip.a base/libbase.a $(SODIUM_LIBS) \
 
 check_PROGRAMS += tests/sip/test_transport
 TESTS += tests/sip/test_transport
-tests_sip_test_transport_SOURCES = \
+tests_sip_test_transport_SOURCES = tests/support/fini.c \
 	tests/sip/test_transport_chaos.c \
 	tests/sip/test_transport_tcp.c \
 	tests/sip/test_transport_udp.c \

@@ -1,7 +1,7 @@
 if CRITERION
 check_PROGRAMS += tests/web/test_web
 TESTS += tests/web/test_web
-tests_web_test_web_SOURCES = tests/web/test_action.c \
+tests_web_test_web_SOURCES = tests/support/fini.c tests/web/test_action.c \
 	tests/web/test_assets.c tests/web/test_curlm.c tests/web/test_sse.c \
 	tests/web/test_stream.c \
 	tests/web/test_http.c tests/web/test_http_req.c
