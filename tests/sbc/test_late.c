@@ -229,7 +229,8 @@ static void begin_poor(void)
 	begin_as(no_retries);
 }
 
-Test(late, without_a_budget_for_others_it_is_waited_for, .init = begin_poor)
+Test(late_poor, without_a_budget_it_is_waited_for, .init = begin_poor,
+     .fini = end)
 {
 	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r;
