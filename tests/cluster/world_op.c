@@ -317,6 +317,7 @@ static void repeat(struct world *w, int i, const struct op *o)
 	if (w->s.now > o->at + REPEAT_MAX ||
 	    !room(w, o->binding, o->lineage >> 8, false))
 		return;
+	want.lineage &= ~0xffull;       /* the generation is the store's to give */
 	world_look(w, i, r);
 	e = world_entry(&r[o->binding], o->lineage);
 	known = e && e->cseq >= o->cseq &&
