@@ -245,6 +245,13 @@ def t_trace(ctx):
         lab.nodes[0].stop()
     check(moved, 'no call was moved')
     lab.nodes[0].cont()
+    sizes = []
+
+    def settled():  # what the node says late is in the trace, too
+        sizes.append(len(cli(lab, 'trace', '-c', conf,
+                             moved['call_id'])[1].splitlines()))
+        return len(sizes) > 1 and sizes[-1] == sizes[-2]
+    eventually(settled, name='trace that grows no more', gap=0.3)
     rc, out, err = cli(lab, 'trace', '-c', conf, moved['call_id'])
     equal((rc, err), (0, ''), 'status and errors')
     lines = out.splitlines()

@@ -330,7 +330,8 @@ def t_far(ctx):
     before = [r.accepted for r in relays.values()]
     w.hold(HOLD)
     equal([r.accepted for r in relays.values()], before, 'connections')
-    check(all(r.bytes > 10000 for r in relays.values()),
+    # records, and a heartbeat of 112 bytes each half second
+    check(all(r.bytes > 2000 for r in relays.values()),
           'the relays were not used')
     rtt = [m['rtt_us'] for m in w.lab.node('n1').status()['cluster']
            ['members'] if m['linked']]
