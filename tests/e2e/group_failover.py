@@ -300,6 +300,27 @@ def t_all_frozen(ctx):
     check(total(lab, 'sbc_lost_total') >= 1, 'not counted')
 
 
+@test(name='all-late')
+def t_all_late(ctx):
+    """all nodes stand still for 1.4 s, as their machines may: nothing is lost, and no phone rings twice"""
+    lab = start(ctx)
+    a, b = phones(lab)
+    hashed(lab, a, b)
+    n = len(b.calls_in)
+    for x in lab.nodes:
+        x.stop()
+    call = invite(a, b)
+    time.sleep(1.4)
+    equal([c for c in call.statuses() if c > 100], [], 'answers of nobody')
+    for x in lab.nodes:
+        x.cont()
+    equal(call.wait_final(5).status, 200, 'INVITE, got %s' % call.statuses())
+    equal(len(b.calls_in), n + 1, 'INVITEs at the phone')
+    b.calls_in[n].wait_ack()
+    equal(call.bye().status, 200, 'BYE')
+    equal(total(lab, 'sbc_lost_total'), 0, 'lost')
+
+
 @test(name='node-term')
 def t_node_term(ctx):
     """SIGTERM to a node under calls: none fails"""
