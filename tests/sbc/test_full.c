@@ -22,13 +22,7 @@ static void begin(void)
 	memcpy(c.number[0], "112", 4);
 	w = world_new(1, few);
 	edge_overload_conf(w->edge, &c, w->net->now);
-	a = world_phone(w, "alice", SIM_DATAGRAM);
-	b = world_phone(w, "112", SIM_DATAGRAM);
-	(void)phone_register(a);
-	(void)phone_register(b);
-	world_run(w, 50);
-	b->ring = 5;
-	b->answer = 20;
+	world_two_phones(w, "112", &a, &b);
 }
 
 static void end(void)
@@ -38,7 +32,6 @@ static void end(void)
 
 TestSuite(full, .init = begin, .fini = end);
 
-/* In the test itself: what fails in .fini fails nothing */
 static void nothing_is_left(void)
 {
 	world_run(w, 70000);

@@ -9,13 +9,7 @@ static struct vphone *a, *b;
 static void begin_as(void (*tune)(struct edge_conf *ec))
 {
 	w = world_new(1, tune);
-	a = world_phone(w, "alice", SIM_DATAGRAM);
-	b = world_phone(w, "bob", SIM_DATAGRAM);
-	(void)phone_register(a);
-	(void)phone_register(b);
-	world_run(w, 50);
-	b->ring = 5;
-	b->answer = 20;
+	world_two_phones(w, "bob", &a, &b);
 }
 
 static void begin(void)

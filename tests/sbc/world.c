@@ -361,3 +361,15 @@ void edge_flush(struct world *w)
 {
 	edge_out(w);
 }
+
+void world_two_phones(struct world *w, const char *callee, struct vphone **a,
+		      struct vphone **b)
+{
+	*a = world_phone(w, "alice", SIM_DATAGRAM);
+	*b = world_phone(w, callee, SIM_DATAGRAM);
+	(void)phone_register(*a);
+	(void)phone_register(*b);
+	world_run(w, 50);
+	(*b)->ring = 5;
+	(*b)->answer = 20;
+}

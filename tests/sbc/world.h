@@ -197,6 +197,9 @@ void world_run(struct world *w, uint64_t ms);
 void world_restart_edge(struct world *w);
 struct vphone *world_phone(struct world *w, const char *user,
 			   enum sim_kind kind);
+/** alice and a phone that rings and answers within 20 ms, both registered */
+void world_two_phones(struct world *w, const char *callee, struct vphone **a,
+		      struct vphone **b);
 /** Node that a user's requests go to first */
 struct vnode *world_node_of(struct world *w, const char *user);
 uint64_t world_stat(struct world *w, const char *name, const char *labels);
