@@ -261,7 +261,7 @@ static bool invite_fail(struct ctxn *c, const struct sip_msg *m, uint64_t now)
 	if (tp_stream(c->flow.tp))
 		ctxn_end(c);                            /* Timer D = 0 */
 	else {
-		wheel_set(t->w, &c->life, now + d);
+		wheel_set(t->w, &c->life, txn_end_at(now + d));
 		txn_over(t, &c->over, false, now);
 	}
 	return true;
@@ -278,7 +278,7 @@ static void invite_2xx(struct ctxn *c, const struct sip_msg *m, uint64_t now)
 	stop_all(c);
 	c->state = CS_ACCEPTED;
 	c->code = m->status;
-	wheel_set(c->l->w, &c->life, now + c->l->t64);  /* Timer M */
+	wheel_set(c->l->w, &c->life, txn_end_at(now + c->l->t64)); /* M */
 	txn_over(c->l, &c->over, false, now);
 }
 
@@ -323,7 +323,8 @@ static enum txn_kind recv_other(struct ctxn *c, const struct sip_msg *m,
 		if (tp_stream(c->flow.tp))
 			ctxn_end(c);                    /* Timer K = 0 */
 		else
-			wheel_set(t->w, &c->life, now + t->cf.t4);
+			wheel_set(t->w, &c->life,
+				  txn_end_at(now + t->cf.t4));
 	}
 	return c->zombie ? TXN_NONE : TXN_RESPONSE;
 }

@@ -16,6 +16,8 @@ enum {
 	TXN_BRANCH = 7 + 6 + 8 + 16,   /**< cookie, slot, generation, check     */
 	TXN_SOON = 200,            /**< 100 to an INVITE, RFC 3261 17.2.1 [ms]  */
 	TXN_D_MIN = 32000,         /**< least Timer D, RFC 3261 17.1.1.2 [ms]   */
+	TXN_ENDS = 64,             /**< [ms] those that are over end together;
+					a power of two                  */
 };
 
 /** Which timer of which object a struct wtimer is */
@@ -162,6 +164,13 @@ struct txnl {
 	const void *key_of;        /**< its bytes, NULL = none                  */
 	struct sip_msg tmp;        /**< kept messages are looked at here        */
 };
+
+/** Timers D and H to M: nobody waits for these ends. On a grid, for each time of its
+ *  own wakes the process: three or four for each call */
+static inline uint64_t txn_end_at(uint64_t at)
+{
+	return (at + TXN_ENDS - 1) & ~(uint64_t)(TXN_ENDS - 1);
+}
 
 /* txn.c */
 void txn_die(struct txnl *t, struct gone *g);

@@ -208,7 +208,7 @@ static void invite_final(struct stxn *s, uint16_t code, uint64_t now)
 			wheel_set(t->w, &s->retr, now + s->ival);
 		}
 	}
-	wheel_set(t->w, &s->life, now + t->t64);        /* L or H */
+	wheel_set(t->w, &s->life, txn_end_at(now + t->t64));    /* L or H */
 }
 
 static void other_final(struct stxn *s, uint64_t now)
@@ -220,7 +220,7 @@ static void other_final(struct stxn *s, uint64_t now)
 	if (tp_stream(s->flow.tp))
 		stxn_end(s);                            /* Timer J = 0 */
 	else {
-		wheel_set(t->w, &s->life, now + t->t64);
+		wheel_set(t->w, &s->life, txn_end_at(now + t->t64));
 		txn_over(t, &s->over, true, now);
 	}
 }
@@ -343,7 +343,7 @@ static void recv_ack(struct stxn *s, uint64_t now, struct txn_event *ev)
 	if (tp_stream(s->flow.tp))
 		stxn_end(s);                            /* Timer I = 0 */
 	else
-		wheel_set(t->w, &s->life, now + t->cf.t4);
+		wheel_set(t->w, &s->life, txn_end_at(now + t->cf.t4));
 }
 
 /**

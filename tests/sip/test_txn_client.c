@@ -53,7 +53,7 @@ Test(txn_client, failure_is_acked_again_and_again_until_timer_d)
 	fx_recv(&x, &x.udp, fx_resp(c, 486, NULL));
 	fx_recv(&x, &x.udp, fx_resp(c, 180, NULL));
 	fx_run(&x, 40000);
-	fx_expect(&x, "2000>ACK 33000-c");
+	fx_expect(&x, "2000>ACK 33024-c");
 }
 
 Test(txn_client, ack_is_built_from_the_request_and_the_answer)
@@ -127,7 +127,7 @@ Test(txn_client, other_request_goes_on_at_t2_after_a_provisional)
 	fx_recv(&x, &x.udp, fx_resp(c, 200, NULL));
 	fx_run(&x, 40000);
 	fx_expect(&x, "0>OPTIONS 0?RESPONSE 500>OPTIONS 4500>OPTIONS "
-		  "8500>OPTIONS 9000?RESPONSE 14000-c");
+		  "8500>OPTIONS 9000?RESPONSE 14016-c");
 }
 
 Test(txn_client, other_request_over_tcp_is_gone_with_its_answer)
@@ -301,7 +301,7 @@ Test(txn_client, zombie_cancels_a_late_provisional)
 	fx_expect(&x, "0>INVITE 1000>CANCEL");
 	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(c, 487, NULL)), TXN_NONE);
 	fx_run(&x, 40000);
-	fx_expect(&x, "1000>ACK 33000-c");
+	fx_expect(&x, "1000>ACK 33024-c");
 }
 
 Test(txn_client, abandoning_a_ringing_branch_cancels_it)
@@ -326,7 +326,7 @@ Test(txn_client, zombie_reports_each_late_2xx)
 	cr_assert_eq(x.ev.user, &x);
 	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(c, 200, NULL)), TXN_LATE);
 	fx_run(&x, 40000);
-	fx_expect(&x, "0>INVITE 1000?LATE 1000?LATE 33000-c");
+	fx_expect(&x, "0>INVITE 1000?LATE 1000?LATE 33024-c");
 }
 
 Test(txn_client, late_2xx_just_behind_the_timeout_is_reported)
@@ -347,7 +347,7 @@ Test(txn_client, zombie_absorbs_answers_of_other_methods)
 	fx_run(&x, 2000);
 	cr_assert_eq(fx_recv(&x, &x.udp, fx_resp(c, 200, NULL)), TXN_NONE);
 	fx_run(&x, 40000);
-	fx_expect(&x, "0>REGISTER 500>REGISTER 7000-c");
+	fx_expect(&x, "0>REGISTER 500>REGISTER 7040-c");
 }
 
 Test(txn_client, branch_of_a_slot_used_again_is_not_matched)
@@ -441,6 +441,30 @@ Test(txn_client, cap_refuses_and_recovers)
 	cr_assert_eq(txnl_stats(x.t)->refused_cap, 1);
 	fx_recv(&x, &x.tcp, fx_resp(first, 200, NULL));
 	cr_assert_eq(ctxn_alloc(&c, x.t, SIP_INVITE, NULL), 0);
+}
+
+Test(txn_client, those_that_are_over_end_together)
+{
+	unsigned wakes = 0;
+	uint64_t at;
+
+	/* 100 in 700 ms, each with its own time to end */
+	for (unsigned i = 0; i < 100; i++) {
+		struct ctxn *c = fx_client(&x, SIP_INVITE, &x.udp, NULL);
+
+		fx_recv(&x, &x.udp, fx_resp(c, 200, NULL));
+		fx_run(&x, 7 * i + 7);
+	}
+	fx_run(&x, 31999);
+	cr_expect_eq(x.gone, 0, "none before Timer M");
+	while ((at = txnl_next(x.t)) != UINT64_MAX) {
+		fx_run(&x, at);
+		wakes++;
+	}
+	cr_expect_eq(x.gone, 100);
+	cr_expect_leq(x.now, 32000 + 693 + TXN_ENDS);
+	/* and one for a slot of the wheel that moves down */
+	cr_expect_leq(wakes, 700 / TXN_ENDS + 3, "%u", wakes);
 }
 
 Test(txn_client, what_is_over_for_t4_makes_room_at_the_cap)

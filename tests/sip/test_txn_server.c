@@ -122,7 +122,7 @@ Test(txn_server, ack_confirms_and_timer_i_absorbs_what_follows)
 	cr_assert_eq(fx_recv(&x, &x.udp, fx_req("ACK", BR, "tb")), TXN_NONE);
 	cr_assert_eq(fx_recv(&x, &x.udp, inv), TXN_NONE);
 	fx_run(&x, 40000);
-	fx_expect(&x, "0>486 5100-s");
+	fx_expect(&x, "0>486 5120-s");
 }
 
 Test(txn_server, ack_over_tcp_ends_it_at_once)
