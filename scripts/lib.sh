@@ -15,16 +15,19 @@ say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 # step LOG "what" COMMAND...: runs it with its output in $LOGS/LOG.log. Prints
-# how long it took; while it runs, a sign of life. Returns its status.
+# how long it took, and what of the processors; while it runs, a sign of life
+# (not with STEP_QUIET=1). Returns its status.
 step() {
 	local log=$LOGS/$1.log what=$2 t0 pid rc=0 s beat=10
 	shift 2
 	mkdir -p "$LOGS"
 	t0=$(now_s)
 	# 8 is the caller's lock, if any: what runs must not keep it
-	"$@" >"$log" 2>&1 </dev/null 8>&- &
+	( "$@"; r=$?; times >"$log.times"; exit $r ) >"$log" 2>&1 </dev/null 8>&- &
 	pid=$!
-	if [ -t 1 ]; then
+	if [ "${STEP_QUIET:-0}" = 1 ]; then
+		:
+	elif [ -t 1 ]; then
 		while kill -0 $pid 2>/dev/null; do
 			printf '\r  %-56s %4d s ' "$what" $(($(now_s) - t0))
 			sleep 0.5
@@ -38,13 +41,13 @@ step() {
 		done
 	fi
 	wait $pid || rc=$?
-	if [ $rc = 0 ]; then
-		printf '  %-56s %4d s  ok\n' "$what" $(($(now_s) - t0))
-	else
-		printf '  %-56s %4d s  FAILED (status %d)\n' "$what" $(($(now_s) - t0)) $rc
-	fi
+	s=ok
+	[ $rc = 0 ] || s="FAILED (status $rc)"
+	printf '  %-56s %4d s %5d s CPU  %s\n' "$what" $(($(now_s) - t0)) "$(cpu_s "$log.times")" "$s"
 	return $rc
 }
+# of the children, from what `times` wrote: 1m2.345s 0m3.456s in its second line
+cpu_s() { awk -F'[ms ]+' 'NR == 2 {t = $1 * 60 + $2 + $3 * 60 + $4} END {printf "%d", t + 0.5}' "$1" 2>/dev/null || echo 0; }
 # The end of a step's log, for the person whose step just failed.
 tail_log() { sed 's/^/    | /' "$LOGS/$1.log" | tail -n "${2:-15}"; say "    whole log: $LOGS/$1.log"; }
 
