@@ -1,5 +1,5 @@
 /**
- * @file edge_priv.h  Pure. What the edge_*.c files and call.c share.
+ * @file edge_priv.h  Pure. What the edge_*.c and call*.c files share.
  */
 #ifndef SBC_EDGE_PRIV_H
 #define SBC_EDGE_PRIV_H
@@ -202,6 +202,8 @@ void edge_tune_set(struct edge *e, const struct edge_tune *t);
 /** After each call into the edge: timers of transactions, effects of the
  *  dispatcher */
 void edge_pump(struct edge *e, uint64_t now);
+
+/* edge_lost.c */
 /** Its probes have failed: what is under way there moves */
 void edge_node_down(struct edge *e, uint16_t node, uint64_t now);
 /** It is as silent as all others: what phones ring for goes on without it */

@@ -2,8 +2,6 @@ noinst_LIBRARIES += sbc/libsbc.a
 sbc_libsbc_a_SOURCES = \
 	sbc/admit.c \
 	sbc/admit.h \
-	sbc/call.c \
-	sbc/call_adopt.c \
 	sbc/call.c sbc/call_adopt.c \
 	sbc/call_asked.c sbc/call_caller.c sbc/call_late.c \
 	sbc/call.h \
@@ -30,6 +28,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/line.c sbc/line.h \
 	sbc/edge_known.c \
 	sbc/edge_learn.c \
+	sbc/edge_lost.c \
 	sbc/edge_pool.c \
 	sbc/edge_priv.h \
 	sbc/edge_probe.c \
