@@ -30,6 +30,7 @@ sip_libsip_a_SOURCES = \
 	sip/trace.c sip/trace_clean.c \
 	sip/trace.h \
 	sip/transport.c \
+	sip/transport_accept.c \
 	sip/transport.h \
 	sip/transport_conn.c \
 	sip/transport_i.h \

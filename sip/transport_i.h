@@ -183,9 +183,13 @@ void udp_close(struct lst *l);
 void udp_queue(struct lst *l, const struct addr *to, struct blob *b);
 void udp_flush(struct lst *l);
 
-/* transport_tcp.c */
+/* transport_accept.c */
 int  tcp_open(struct lst *l, const struct addr *a);
 void tcp_accept_again(struct lst *l);
+
+/* transport_tcp.c */
+/** A client has connected: read what he sends */
+void tcp_accepted(struct conn *c);
 struct conn *tcp_dial(struct lst *l, const struct addr *peer);
 void tcp_flush(struct conn *c);
 void tcp_timer(struct conn *c);
