@@ -56,12 +56,12 @@ struct call {
 	bool settled;              /**< has its final answer                  */
 	bool alerted;              /**< the caller has heard 180-199 or 2xx   */
 	bool full;                 /**< last time, all nodes left were full   */
-	/* call_caller.c */
 	/* call_late.c */
 	struct disp_set refused;   /**< nodes that answered: not asked again  */
 	uint16_t next_node;        /**< the next one, if `chosen`             */
 	bool chosen;
 	bool again;                /**< silent nodes are asked a second time  */
+	/* call_caller.c */
 	struct call *next, **pprev;          /**< of one client's connection  */
 	struct call *gone_next, **gone_pprev; /**< whose connection is lost   */
 	uint64_t gone_at;          /**< [ms] when it is given up, 0 = never   */
@@ -133,14 +133,18 @@ struct relay {
 /** A new request for the pool. Answers by itself whatever happens. */
 void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
 		uint64_t key, uint64_t now);
-/** A response of the node */
-void call_response(struct attempt *a, const struct sip_msg *m, bool late,
-		   uint64_t now);
-void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now);
 /** The node has failed: move the request, or end it */
 void call_fail(struct attempt *a, enum fail_why why, uint64_t now);
 /** The client cancelled; reason: header line or SL_NONE */
 void call_cancel(struct call *c, struct sl reason, uint64_t now);
+/* call_response.c */
+/** A response of the node */
+void call_response(struct attempt *a, const struct sip_msg *m, bool late,
+		   uint64_t now);
+void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now);
+/** Status to pass up instead of this one, 0 = as it is */
+uint16_t call_code(uint16_t code);
+/* call_adopt.c */
 /** The node has failed while branches are or were open: take the call over */
 void call_adopt(struct attempt *a, enum fail_why why, uint64_t now);
 /** Branch r of an attempt got 101-199 to its INVITE; msg: as built for the
@@ -148,13 +152,15 @@ void call_adopt(struct attempt *a, enum fail_why why, uint64_t now);
 void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 	       uint64_t now);
 void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now);
-/* call.c for call_adopt.c */
+/* call.c for the others */
+/** Its node has said something, or never will */
+void call_attempt_told(struct attempt *a);
+/** The attempt is over, however: its node has one request less */
+void call_attempt_end(struct attempt *a);
 /** How long this node may keep silent [ms] */
 uint32_t call_no100(const struct edge *e, uint16_t node);
 /** To the next node. m: the request, NULL = scan the kept one */
 void call_try(struct call *c, const struct sip_msg *m, uint64_t now);
-/** Status to pass up instead of this one, 0 = as it is */
-uint16_t call_code(uint16_t code);
 /** Once it has its final answer: the end of all that is open for it */
 void call_settle(struct call *c, uint64_t now);
 /** The caller was told that it rings, or more */

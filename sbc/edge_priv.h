@@ -190,6 +190,10 @@ static inline bool edge_is_core(const struct edge *e, const struct flow *f)
 {
 	return e->lst[f->lst].core;
 }
+static inline const char *edge_node_name(const struct edge *e, uint16_t node)
+{
+	return e->node[node].name;
+}
 /** A response of m upstream on s, building it; code: 0 = as it is. keep: gets
  *  a reference of what was built, also when s did not take it; may be NULL.
  *  @return as stxn_forward() */

@@ -3,7 +3,7 @@ sbc_libsbc_a_SOURCES = \
 	sbc/admit.c \
 	sbc/admit.h \
 	sbc/call.c sbc/call_adopt.c \
-	sbc/call_asked.c sbc/call_caller.c sbc/call_late.c \
+	sbc/call_asked.c sbc/call_caller.c sbc/call_late.c sbc/call_response.c \
 	sbc/call.h \
 	sbc/cdr.c \
 	sbc/cdr.h \
