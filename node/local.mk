@@ -50,6 +50,7 @@ node_libnode_a_SOURCES = \
 	node/ping_seen.c \
 	node/proxy.c \
 	node/proxy.h \
+	node/proxy_best.c \
 	node/proxy_i.h \
 	node/proxy_msg.c \
 	node/proxy_way.c \

@@ -1,15 +1,11 @@
 /**
- * @file proxy.c  Pure. The forking proxy: which targets are tried when, and
- * which answer goes upstream. RFC 3261 16.6 and 16.7.
+ * @file proxy.c  Pure. The forking proxy: which targets are tried when, and what
+ * their answers do. RFC 3261 16.6 and 16.7.
  *
  * Targets are tried in groups of equal q, highest first; `fork = "serial"`
  * makes each target a group of its own. A group is followed by the next when
  * all of its branches have failed and neither a 2xx, a 6xx nor the caller's CANCEL
  * came.
- *
- * Which 503 is whose: a 503 that a branch gave goes upstream as 500 (RFC 3261
- * 16.7 step 6), it is about that phone. Only a 503 made here, for a cap of
- * ours, reaches the edge as 503 and makes it try another node.
  */
 #include "node/ping.h"
 #include "node/proxy_i.h"
@@ -27,7 +23,7 @@ void proxy_init(struct proxy *p)
 	p->forks_now = p->forks_open = 0;
 }
 
-static void fork_over(struct fork *f)
+void proxy_over(struct fork *f)
 {
 	if (!f->over)
 		f->p->forks_open--;
@@ -40,7 +36,7 @@ static void fork_free(struct fork *f)
 		f->next->pprev = f->pprev;
 	*f->pprev = f->next;
 	f->p->forks_now--;
-	fork_over(f);
+	proxy_over(f);
 	for (uint32_t i = 0; f->lc && i < f->n; i++)
 		free(f->lc[i].mem);
 	free(f->lc);
@@ -144,75 +140,6 @@ int proxy_stats(struct proxy *p, struct stats *st)
 	return err | proxy_way_stats(p, st);
 }
 
-/* --- the best answer ------------------------------------------------------- */
-
-/* RFC 3261 16.7 step 6: smaller is better. 6xx first, then the lowest class;
- * in it what helps the caller to ask better, then what a phone said, then what
- * only tells that a phone was not reached. */
-static unsigned rank(uint16_t code)
-{
-	unsigned class = code / 100 == 6 ? 0 : code / 100;
-
-	switch (code) {
-	case 401: case 407: case 415: case 420: case 484:
-		return class * 10;
-	case 430: case 408: case 480: case 487: case 503: case CODE_OURS:
-		return class * 10 + 2;
-	default:
-		return class * 10 + 1;
-	}
-}
-
-/* msg: the answer as it came, NULL = made here */
-static void keep_best(struct fork *f, uint16_t code, const struct sip_msg *m)
-{
-	if (m && (code == 401 || code == 407))
-		proxy_keep_challenges(f, m);
-	if (f->best && rank(f->best) <= rank(code))
-		return;
-	f->best = code;
-	blob_unref(f->best_msg);
-	f->best_msg = m && code != CODE_DEAD_FLOW && code != 503 && f->s
-		? proxy_answer(f, m) : NULL;
-}
-
-static void send_made(struct fork *f, uint16_t code, uint64_t now)
-{
-	struct sl extra = SL_NONE;
-
-	if (code == 503)
-		extra = SL("Retry-After: 5\r\n");
-	stxn_reply(f->s, code, SL_NONE, extra, now);
-}
-
-/* All branches have failed: exactly one answer goes upstream */
-static void fork_fail(struct fork *f, uint64_t now)
-{
-	struct blob *msg;
-	uint16_t code = f->best;
-
-	fork_over(f);
-	f->p->failed++;
-	f->p->route_failed += f->way && !f->stop && !f->cancelled;
-	if (!f->s)
-		return;
-	if (f->cancelled && (!code || !f->best_msg))
-		code = 487;
-	if (f->best_msg && code == f->best) {
-		msg = proxy_best(f);
-		(void)stxn_forward(f->s, code, msg, now);
-		blob_unref(msg);
-		return;
-	}
-	if (!code || code == CODE_DEAD_FLOW)
-		code = 480;        /* RFC 5626 5.3.1: 430 stays inside */
-	else if (code == 503)
-		code = 500;
-	else if (code == CODE_OURS)
-		code = 503;
-	send_made(f, code, now);
-}
-
 /* --- branches --------------------------------------------------------------- */
 
 static bool same_instance(const struct branch *a, const struct branch *b)
@@ -227,7 +154,7 @@ static void branch_fail(struct branch *b, uint16_t code,
 {
 	b->state = BR_DONE;
 	b->code = code;
-	keep_best(b->f, code, m);
+	proxy_keep_best(b->f, code, m);
 	if (b->f->way && !proxy_way_next(code))
 		b->f->stop = true;
 	if (code != CODE_DEAD_FLOW)
@@ -338,7 +265,7 @@ static void fork_go(struct fork *f, uint64_t now)
 	f->forking = true;
 	while (!pending(f)) {
 		if (!f->s || f->stop || f->cancelled || !next_group(f, now)) {
-			fork_fail(f, now);
+			proxy_fail(f, now);
 			break;
 		}
 	}
@@ -422,13 +349,13 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 		fork_go(f, now);
 		return;
 	}
-	fork_over(f);
+	proxy_over(f);
 	p->failed++;
 	if (err == ENOENT && !j->relay) {
-		send_made(f, j->known ? 480 : 404, now);
+		proxy_refuse(f, j->known ? 480 : 404, now);
 	}
 	else {
-		send_made(f, err == ENOMEM ? 503 : err == ENOSPC ? 484 : 403,
+		proxy_refuse(f, err == ENOMEM ? 503 : err == ENOSPC ? 484 : 403,
 			  now);
 	}
 }
@@ -460,7 +387,7 @@ static void success(struct branch *b, const struct sip_msg *m, uint64_t now)
 		f->p->answered++;
 	f->won = true;
 	pass_on(f, m, now);         /* INVITE: every 2xx, RFC 3261 16.7 step 5 */
-	fork_over(f);
+	proxy_over(f);
 	cancel_rest(f, SL("Reason: SIP;cause=200;"
 			  "text=\"Call completed elsewhere\"\r\n"), now);
 }

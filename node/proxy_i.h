@@ -53,6 +53,20 @@ struct fork {
 	uint32_t n;
 };
 
+/* proxy.c */
+
+/** Its final answer is sent, or will never be */
+void proxy_over(struct fork *f);
+
+/* proxy_best.c */
+
+/** A branch has failed. m: the answer as it came, NULL = made here */
+void proxy_keep_best(struct fork *f, uint16_t code, const struct sip_msg *m);
+/** All branches have failed: exactly one answer goes upstream */
+void proxy_fail(struct fork *f, uint64_t now);
+/** An answer of ours */
+void proxy_refuse(struct fork *f, uint16_t code, uint64_t now);
+
 /* proxy_msg.c */
 
 /** Where to send for this contact. @return 0 or EACCES */
@@ -68,8 +82,6 @@ struct blob *proxy_request(struct branch *b, const struct flow *hop);
 struct blob *proxy_answer(const struct fork *f, const struct sip_msg *m);
 /** The best answer with the challenges of the others (RFC 3261 16.7 step 7) */
 struct blob *proxy_best(struct fork *f);
-/** Keep the challenges of m */
-void proxy_keep_challenges(struct fork *f, const struct sip_msg *m);
 
 /* proxy_way.c */
 

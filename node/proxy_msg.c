@@ -8,7 +8,7 @@
 #include "sip/splice.h"
 #include <errno.h>
 
-enum { REQUEST_MAX = SIP_MAX_MSG, CHALLENGES_MAX = 8192 };
+enum { REQUEST_MAX = SIP_MAX_MSG };
 
 /* --- next hop ------------------------------------------------------------- */
 
@@ -229,24 +229,6 @@ struct blob *proxy_answer(const struct fork *f, const struct sip_msg *m)
 	splice_init(&s, m);
 	hop_reply_vias(&s, stxn_vias(f->s));
 	return finish(&s);
-}
-
-void proxy_keep_challenges(struct fork *f, const struct sip_msg *m)
-{
-	static const enum sip_hid ids[] = {
-		SIP_WWW_AUTHENTICATE, SIP_PROXY_AUTHENTICATE
-	};
-	const struct sip_hdr *h;
-
-	for (unsigned i = 0; i < 2; i++) {
-		for (h = sip_hdr(m, ids[i]); h; h = sip_hdr_next(m, h)) {
-			size_t n = h->end - h->off;
-
-			if (f->challenges.n + n > CHALLENGES_MAX)
-				return;
-			buf_put(&f->challenges, m->raw.p + h->off, n);
-		}
-	}
 }
 
 struct blob *proxy_best(struct fork *f)

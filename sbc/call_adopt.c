@@ -31,7 +31,7 @@ void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now)
 
 /** RFC 3261 16.7 step 6, smaller is better: 2xx, 6xx, then the lowest class;
  *  in it what helps the caller to ask better, what a phone said, and last what
- *  only tells that a phone was not reached. As node/proxy.c has it. */
+ *  only tells that a phone was not reached. As node/proxy_best.c has it. */
 static unsigned rank(uint16_t code)
 {
 	unsigned class = code / 100 == 2 ? 0 : code / 100 == 6 ? 1 :
