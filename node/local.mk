@@ -89,6 +89,8 @@ node_edgewise_node_SOURCES = \
 	node/node_i.h \
 	node/persist_io.c \
 	node/persist_io.h \
+	node/persist_run.c \
+	node/persist_run.h \
 	node/reload.c \
 	node/reload.h \
 	node/users_sql.c \

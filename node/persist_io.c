@@ -2,14 +2,12 @@
 #include "node/persist_io.h"
 #include "base/clk.h"
 #include "base/log.h"
-#include "base/prio.h"
 #include "base/secret.h"
 #include "cluster/slots.h"
-#include "db/db_location.h"
 #include "db/db_schema.h"
 #include "db/db_url.h"
-#include "db/db_worker.h"
 #include "node/node_i.h"
+#include "node/persist_run.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +17,6 @@ enum {
 				     start                                    */
 	CONNECT = 2000,           /* [ms] until a server has to answer         */
 	BACKOFF = 2000,           /* [ms] between tries to connect, at most  */
-	NICE = 10,                /* of the thread that writes               */
 	LATE = 1000,              /* [ms] a job that takes longer is no more
 				     run in idle time alone ...             */
 	HURRY = 10000,            /* [ms] ... nor those after it            */
@@ -27,22 +24,11 @@ enum {
 };
 
 struct persist_io {
-	struct db_job job;                 /* first                           */
+	struct persist_run run;            /* first                           */
 	struct node *n;
 	struct persist *p;
 	struct db_worker *w;
 	struct ntimer *timer;
-	struct persist_job *out;           /* in the thread's hands, and with it
-					      all that is below               */
-	struct db_location *rows;
-	char owner[NODE_NAME_MAX + 1];
-	bool overflow;                     /* the answer is too long          */
-	bool nice;
-	bool may_idle;                     /* and come back from there        */
-	pid_t tid;                         /* of the thread, 0 = it may not:
-					      atomic                          */
-	bool hurry;                        /* not idle: atomic                */
-	/* the loop's own */
 	uint64_t hurry_until, out_at;      /* [ms]                            */
 	char url[DB_URL + 1];
 	bool shared, closing, stopping;
@@ -54,128 +40,6 @@ struct persist_io {
 	enum persist_err told_why;
 	char why[DB_WHY];                  /* text of the last error          */
 };
-
-/* --- in the thread ------------------------------------------------------- */
-
-/* A record of ours is not longer: what is, counts as damaged */
-static void got(struct persist_io *io, struct sl rec)
-{
-	if (rec.n > REC_SIZE_MAX)
-		rec = SL("");
-	if (io->out->got.n >= PERSIST_GOT)
-		io->overflow = true;
-	else
-		persist_got(io->out, rec.p, rec.n);
-}
-
-static void got_row(const uint8_t id[DB_LOCATION_ID], struct sl rec, void *arg)
-{
-	struct persist_io *io = arg;
-
-	if (io->overflow)
-		return;
-	got(io, rec);
-	if (!io->overflow)
-		memcpy(io->out->last, id, DB_LOCATION_ID);
-}
-
-static enum db_err run_read(struct persist_io *io, struct db *db)
-{
-	struct persist_job *j = io->out;
-	unsigned n = 0;
-	enum db_err e = db_location_load(db, j->first ? NULL : j->after,
-					 PERSIST_CHUNK, got_row, io, &n);
-
-	/* after an overflow the next job begins behind the last one taken */
-	j->end = n < PERSIST_CHUNK && !io->overflow;
-	return e;
-}
-
-static void got_newer(unsigned index, struct sl rec, void *arg)
-{
-	(void)index;
-	got(arg, rec);
-}
-
-static void to_row(struct db_location *l, const struct persist_row *r,
-		   const char *owner)
-{
-	memset(l, 0, sizeof(*l));
-	memcpy(l->id, r->id, sizeof(l->id));
-	l->ver1 = r->ver;
-	l->ver2 = r->ver2;
-	l->hold_until = r->hold;
-	l->expires = r->expires;
-	l->dead = r->dead;
-	l->cseq = r->cseq;
-	l->owner = sl_cstr(owner);
-	l->aor = r->aor;
-	l->contact = r->contact;
-	l->path = r->path;
-	l->callid = r->callid;
-	l->user_agent = r->agent;
-	l->received = r->received;
-	l->rec = r->packed;
-}
-
-/* The thread yields to SIP from its first write on; the start waits for what
- * it reads before. In idle time alone as long as there is enough of it */
-static void yield(struct persist_io *io)
-{
-	bool hurry = __atomic_load_n(&io->hurry, __ATOMIC_ACQUIRE);
-
-	if (!io->nice)
-		io->may_idle = prio_nice(NICE);
-	io->nice = true;
-	if (!io->may_idle)
-		return;
-	(void)prio_idle(prio_self(), !hurry);
-	__atomic_store_n(&io->tid, prio_self(), __ATOMIC_RELEASE);
-}
-
-static enum db_err run_write(struct persist_io *io, struct db *db)
-{
-	const struct persist_job *j = io->out;
-	enum db_err e;
-
-	yield(io);
-	for (uint32_t i = 0; i < j->n; i++)
-		to_row(&io->rows[i], &j->row[i], io->owner);
-	e = db_location_put(db, io->rows, j->n, got_newer, io);
-	/* too many rows are newer for one answer: as for a row that is refused,
-	 * half as many are tried */
-	return e ? e : io->overflow ? DB_DATA : DB_OK;
-}
-
-static enum db_err run_sweep(struct persist_io *io, struct db *db)
-{
-	struct persist_job *j = io->out;
-	int64_t n = 0;
-	enum db_err e = db_location_sweep(db, j->at, j->n, j->before, &n);
-
-	j->deleted = (uint32_t)n;
-	return e;
-}
-
-static enum db_err run(struct db *db, struct db_job *job)
-{
-	struct persist_io *io = (struct persist_io *)job;
-
-	/* it may be run again on another connection */
-	buf_reset(&io->out->got);
-	io->overflow = false;
-	switch (io->out->op) {
-	case PERSIST_READ:
-		return run_read(io, db);
-	case PERSIST_WRITE:
-		return run_write(io, db);
-	case PERSIST_SWEEP:
-		return run_sweep(io, db);
-	}
-	return DB_OTHER;
-}
-
-/* --- in the loop ----------------------------------------------------------- */
 
 static enum persist_err err_of(enum db_err e)
 {
@@ -217,39 +81,32 @@ static void look_state(struct persist_io *io)
 	io->told_why = why;
 }
 
-/* What is under way is brought on, too. A thread that was just going to yield is
- * found a second later */
 static void hurry(struct persist_io *io)
 {
-	pid_t tid;
-
 	io->hurry_until = clk_now() + HURRY;
-	__atomic_store_n(&io->hurry, true, __ATOMIC_RELEASE);
-	tid = __atomic_load_n(&io->tid, __ATOMIC_ACQUIRE);
-	if (tid)
-		(void)prio_idle(tid, false);
+	persist_run_hurry(&io->run);
 }
 
 static void look_late(struct persist_io *io)
 {
 	uint64_t now = clk_now();
 
-	if (io->out && (io->stopping || now - io->out_at > LATE))
+	if (io->run.out && (io->stopping || now - io->out_at > LATE))
 		hurry(io);
-	else if (io->hurry && now >= io->hurry_until && !io->stopping)
-		__atomic_store_n(&io->hurry, false, __ATOMIC_RELEASE);
+	else if (io->run.hurry && now >= io->hurry_until && !io->stopping)
+		persist_run_no_hurry(&io->run);
 }
 
 static void push(struct persist_io *io)
 {
-	io->out = persist_poll(io->p, clk_now());
-	if (!io->out)
+	io->run.out = persist_poll(io->p, clk_now());
+	if (!io->run.out)
 		return;
 	io->out_at = clk_now();
-	if (!db_worker_push(io->w, &io->job))
+	if (!db_worker_push(io->w, &io->run.job))
 		return;
-	io->out->err = PERSIST_OTHER;
-	io->out = NULL;
+	io->run.out->err = PERSIST_OTHER;
+	io->run.out = NULL;
 	persist_done(io->p, clk_now());
 }
 
@@ -270,7 +127,7 @@ static void step(struct persist_io *io)
 	bool loaded = persist_loaded(io->p);
 
 	persist_tick(io->p, clk_now(), clk_wall());
-	if (!io->out)
+	if (!io->run.out)
 		push(io);
 	arm(io);
 	look_state(io);
@@ -285,7 +142,7 @@ static void on_timer(void *arg)
 {
 	struct persist_io *io = arg;
 
-	if (!persist_loaded(io->p) && !persist_why(io->p) && !io->out)
+	if (!persist_loaded(io->p) && !persist_why(io->p) && !io->run.out)
 		io->heard = clk_now();             /* rows are being merged */
 	step(io);
 }
@@ -294,12 +151,12 @@ static void done(struct db_job *job)
 {
 	struct persist_io *io = (struct persist_io *)job;
 
-	io->out->err = err_of(job->err);
+	io->run.out->err = err_of(job->err);
 	if (job->err)
 		memcpy(io->why, job->why, sizeof(io->why));
 	else
 		io->heard = clk_now();
-	io->out = NULL;
+	io->run.out = NULL;
 	persist_done(io->p, clk_now());
 	if (!io->closing)
 		step(io);
@@ -547,14 +404,13 @@ int persist_io_alloc(struct persist_io **iop, struct node *n)
 	if (!io)
 		return ENOMEM;
 	io->n = n;
-	io->job.run = run;
-	io->job.done = done;
+	io->run.job.done = done;
 	io->shared = n->cf.db_mode == NODE_DB_SHARED;
 	io->heard = clk_now();
-	(void)snprintf(io->owner, sizeof(io->owner), "%s", n->cf.name);
 	url_shown(io);
-	io->rows = calloc(PERSIST_BATCH, sizeof(*io->rows));
-	err = io->rows ? ntimer_alloc(&io->timer, on_timer, io) : ENOMEM;
+	err = persist_run_init(&io->run, n->cf.name);
+	if (!err)
+		err = ntimer_alloc(&io->timer, on_timer, io);
 	if (!err)
 		err = start_core(io);
 	if (!err)
@@ -581,12 +437,12 @@ void persist_io_free(struct persist_io *io)
 	db_worker_free(io->w, STOP_WAIT);
 	/* a thread that hangs in the database still holds the job, and may write
 	 * into it until the program is gone */
-	if (io->out) {
+	if (io->run.out) {
 		log_warn("event=sql_stop text=\"a job hangs in the database: "
 			 "left behind\"");
 		return;
 	}
 	persist_free(io->p);
-	free(io->rows);
+	persist_run_close(&io->run);
 	free(io);
 }
