@@ -373,19 +373,13 @@ int wire_hint_decode(struct wire_hint *h, struct sl p)
 
 	cur_init(&c, p.p, p.n);
 	h->ms = cur_u32(&c);
-	h->n = cur_u16(&c);
-	if (c.err || h->n > WIRE_HINTS)
-		return EBADMSG;
-	h->v = cur_bytes(&c, (size_t)h->n * 8);
+	h->v = wire_list(&c, &h->n, WIRE_HINTS, 8);
 	return wire_tail(&c);
 }
 
 uint64_t wire_hint_value(const struct wire_hint *h, uint16_t i)
 {
-	struct cur c;
-
-	cur_init(&c, h->v.p + (size_t)i * 8, 8);
-	return cur_u64(&c);
+	return wire_list_at(h->v, i, 8);
 }
 
 /* --- PUSH ---------------------------------------------------------------------------- */
@@ -435,10 +429,9 @@ int wire_push_decode(struct wire_push *u, struct sl p)
 	cur_init(&c, p.p, p.n);
 	u->prev = cur_u64(&c);
 	u->last = cur_u64(&c);
-	u->n = cur_u16(&c);
-	if (c.err || u->last < u->prev || u->n > WIRE_PUSH_RECORDS)
+	if (u->last < u->prev)
 		return EBADMSG;
-	u->records = wire_records(&c, u->n);
+	u->records = wire_records(&c, &u->n);
 	u->wait = 0;
 	tail = c;
 	while (tlv_next(&tail, &tag, &v))

@@ -239,9 +239,14 @@ uint16_t wire_done_unknown(const struct wire_done *e, uint16_t i);
 /* for wire_sync.c */
 /** What is left of a message: optional fields that nobody knows */
 int  wire_tail(struct cur *c);
-/** @return false at the end of a list of (length u16, record) */
+/* for wire.c */
+/** A list of numbers: n u16, and n of `size` bytes. More than max: c->err */
+struct sl wire_list(struct cur *c, uint16_t *n, uint16_t max, size_t size);
+uint64_t wire_list_at(struct sl list, uint16_t i, size_t size);
+/** A list of records: n u16, and n times (length u16, record), which the slice
+ *  is. More than WIRE_PUSH_RECORDS: c->err */
+struct sl wire_records(struct cur *c, uint16_t *n);
+/** @return false at its end */
 bool wire_record_next(struct sl *records, uint16_t *n, struct sl *packed);
-/** Checks n of them. The slice is what they fill. */
-struct sl wire_records(struct cur *c, uint16_t n);
 
 #endif

@@ -4,13 +4,40 @@
 #include "cluster/tlv.h"
 #include "cluster/wire.h"
 
-/* --- lists of records ---------------------------------------------------------- */
+/* --- lists --------------------------------------------------------------------- */
 
-struct sl wire_records(struct cur *c, uint16_t n)
+static uint16_t get_count(struct cur *c, uint16_t max)
 {
-	size_t from = c->pos;
+	uint16_t n = cur_u16(c);
 
-	for (uint16_t i = 0; i < n; i++)
+	if (n <= max)
+		return n;
+	c->err = EBADMSG;
+	return 0;
+}
+
+struct sl wire_list(struct cur *c, uint16_t *n, uint16_t max, size_t size)
+{
+	*n = get_count(c, max);
+	return cur_bytes(c, *n * size);
+}
+
+uint64_t wire_list_at(struct sl list, uint16_t i, size_t size)
+{
+	uint64_t v = 0;
+
+	for (size_t k = i * size; k < (i + 1u) * size; k++)
+		v = v << 8 | (uint8_t)list.p[k];
+	return v;
+}
+
+struct sl wire_records(struct cur *c, uint16_t *n)
+{
+	size_t from;
+
+	*n = get_count(c, WIRE_PUSH_RECORDS);
+	from = c->pos;
+	for (uint16_t i = 0; i < *n; i++)
 		(void)cur_sl16(c, REC_SIZE_MAX);
 	return sl_mk(c->p + from, c->pos - from);
 }
@@ -118,19 +145,13 @@ int wire_want_decode(struct wire_want *w, struct sl p)
 	w->round = cur_u32(&c);
 	if (get_range(&c, &w->first, &w->last))
 		return EBADMSG;
-	w->n = cur_u16(&c);
-	if (c.err || w->n > WIRE_KNOWN)
-		return EBADMSG;
-	w->known = cur_bytes(&c, (size_t)w->n * 8);
+	w->known = wire_list(&c, &w->n, WIRE_KNOWN, 8);
 	return wire_tail(&c);
 }
 
 uint64_t wire_want_known(const struct wire_want *w, uint16_t i)
 {
-	struct cur c;
-
-	cur_init(&c, w->known.p + (size_t)i * 8, 8);
-	return cur_u64(&c);
+	return wire_list_at(w->known, i, 8);
 }
 
 /* --- DATA ------------------------------------------------------------------------ */
@@ -159,10 +180,7 @@ int wire_data_decode(struct wire_data *d, struct sl p)
 
 	cur_init(&c, p.p, p.n);
 	d->round = cur_u32(&c);
-	d->n = cur_u16(&c);
-	if (c.err || d->n > WIRE_PUSH_RECORDS)
-		return EBADMSG;
-	d->records = wire_records(&c, d->n);
+	d->records = wire_records(&c, &d->n);
 	return wire_tail(&c);
 }
 
@@ -195,17 +213,11 @@ int wire_done_decode(struct wire_done *e, struct sl p)
 	e->round = cur_u32(&c);
 	if (get_range(&c, &e->first, &e->last))
 		return EBADMSG;
-	e->n = cur_u16(&c);
-	if (c.err || e->n > WIRE_KNOWN)
-		return EBADMSG;
-	e->unknown = cur_bytes(&c, (size_t)e->n * 2);
+	e->unknown = wire_list(&c, &e->n, WIRE_KNOWN, 2);
 	return wire_tail(&c);
 }
 
 uint16_t wire_done_unknown(const struct wire_done *e, uint16_t i)
 {
-	struct cur c;
-
-	cur_init(&c, e->unknown.p + (size_t)i * 2, 2);
-	return cur_u16(&c);
+	return (uint16_t)wire_list_at(e->unknown, i, 2);
 }

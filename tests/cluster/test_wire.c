@@ -308,6 +308,61 @@ Test(wire, ranges_and_levels_that_make_no_sense_are_refused)
 	buf_free(&b);
 }
 
+/* What is written here with one entry more than allowed would be a sound list
+ * without the limit */
+Test(wire, a_list_has_no_more_than_its_limit)
+{
+	static const uint64_t v[WIRE_KNOWN + 1];
+	static const uint16_t u[WIRE_KNOWN + 1];
+	struct wire_done e = { .round = 1 }, de;
+	struct wire_want w = { .round = 1 }, dw;
+	struct wire_hint h = { .ms = 1 }, dh;
+	struct buf b;
+
+	_Static_assert(WIRE_HINTS == WIRE_KNOWN, "one size for all");
+	buf_init(&b, 65536);
+	for (unsigned more = 0; more <= 1; more++) {
+		h.n = w.n = e.n = (uint16_t)(WIRE_KNOWN + more);
+		buf_reset(&b);
+		wire_hint_encode(&b, &h, v);
+		cr_assert_eq(wire_hint_decode(&dh, payload(&b)) != 0, more);
+		buf_reset(&b);
+		wire_want_encode(&b, &w, v);
+		cr_assert_eq(wire_want_decode(&dw, payload(&b)) != 0, more);
+		buf_reset(&b);
+		wire_done_encode(&b, &e, u);
+		cr_assert_eq(wire_done_decode(&de, payload(&b)) != 0, more);
+	}
+	buf_free(&b);
+}
+
+Test(wire, a_frame_has_no_more_records_than_its_limit)
+{
+	struct wire_push du;
+	struct wire_data dd;
+	struct buf b;
+	size_t at;
+
+	buf_init(&b, 65536);
+	for (uint16_t n = WIRE_PUSH_RECORDS; n <= WIRE_PUSH_RECORDS + 1; n++) {
+		buf_reset(&b);
+		at = wire_push_begin(&b, 1);
+		for (uint16_t i = 0; i < n; i++)
+			wire_push_add(&b, SL("r"));
+		wire_push_end(&b, at, 2, n);
+		cr_assert_eq(wire_push_decode(&du, payload(&b)) != 0,
+			     n > WIRE_PUSH_RECORDS);
+		buf_reset(&b);
+		at = wire_data_begin(&b, 1);
+		for (uint16_t i = 0; i < n; i++)
+			wire_push_add(&b, SL("r"));
+		wire_data_end(&b, at, n);
+		cr_assert_eq(wire_data_decode(&dd, payload(&b)) != 0,
+			     n > WIRE_PUSH_RECORDS);
+	}
+	buf_free(&b);
+}
+
 /* --- hostile bytes ------------------------------------------------------------------- */
 
 static int decode_any(uint8_t type, struct sl p)
