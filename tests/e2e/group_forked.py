@@ -134,7 +134,7 @@ def t_both_refuse(ctx):
     node.kill()
     eventually(lambda: total(lab, 'sbc_adopted_total') == 1, 8, 'adoption')
     b[0].calls_in[0].respond(486)
-    time.sleep(0.2)
+    b[0].calls_in[0].wait_ack()
     check(not call.final, 'refused while a phone rings')
     b[1].calls_in[0].respond(480)
     final = call.wait_final(12).status

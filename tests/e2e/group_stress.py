@@ -213,7 +213,8 @@ def t_all_but_one(ctx):
     for u in us:
         u.auto = Auto(answer=0.01)
         equal(u.register().status, 200, 'REGISTER of ' + u.user)
-    time.sleep(0.2)
+    eventually(lambda: lab.nodes[0].status()['contacts'] == 20, 5,
+               '20 contacts on ' + lab.nodes[0].name)
     for n in lab.nodes[1:]:
         n.kill()
     for n in lab.nodes[1:]:

@@ -199,8 +199,11 @@ def t_offline(ctx):
 def t_dead_connection(ctx):
     """a call to a phone whose TCP connection is gone fails at once with 480"""
     a, b = phone(ctx, 'alice'), phone(ctx, 'bob', 'tcp')
+    ended = 'edgewise_sip_connections_ended_total'
+    n = ctx.shared.edge.metrics()[ended]
     b.drop_connection()
-    time.sleep(0.1)
+    eventually(lambda: ctx.shared.edge.metrics()[ended] > n, 3,
+               'the end of the connection')
     t = time.monotonic()
     equal(a.invite(b.aor).wait_final().status, 480, 'INVITE')
     check(time.monotonic() - t < 1, 'took %.1f s', time.monotonic() - t)
