@@ -331,3 +331,32 @@ int net_from_sockaddr(struct addr *a, const struct sockaddr *sa)
 	*a = t;
 	return 0;
 }
+
+static const char *listen_hint(int err)
+{
+	switch (err) {
+	case EADDRINUSE:
+		return "another program has this port, or this one runs "
+		       "already: ss -lntup shows who; end it, or set another "
+		       "port";
+	case EADDRNOTAVAIL:
+		return "this machine has no such address: ip addr shows those "
+		       "it has; set another address";
+	case EACCES:
+		return "a port below 1024 needs CAP_NET_BIND_SERVICE: set "
+		       "another port";
+	default:
+		return "see the settings";
+	}
+}
+
+int net_listen_failed(const char *setting, const char *tp,
+		      const struct addr *a, int err)
+{
+	char txt[ADDR_TXT];
+
+	log_error("event=listen-failed setting=%s transport=%s address=%s "
+		  "error=%s hint=\"%s\"", setting, tp, addr_txt(a, txt),
+		  log_esc(sl_cstr(strerror(err))), listen_hint(err));
+	return err;
+}

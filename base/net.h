@@ -34,4 +34,9 @@ void ntimer_free(struct ntimer *t);
 socklen_t net_to_sockaddr(struct sockaddr_storage *ss, const struct addr *a);
 int  net_from_sockaddr(struct addr *a, const struct sockaddr *sa);
 
+/** Log that a cannot be listened to, and what to do. setting: with its address and
+ *  port, as "sip"; tp: "UDP". @return err */
+int  net_listen_failed(const char *setting, const char *tp,
+		       const struct addr *a, int err);
+
 #endif

@@ -465,7 +465,7 @@ static int open_listener(struct streams *t)
 	int err = stream_sock_open(&t->cf.addr, true, &t->fd);
 
 	if (err)
-		return err;
+		return net_listen_failed("cluster", "TCP", &t->cf.addr, err);
 	if (getsockname(t->fd, (struct sockaddr *)&ss, &n))
 		return errno;
 	err = net_from_sockaddr(&a, (struct sockaddr *)&ss);

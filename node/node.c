@@ -183,8 +183,10 @@ static void look_links(struct node *n)
 	    !persist_io_may_link(n->persist_io))
 		return;
 	n->failed = open_cluster(n);
-	if (n->failed)
-		net_stop();
+	if (!n->failed)
+		return;
+	log_error("event=start text=\"%s\"", strerror(n->failed));
+	net_stop();
 }
 
 static void on_second(void *arg)
@@ -282,7 +284,6 @@ static int open_sip(struct node *n, struct core_conf *cc)
 	};
 	const uint8_t tp[2] = { TP_UDP, TP_TCP };
 	uint16_t *lst[2] = { &cc->lst_udp, &cc->lst_tcp };
-	char txt[ADDR_TXT];
 	int err;
 
 	err = transport_alloc(&n->tr, &tc, &h, n->st);
@@ -290,10 +291,8 @@ static int open_sip(struct node *n, struct core_conf *cc)
 		err = transport_listen(n->tr, tp[i], &n->cf.sip.address, true,
 				       lst[i], &cc->self);
 		if (err)
-			log_error("event=listen tp=%s addr=%s text=\"%s\"",
-				  tp_name(tp[i]),
-				  addr_txt(&n->cf.sip.address, txt),
-				  strerror(err));
+			(void)net_listen_failed("sip", tp_name(tp[i]),
+						&n->cf.sip.address, err);
 	}
 	return err;
 }
@@ -338,7 +337,6 @@ static int open_cluster(struct node *n)
 {
 	struct cluster_conf *cc = calloc(1, sizeof(*cc));
 	struct roster *saved;
-	char txt[ADDR_TXT];
 	int err;
 
 	if (!cc)
@@ -366,9 +364,6 @@ static int open_cluster(struct node *n)
 	cc->ackedh = on_acked;
 	cc->arg = n;
 	err = cluster_alloc(&n->cluster, cc, n->store, n->st);
-	if (err)
-		log_error("event=listen tp=cluster addr=%s text=\"%s\"",
-			  addr_txt(&cc->addr, txt), strerror(err));
 	free(saved);
 	free(cc);
 	certs_set(&n->certs, n->cert ? cert_info(n->cert) : NULL, clk_now(),

@@ -171,7 +171,8 @@ static void timer_h(void *arg)
 
 /* --- start --- */
 
-static int listen_one(struct sbc *s, const struct sbc_listen *l, bool core)
+static int listen_one(struct sbc *s, const struct sbc_listen *l, bool core,
+		      const char *setting)
 {
 	struct listener *x = &s->lst[s->lstc];
 	struct addr a = l->address;
@@ -186,15 +187,8 @@ static int listen_one(struct sbc *s, const struct sbc_listen *l, bool core)
 	err = transport_listen(s->tp, x->tp, &a, core, &idx, &x->bound);
 	if (!err && idx != s->lstc)
 		err = EPROTO;
-	if (err) {
-		log_error("event=start problem=\"%s %s: %s\" hint=\"%s\"",
-			  tp_name(x->tp), addr_txt(&a, txt), strerror(err),
-			  err == EADDRINUSE ? "another program has this port" :
-			  err == EADDRNOTAVAIL ?
-			  "this machine does not have this address" :
-			  "see listen and core in the settings");
-		return err;
-	}
+	if (err)
+		return net_listen_failed(setting, tp_name(x->tp), &a, err);
 	buf_fixed(&b, x->sentby, sizeof(x->sentby) - 1);
 	if (l->advertise[0] && !core) {
 		struct sl adv = sl_cstr(l->advertise);
@@ -221,11 +215,14 @@ static int listen_one(struct sbc *s, const struct sbc_listen *l, bool core)
 
 static int start_listeners(struct sbc *s)
 {
+	char name[24];
 	int err = 0;
 
-	for (uint32_t i = 0; i < s->cf.listen.n && !err; i++)
-		err = listen_one(s, sbc_config_listen(&s->cf, i), false);
-	return err ? err : listen_one(s, &s->cf.core, true);
+	for (uint32_t i = 0; i < s->cf.listen.n && !err; i++) {
+		(void)snprintf(name, sizeof(name), "listen[%u]", i);
+		err = listen_one(s, sbc_config_listen(&s->cf, i), false, name);
+	}
+	return err ? err : listen_one(s, &s->cf.core, true, "core");
 }
 
 static void set_overload(struct sbc *s, const struct sbc_config *c)

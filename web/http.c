@@ -1,6 +1,7 @@
 /* http.c - Shell. The management HTTP server: routes and what is refused. */
 #include "web/http.h"
 #include "base/log.h"
+#include "base/net.h"
 #include "web/http_conn.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -223,19 +224,6 @@ static void requested(struct http_conn *conn, const struct http_req *r,
 		dispatch(s, &c);
 }
 
-static int listen_err(const char *name, const struct addr *addr, int err)
-{
-	char t[ADDR_TXT];
-
-	log_error("event=listen-failed service=%s address=%s error=%s "
-		  "hint=\"%s\"", name, addr_txt(addr, t),
-		  log_esc(sl_cstr(strerror(err))),
-		  err == EADDRINUSE ? "another program uses this port" :
-		  err == EADDRNOTAVAIL ? "this host has no such address" :
-		  err == EACCES ? "ports below 1024 need a right" : "");
-	return err;
-}
-
 static int figures(struct http_srv *s)
 {
 	const struct http_pool_stats *p = http_pool_stats(s->pool);
@@ -281,7 +269,7 @@ int http_srv_alloc(struct http_srv **sp, const char *name,
 	err = http_pool_alloc(&s->pool, addr, HTTP_BODY_MAX, requested, s);
 	if (err) {
 		free(s);
-		return listen_err(name, addr, err);
+		return net_listen_failed(name, "TCP", addr, err);
 	}
 	if (st)
 		err = figures(s);

@@ -115,27 +115,32 @@ def t_bad_line(ctx):
 
 @test(name='busy-port')
 def t_busy(ctx):
-    """a port that is taken: said with its address, status not 0, in time"""
+    """a port that is taken: setting, address and what to do are said, status not 0, in time"""
     lab, procs = confs(ctx)
-    p = lab.plan
-    for name, proc in procs:
-        ip, port = (p.edge_ip, p.sip) if name == 'edgewise-sbc' else (
-            p.node_ips[0], p.sip)
-        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            with socket.socket(socket.AF_INET, kind) as s:
-                s.bind((ip, port))
-                if kind == socket.SOCK_STREAM:
-                    s.listen()
-                rc, out, err = run(find_program(name), '-c', conf_path(proc))
-            check(rc not in (0, 2), '%s: status %d', name, rc)
-            check('%s:%d' % (ip, port) in err and 'in use' in err.lower(),
-                  '%s: %r', name, err)
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', proc.http_port))
-            s.listen()
-            rc, out, err = run(find_program(name), '-c', conf_path(proc))
-        check(rc not in (0, 2) and ':%d' % proc.http_port in err,
-              '%s, busy http port: %d %r', name, rc, err)
+    p, (edge, node) = lab.plan, (proc for _, proc in procs)
+    udp, tcp = socket.SOCK_DGRAM, socket.SOCK_STREAM
+    for proc, setting, kind, at in (
+            (edge, 'listen[0]', udp, (p.edge_ip, p.sip)),
+            (edge, 'listen[1]', tcp, (p.edge_ip, p.sip)),
+            (edge, 'core', tcp, (p.edge_ip, p.core)),
+            (edge, 'http', tcp, ('127.0.0.1', edge.http_port)),
+            (node, 'sip', udp, (p.node_ips[0], p.sip)),
+            (node, 'sip', tcp, (p.node_ips[0], p.sip)),
+            (node, 'cluster', tcp, (p.node_ips[0], p.cluster)),
+            (node, 'http', tcp, ('127.0.0.1', node.http_port))):
+        with socket.socket(socket.AF_INET, kind) as s:
+            s.bind(at)
+            if kind == tcp:
+                s.listen()
+            rc, out, err = run(*proc.argv)
+        line = next((ln for ln in err.splitlines()
+                     if 'event=listen-failed' in ln), '')
+        check(rc not in (0, 2) and line, '%s: status %d, %r', setting, rc,
+              err)
+        for w in ('setting=' + setting, 'address=%s:%d' % at,
+                  'transport=' + ('TCP' if kind == tcp else 'UDP'),
+                  'in use', 'ss -lntup'):
+            check(w in line, '%s: no %r in %r', setting, w, line)
 
 
 @test(name='foreign-address')
