@@ -7,24 +7,14 @@
  * as 503 and makes it try another node.
  */
 #include "node/proxy_i.h"
+#include "sip/hop.h"
 
 enum { CHALLENGES_MAX = 8192 };
 
-/* RFC 3261 16.7 step 6: smaller is better. 6xx first, then the lowest class;
- * in it what helps the caller to ask better, then what a phone said, then what
- * only tells that a phone was not reached. */
-static unsigned rank(uint16_t code)
+/* What was refused here is as a phone that was not reached */
+static uint16_t as_told(uint16_t code)
 {
-	unsigned class = code / 100 == 6 ? 0 : code / 100;
-
-	switch (code) {
-	case 401: case 407: case 415: case 420: case 484:
-		return class * 10;
-	case 430: case 408: case 480: case 487: case 503: case CODE_OURS:
-		return class * 10 + 2;
-	default:
-		return class * 10 + 1;
-	}
+	return code == CODE_OURS ? 503 : code;
 }
 
 static void keep_challenges(struct fork *f, const struct sip_msg *m)
@@ -49,7 +39,7 @@ void proxy_keep_best(struct fork *f, uint16_t code, const struct sip_msg *m)
 {
 	if (m && (code == 401 || code == 407))
 		keep_challenges(f, m);
-	if (f->best && rank(f->best) <= rank(code))
+	if (f->best && !hop_better(as_told(code), as_told(f->best)))
 		return;
 	f->best = code;
 	blob_unref(f->best_msg);

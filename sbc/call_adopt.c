@@ -29,27 +29,9 @@ void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now)
 			ctxn_cancel(r->ctxn, reason, now);
 }
 
-/** RFC 3261 16.7 step 6, smaller is better: 2xx, 6xx, then the lowest class;
- *  in it what helps the caller to ask better, what a phone said, and last what
- *  only tells that a phone was not reached. As node/proxy_best.c has it. */
-static unsigned rank(uint16_t code)
-{
-	unsigned class = code / 100 == 2 ? 0 : code / 100 == 6 ? 1 :
-					      code / 100u;
-
-	switch (code) {
-	case 401: case 407: case 415: case 420: case 484:
-		return class * 10;
-	case 408: case 430: case 480: case 487: case 503:
-		return class * 10 + 2;
-	default:
-		return class * 10 + 1;
-	}
-}
-
 bool call_better(uint16_t code, uint16_t than)
 {
-	return code && (!than || rank(code) < rank(than));
+	return code && (!than || hop_better(code, than));
 }
 
 /** Of two equal ones that which a phone has written */

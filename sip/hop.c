@@ -224,6 +224,27 @@ int hop_maxfwd(struct splice *s, const struct sip_msg *m, char room[32])
 	return 0;
 }
 
+/** Smaller is better */
+static unsigned rank(uint16_t code)
+{
+	unsigned class = code / 100 == 2 ? 0 : code / 100 == 6 ? 1 :
+					      code / 100u;
+
+	switch (code) {
+	case 401: case 407: case 415: case 420: case 484:
+		return class * 10;
+	case 408: case 430: case 480: case 487: case 503:
+		return class * 10 + 2;
+	default:
+		return class * 10 + 1;
+	}
+}
+
+bool hop_better(uint16_t code, uint16_t than)
+{
+	return rank(code) < rank(than);
+}
+
 int hop_route_parse(struct sl elem, struct uri *u, bool *lr)
 {
 	struct name_addr na;

@@ -65,6 +65,14 @@ void hop_reply_vias(struct splice *s, struct sl vias);
  */
 int hop_maxfwd(struct splice *s, const struct sip_msg *m, char room[32]);
 
+/**
+ * Of the final answers of two branches, is `code` the one to pass upstream? RFC
+ * 3261 16.7 step 6: 2xx, 6xx, then the lowest class; in it what helps the caller
+ * to ask better, then what a phone said, then what only tells that a phone was
+ * not reached.
+ */
+bool hop_better(uint16_t code, uint16_t than);
+
 /** A header value as one line: each fold, and any CR or LF, becomes a blank */
 void hop_put_flat(struct buf *b, struct sl val);
 
