@@ -129,6 +129,20 @@ void buf_hex(struct buf *b, const void *p, size_t n)
 	b->n += 2 * n;
 }
 
+void buf_html(struct buf *b, const char *s)
+{
+	for (; *s; s++) {
+		switch (*s) {
+		case '<': buf_lit(b, "&lt;"); break;
+		case '>': buf_lit(b, "&gt;"); break;
+		case '&': buf_lit(b, "&amp;"); break;
+		case '"': buf_lit(b, "&quot;"); break;
+		case '\'': buf_lit(b, "&#39;"); break;
+		default: buf_chr(b, (uint8_t)*s < ' ' ? ' ' : *s);
+		}
+	}
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -59,6 +59,10 @@ static inline void buf_chr(struct buf *b, char c)
 	buf_put(b, &c, 1);
 }
 
+/** As text of an HTML page or in an attribute: markup is spelled out, a control
+ *  character is a blank */
+void buf_html(struct buf *b, const char *s);
+
 /** "00" to "99" */
 extern const char buf_pair[200];
 

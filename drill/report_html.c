@@ -40,20 +40,6 @@ static long long num(const json_t *o, const char *key)
 	return sane(json_object_get(o, key));
 }
 
-static void put(struct buf *b, const char *s)
-{
-	for (; *s; s++) {
-		switch (*s) {
-		case '<': buf_lit(b, "&lt;"); break;
-		case '>': buf_lit(b, "&gt;"); break;
-		case '&': buf_lit(b, "&amp;"); break;
-		case '"': buf_lit(b, "&quot;"); break;
-		case '\'': buf_lit(b, "&#39;"); break;
-		default: buf_chr(b, (uint8_t)*s < ' ' ? ' ' : *s);
-		}
-	}
-}
-
 static void cell(struct buf *b, const json_t *o, const char *key)
 {
 	const json_t *v = json_object_get(o, key);
@@ -78,10 +64,10 @@ static void put_claims(struct buf *b, const json_t *r)
 		bool held = json_is_true(json_object_get(c, "held"));
 
 		buf_lit(b, "<tr><td>");
-		put(b, str(c, "text"));
+		buf_html(b, str(c, "text"));
 		if (*str(c, "unit")) {
 			buf_lit(b, " [");
-			put(b, str(c, "unit"));
+			buf_html(b, str(c, "unit"));
 			buf_lit(b, "]");
 		}
 		buf_lit(b, "</td>");
@@ -109,7 +95,7 @@ static void put_table(struct buf *b, const json_t *r)
 	buf_lit(b, "</tr>");
 	json_array_foreach(json_object_get(r, "table"), i, row) {
 		buf_lit(b, "<tr><td>");
-		put(b, str(row, "state"));
+		buf_html(b, str(row, "state"));
 		buf_lit(b, "</td>");
 		for (size_t k = 0; k < 6; k++)
 			cell(b, row, col[k]);
@@ -289,7 +275,7 @@ static void put_line(struct buf *b, const json_t *r)
 		buf_printf(b, "<tr><td>%+lld</td><td class=t>%s</td><td "
 			   "class=\"t%s\">", num(c, "at_ms"),
 			   edge ? "edge" : "drill", edge ? " by-edge" : "");
-		put(b, str(c, "text"));
+		buf_html(b, str(c, "text"));
 		buf_lit(b, "</td></tr>");
 	}
 	buf_lit(b, "</table>");
@@ -306,12 +292,12 @@ static void put_losses(struct buf *b, const json_t *r)
 		"at the fault<th>sent ms<th>why<th>code<th>INVITEs</tr>");
 	json_array_foreach(list, i, c) {
 		buf_lit(b, "<tr><td><code>");
-		put(b, str(c, "call_id"));
+		buf_html(b, str(c, "call_id"));
 		buf_lit(b, "</code></td><td class=t>");
-		put(b, str(c, "state"));
+		buf_html(b, str(c, "state"));
 		buf_printf(b, "</td><td>%+lld</td><td class=t>",
 			   num(c, "sent_ms"));
-		put(b, str(c, "why"));
+		buf_html(b, str(c, "why"));
 		buf_str(b, json_is_true(json_object_get(c, "ghost")) ?
 			" ghost</td>" : "</td>");
 		cell(b, c, "code");
@@ -327,29 +313,29 @@ int report_html(struct buf *b, const json_t *r)
 		return EBADMSG;
 	buf_lit(b, "<!doctype html><html lang=en><meta charset=utf-8>"
 		"<meta name=viewport content=\"width=device-width\"><title>");
-	put(b, str(r, "drill"));
+	buf_html(b, str(r, "drill"));
 	buf_lit(b, ": ");
-	put(b, str(r, "verdict"));
+	buf_html(b, str(r, "verdict"));
 	buf_printf(b, "</title><style>%s</style><h1><b class=\"", css);
-	put(b, str(r, "verdict"));
+	buf_html(b, str(r, "verdict"));
 	buf_lit(b, "\">");
-	put(b, str(r, "verdict"));
+	buf_html(b, str(r, "verdict"));
 	buf_lit(b, "</b> ");
-	put(b, str(r, "drill"));
+	buf_html(b, str(r, "drill"));
 	buf_lit(b, "</h1><p>");
-	put(b, str(r, "text"));
+	buf_html(b, str(r, "text"));
 	buf_lit(b, "</p><p>");
-	put(b, str(r, "why"));
+	buf_html(b, str(r, "why"));
 	buf_lit(b, "</p><p>Node ");
-	put(b, *str(r, "node") ? str(r, "node") : "-");
+	buf_html(b, *str(r, "node") ? str(r, "node") : "-");
 	buf_printf(b, " of %lld, ", num(r, "pool"));
-	put(b, str(r, "where"));
+	buf_html(b, str(r, "where"));
 	buf_lit(b, ", begun ");
-	put(b, str(r, "begun"));
+	buf_html(b, str(r, "begun"));
 	buf_lit(b, " by ");
-	put(b, *str(r, "who") ? str(r, "who") : "?");
+	buf_html(b, *str(r, "who") ? str(r, "who") : "?");
 	buf_lit(b, ", version ");
-	put(b, str(r, "version"));
+	buf_html(b, str(r, "version"));
 	buf_printf(b, ", %lld calls at the fault and %lld/s, %lld phones</p>",
 		   num(r, "calls"), num(r, "rate"), num(r, "phones"));
 	put_claims(b, r);

@@ -22,15 +22,15 @@ static void put_drill_run(struct buf *b, const json_t *view)
 	if (!json_is_object(r))
 		return;
 	buf_lit(b, "<p class=\"drill\"><b>Drill</b> ");
-	page_text(b, page_str(r, "name"));
+	buf_html(b, page_str(r, "name"));
 	buf_str(b, page_is(r, "where", "lab") ? " in a lab of its own (this "
 		"pool is not touched)" : " at this edge");
 	if (*page_str(r, "who")) {
 		buf_lit(b, " by ");
-		page_text(b, page_str(r, "who"));
+		buf_html(b, page_str(r, "who"));
 	}
 	buf_lit(b, ": ");
-	page_text(b, page_str(r, "step"));
+	buf_html(b, page_str(r, "step"));
 	buf_lit(b, ", ");
 	page_num(b, page_u64(r, "placed"));
 	buf_lit(b, " test calls, ");
@@ -47,18 +47,18 @@ static void put_drill(struct buf *b, const json_t *view)
 	if (!json_is_object(f))
 		return;
 	buf_lit(b, "<p class=\"drill\" id=\"drill\"><b>Drill</b> ");
-	page_text(b, page_str(f, "kind"));
+	buf_html(b, page_str(f, "kind"));
 	buf_lit(b, " towards ");
-	page_text(b, page_str(f, "node"));
+	buf_html(b, page_str(f, "node"));
 	if (*page_str(f, "who")) {
 		buf_lit(b, " by ");
-		page_text(b, page_str(f, "who"));
+		buf_html(b, page_str(f, "who"));
 	}
 	buf_lit(b, ", ends by itself in ");
 	page_span(b, page_u64(f, "until_ms"));
 	buf_lit(b, "<span class=\"acts\"><button type=\"button\" "
 		"data-act=\"clear\" data-node=\"");
-	page_text(b, page_str(f, "node"));
+	buf_html(b, page_str(f, "node"));
 	buf_lit(b, "\">end it now</button></span></p>");
 }
 
@@ -71,9 +71,9 @@ static void put_verdict(struct buf *b, const json_t *view)
 
 	buf_printf(b, "<div class=\"verdict %s\" id=\"verdict-box\" "
 		   "data-state=\"", verdict_class(state));
-	page_text(b, state);
+	buf_html(b, state);
 	buf_lit(b, "\"><p class=\"word\">");
-	page_text(b, state);
+	buf_html(b, state);
 	buf_lit(b, "</p><div class=\"why\">");
 	if (!json_array_size(list))
 		buf_lit(b, "<p>Every node is up and holds every "
@@ -84,9 +84,9 @@ static void put_verdict(struct buf *b, const json_t *view)
 	json_array_foreach(list, i, r) {
 		buf_printf(b, "<li class=\"%s\"><b>",
 			   verdict_class(page_str(r, "level")));
-		page_text(b, page_str(r, "level"));
+		buf_html(b, page_str(r, "level"));
 		buf_lit(b, "</b> ");
-		page_text(b, page_str(r, "text"));
+		buf_html(b, page_str(r, "text"));
 		buf_lit(b, "</li>");
 	}
 	if (json_array_size(list))
@@ -96,11 +96,11 @@ static void put_verdict(struct buf *b, const json_t *view)
 			   (unsigned)page_u64(v, "more"));
 	buf_lit(b, "</div><p class=\"spare\"><span>Can we lose a node "
 		"now?</span> <b>");
-	page_text(b, page_str(v, "can_lose_node"));
+	buf_html(b, page_str(v, "can_lose_node"));
 	buf_lit(b, "</b>");
 	if (!page_is(v, "can_lose_node", "yes")) {
 		buf_lit(b, " <small>");
-		page_text(b, page_str(v, "can_lose_text"));
+		buf_html(b, page_str(v, "can_lose_text"));
 		buf_lit(b, "</small>");
 	}
 	buf_lit(b, "</p></div>");
@@ -280,7 +280,7 @@ static void put_refused(struct buf *b, const json_t *view)
 		"<tbody>");
 	json_array_foreach(a, i, o) {
 		buf_lit(b, "<tr><th scope=\"row\">");
-		page_text(b, page_str(o, "what"));
+		buf_html(b, page_str(o, "what"));
 		buf_lit(b, "</th>");
 		page_td_num(b, "last 5 min", "n", o, "recent");
 		page_td_num(b, "last hour", "n", o, "hour");
@@ -312,17 +312,17 @@ static void put_event(struct buf *b, const json_t *e)
 	};
 
 	buf_lit(b, "<li class=\"");
-	page_text(b, page_str(e, "severity"));
+	buf_html(b, page_str(e, "severity"));
 	buf_lit(b, "\">");
 	put_clock(b, page_u64(e, "wall_ms"));
 	buf_lit(b, " <b>");
-	page_text(b, page_str(e, "kind"));
+	buf_html(b, page_str(e, "kind"));
 	buf_lit(b, "</b>");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		if (!*page_str(e, parts[i].key))
 			continue;
 		buf_str(b, parts[i].before);
-		page_text(b, page_str(e, parts[i].key));
+		buf_html(b, page_str(e, parts[i].key));
 	}
 	buf_lit(b, "</li>");
 }
@@ -348,7 +348,7 @@ static void put_events(struct buf *b, const json_t *view)
 static void put_about(struct buf *b, const json_t *view)
 {
 	buf_lit(b, "Edgewise ");
-	page_text(b, page_str(view, "version"));
+	buf_html(b, page_str(view, "version"));
 	buf_lit(b, ", running for ");
 	page_span(b, page_u64(view, "uptime_ms"));
 	buf_lit(b, ", as of ");

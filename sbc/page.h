@@ -16,8 +16,7 @@ extern const char *const page_sections[];
 /** Append one. @return false: no such section */
 bool page_section(struct buf *b, struct sl name, const json_t *view);
 
-/* page_put.c: pieces of HTML, all escaped */
-void page_text(struct buf *b, const char *s);
+/* page_put.c: pieces of HTML */
 /** 1234567 -> "1 234 567", with thin blanks */
 void page_num(struct buf *b, uint64_t v);
 /** [1/1000] -> "12.3" */

@@ -17,7 +17,7 @@ void page_bans(struct buf *b, const json_t *view)
 		"<th scope=\"col\">for</th></tr></thead><tbody>");
 	json_array_foreach(a, i, o) {
 		buf_lit(b, "<tr><th scope=\"row\">");
-		page_text(b, page_str(o, "source"));
+		buf_html(b, page_str(o, "source"));
 		buf_lit(b, "</th>");
 		page_td_text(b, "why", o, "why");
 		page_td_span(b, "for", o, "left_ms");

@@ -12,7 +12,7 @@ static void put_where(struct buf *b, const json_t *r)
 		" at this edge");
 	if (*page_str(r, "who")) {
 		buf_lit(b, ", by ");
-		page_text(b, page_str(r, "who"));
+		buf_html(b, page_str(r, "who"));
 	}
 }
 
@@ -58,7 +58,7 @@ static void put_steps(struct buf *b, const json_t *r)
 		buf_printf(b, "<li><span class=\"n\">%llu.%03u s</span> ",
 			   (unsigned long long)(at / 1000),
 			   (unsigned)(at % 1000));
-		page_text(b, page_str(s, "text"));
+		buf_html(b, page_str(s, "text"));
 		buf_lit(b, "</li>");
 	}
 	buf_lit(b, "</ol>");
@@ -67,15 +67,15 @@ static void put_steps(struct buf *b, const json_t *r)
 static void put_running(struct buf *b, const json_t *r)
 {
 	buf_lit(b, "<div class=\"drill\" id=\"drill-now\"><p><b>");
-	page_text(b, page_str(r, "name"));
+	buf_html(b, page_str(r, "name"));
 	buf_lit(b, "</b>");
 	put_where(b, r);
 	buf_lit(b, ": <b id=\"drill-step\">");
-	page_text(b, page_str(r, "step"));
+	buf_html(b, page_str(r, "step"));
 	buf_lit(b, "</b>");
 	if (*page_str(r, "node")) {
 		buf_lit(b, ", node ");
-		page_text(b, page_str(r, "node"));
+		buf_html(b, page_str(r, "node"));
 	}
 	buf_lit(b, ", for ");
 	page_span(b, page_u64(r, "since_ms"));
@@ -106,7 +106,7 @@ static void put_broken(struct buf *b, const json_t *r)
 		if (page_yes(c, "held") || !json_is_integer(get(c, "limit")))
 			continue;
 		buf_lit(b, "<br>");
-		page_text(b, page_str(c, "text"));
+		buf_html(b, page_str(c, "text"));
 		buf_lit(b, ": ");
 		if (json_is_integer(get(c, "value")))
 			page_num(b, page_u64(c, "value"));
@@ -114,7 +114,7 @@ static void put_broken(struct buf *b, const json_t *r)
 			buf_lit(b, "not measured");
 		if (*page_str(c, "unit"))
 			buf_chr(b, ' ');
-		page_text(b, page_str(c, "unit"));
+		buf_html(b, page_str(c, "unit"));
 		buf_lit(b, ", limit ");
 		page_num(b, page_u64(c, "limit"));
 	}
@@ -125,11 +125,11 @@ static void put_past(struct buf *b, const json_t *r)
 	const char *v = page_str(r, "verdict");
 
 	buf_printf(b, "<li><span class=\"tag %s\">", verdict_class(v));
-	page_text(b, !strcmp(v, "NONE") ? "NO VERDICT" : v);
+	buf_html(b, !strcmp(v, "NONE") ? "NO VERDICT" : v);
 	buf_lit(b, "</span> <time data-wall=\"");
 	buf_u64(b, page_u64(r, "begun_ms"));
 	buf_lit(b, "\"></time> <b>");
-	page_text(b, page_str(r, "name"));
+	buf_html(b, page_str(r, "name"));
 	buf_lit(b, "</b>");
 	put_where(b, r);
 	buf_lit(b, ", took ");
@@ -141,11 +141,11 @@ static void put_past(struct buf *b, const json_t *r)
 	buf_lit(b, " lost");
 	if (*page_str(r, "why")) {
 		buf_lit(b, "; ");
-		page_text(b, page_str(r, "why"));
+		buf_html(b, page_str(r, "why"));
 	}
 	if (*page_str(r, "report")) {
 		buf_lit(b, " <a href=\"api/v1/drills/reports/");
-		page_text(b, page_str(r, "report"));
+		buf_html(b, page_str(r, "report"));
 		buf_lit(b, "\" download>report</a>");
 	}
 	put_broken(b, r);
@@ -159,9 +159,9 @@ static void put_button(struct buf *b, const json_t *k, const char *act,
 {
 	buf_printf(b, "<button type=\"button\" data-act=\"%s\" data-node=\"",
 		   act);
-	page_text(b, page_str(k, "name"));
+	buf_html(b, page_str(k, "name"));
 	buf_lit(b, "\" data-text=\"");
-	page_text(b, page_str(k, "text"));
+	buf_html(b, page_str(k, "text"));
 	buf_printf(b, "\">%s</button> ", label);
 }
 
@@ -182,7 +182,7 @@ static void put_choice(struct buf *b, const json_t *d)
 		"<th scope=\"col\">run</th></tr></thead><tbody>");
 	json_array_foreach(get(d, "list"), i, k) {
 		buf_lit(b, "<tr><th scope=\"row\">");
-		page_text(b, page_str(k, "name"));
+		buf_html(b, page_str(k, "name"));
 		buf_lit(b, "</th>");
 		page_td_text(b, "what it does", k, "text");
 		page_td(b, "run", "admin");

@@ -71,7 +71,7 @@ void page_topology(struct buf *b, const json_t *view)
 		buf_printf(b, "/s</span></div><div class=\"hop node %s\">"
 			   "<b><i aria-hidden=\"true\">%s</i> ", cls,
 			   shape(cls));
-		page_text(b, page_str(n, "name"));
+		buf_html(b, page_str(n, "name"));
 		buf_lit(b, "</b></div></li>");
 	}
 	buf_lit(b, "</ul>");
@@ -89,7 +89,7 @@ static void put_state(struct buf *b, const json_t *view, const json_t *n)
 	page_td(b, "state", "");
 	buf_printf(b, "<span class=\"tag %s\"><i aria-hidden=\"true\">%s</i> ",
 		   cls, shape(cls));
-	page_text(b, page_str(n, "state"));
+	buf_html(b, page_str(n, "state"));
 	buf_lit(b, "</span>");
 	if (!page_is(n, "state", "DOWN") && failed)
 		buf_printf(b, " <small>going down %u/%u</small>",
@@ -175,12 +175,12 @@ static void put_who(struct buf *b, const json_t *n)
 	}
 	if (*page_str(n, "admin_who")) {
 		buf_lit(b, " <small>by ");
-		page_text(b, page_str(n, "admin_who"));
+		buf_html(b, page_str(n, "admin_who"));
 		buf_lit(b, "</small>");
 	}
 	if (*page_str(n, "admin_why")) {
 		buf_lit(b, " <small>\xe2\x80\x9c");
-		page_text(b, page_str(n, "admin_why"));
+		buf_html(b, page_str(n, "admin_why"));
 		buf_lit(b, "\xe2\x80\x9d</small>");
 	}
 }
@@ -190,7 +190,7 @@ static void put_admin(struct buf *b, const json_t *n)
 	static const char *const acts[] = { "drain", "maint", "ready" };
 
 	page_td(b, "service", "admin");
-	page_text(b, page_yes(n, "leaving") ? "leaving" :
+	buf_html(b, page_yes(n, "leaving") ? "leaving" :
 		  page_str(n, "admin"));
 	if (!page_is(n, "admin", "ready"))
 		put_who(b, n);
@@ -200,9 +200,9 @@ static void put_admin(struct buf *b, const json_t *n)
 			continue;
 		buf_printf(b, "<button type=\"button\" data-act=\"%s\" "
 			   "data-node=\"", acts[i]);
-		page_text(b, page_str(n, "name"));
+		buf_html(b, page_str(n, "name"));
 		buf_printf(b, "\" aria-label=\"%s ", acts[i]);
-		page_text(b, page_str(n, "name"));
+		buf_html(b, page_str(n, "name"));
 		buf_printf(b, "\">%s</button>", acts[i]);
 	}
 	buf_lit(b, "</span></td>");
@@ -211,11 +211,11 @@ static void put_admin(struct buf *b, const json_t *n)
 static void put_name(struct buf *b, const json_t *n)
 {
 	buf_lit(b, "<th scope=\"row\">");
-	page_text(b, page_str(n, "name"));
+	buf_html(b, page_str(n, "name"));
 	if (page_yes(n, "learned"))
 		buf_lit(b, " <small>learned</small>");
 	buf_lit(b, " <small>");
-	page_text(b, page_str(n, "address"));
+	buf_html(b, page_str(n, "address"));
 	buf_lit(b, "</small></th>");
 }
 
@@ -243,7 +243,7 @@ void page_nodes(struct buf *b, const json_t *view)
 	put_heads(b, heads);
 	json_array_foreach(get(view, "pool"), i, n) {
 		buf_lit(b, "<tr id=\"node-");
-		page_text(b, page_str(n, "name"));
+		buf_html(b, page_str(n, "name"));
 		buf_printf(b, "\" class=\"row-%s\">", look(n));
 		put_name(b, n);
 		put_state(b, view, n);
@@ -266,7 +266,7 @@ static void put_digest(struct buf *b, const json_t *c)
 	memcpy(head, d, strnlen(d, sizeof(head) - 1));
 	if (head[0]) {
 		buf_lit(b, "<code>");
-		page_text(b, head);
+		buf_html(b, head);
 		buf_lit(b, "</code> ");
 		buf_str(b, page_yes(c, "equal") ? "= equal" :
 			"\xe2\x89\xa0 differs");
@@ -286,12 +286,12 @@ static void put_peers(struct buf *b, const json_t *c)
 
 		buf_printf(b, "<span class=\"tag %s\">", !well ? "bad" :
 			   lag > 1000 ? "warn" : "ok");
-		page_text(b, page_str(p, "name"));
+		buf_html(b, page_str(p, "name"));
 		buf_chr(b, ' ');
 		if (well)
 			page_span(b, lag);
 		else
-			page_text(b, page_str(p, "health"));
+			buf_html(b, page_str(p, "health"));
 		if (page_yes(p, "settings_differ"))
 			buf_lit(b, ", settings differ");
 		if (page_yes(p, "users_differ"))
@@ -315,7 +315,7 @@ static void put_compared(struct buf *b, const json_t *c)
 			worst = v;
 	}
 	page_td(b, "verified", !strcmp(worst, "differs") ? "warn" : "");
-	page_text(b, worst);
+	buf_html(b, worst);
 	buf_lit(b, "</td>");
 }
 
@@ -325,7 +325,7 @@ static void put_held(struct buf *b, const json_t *n, const json_t *said,
 	uint64_t unacked = page_u64(said, "unacked_lately");
 
 	buf_lit(b, "<th scope=\"row\">");
-	page_text(b, page_str(n, "name"));
+	buf_html(b, page_str(n, "name"));
 	buf_lit(b, "</th>");
 	page_td_num(b, "contacts", "n", said, "contacts");
 	put_digest(b, c);
@@ -343,12 +343,12 @@ static void put_held(struct buf *b, const json_t *n, const json_t *said,
 static void put_silent(struct buf *b, const json_t *n, const json_t *said)
 {
 	buf_lit(b, "<th scope=\"row\">");
-	page_text(b, page_str(n, "name"));
+	buf_html(b, page_str(n, "name"));
 	buf_lit(b, "</th><td colspan=\"8\">");
 	buf_lit(b, "no figures yet");
 	if (*page_str(said, "error")) {
 		buf_lit(b, ": ");
-		page_text(b, page_str(said, "error"));
+		buf_html(b, page_str(said, "error"));
 	}
 	buf_lit(b, "</td>");
 }
@@ -378,7 +378,7 @@ void page_location(struct buf *b, const json_t *view)
 			page_span(b, page_u64(said, "age_ms"));
 			if (*page_str(said, "error")) {
 				buf_lit(b, " <small>");
-				page_text(b, page_str(said, "error"));
+				buf_html(b, page_str(said, "error"));
 				buf_lit(b, "</small>");
 			}
 			buf_lit(b, "</td>");
@@ -412,12 +412,12 @@ void page_certs(struct buf *b, const json_t *view)
 			continue;
 		buf_str(b, any++ ? "" : "<dl>");
 		buf_lit(b, "<dt>");
-		page_text(b, page_str(n, "name"));
+		buf_html(b, page_str(n, "name"));
 		buf_printf(b, "</dt><dd class=\"%s\">", days < 0 ? "bad" :
 			   days < 30 ? "warn" : "");
 		buf_printf(b, "%lld days left <small>until ",
 			   (long long)days);
-		page_text(b, page_str(c, "not_after"));
+		buf_html(b, page_str(c, "not_after"));
 		buf_lit(b, "</small></dd>");
 	}
 	if (any)

@@ -6,15 +6,15 @@ static void put_peer(struct buf *b, const json_t *o)
 	bool rests = page_is(o, "state", "resting");
 
 	buf_lit(b, "<tr><th scope=\"row\">");
-	page_text(b, page_str(o, "name"));
+	buf_html(b, page_str(o, "name"));
 	buf_lit(b, "</th>");
 	page_td(b, "address", "");
-	page_text(b, page_str(o, "address"));
+	buf_html(b, page_str(o, "address"));
 	buf_chr(b, ' ');
-	page_text(b, page_str(o, "transport"));
+	buf_html(b, page_str(o, "transport"));
 	buf_lit(b, "</td>");
 	page_td(b, "state", rests ? "bad" : "");
-	page_text(b, page_str(o, "state"));
+	buf_html(b, page_str(o, "state"));
 	if (page_u64(o, "rest_ms")) {
 		buf_lit(b, " <small>for ");
 		page_span(b, page_u64(o, "rest_ms"));

@@ -15,7 +15,7 @@ static void put_row(struct buf *b, const json_t *node, uint64_t all)
 	uint64_t n = page_u64(o, "contacts");
 
 	buf_lit(b, "<tr><th scope=\"row\">");
-	page_text(b, page_str(node, "name"));
+	buf_html(b, page_str(node, "name"));
 	buf_lit(b, "</th>");
 	page_td_num(b, "contacts", "n", o, "contacts");
 	page_td(b, "share", "n");

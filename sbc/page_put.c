@@ -1,20 +1,6 @@
 /* page_put.c - Pure. Pieces of HTML. */
 #include "sbc/page.h"
 
-void page_text(struct buf *b, const char *s)
-{
-	for (; *s; s++) {
-		switch (*s) {
-		case '<': buf_lit(b, "&lt;"); break;
-		case '>': buf_lit(b, "&gt;"); break;
-		case '&': buf_lit(b, "&amp;"); break;
-		case '"': buf_lit(b, "&quot;"); break;
-		case '\'': buf_lit(b, "&#39;"); break;
-		default: buf_chr(b, *s); break;
-		}
-	}
-}
-
 void page_num(struct buf *b, uint64_t v)
 {
 	if (v >= 1000) {
@@ -111,7 +97,7 @@ bool page_is(const json_t *o, const char *key, const char *val)
 void page_td(struct buf *b, const char *label, const char *cls)
 {
 	buf_lit(b, "<td data-l=\"");
-	page_text(b, label);
+	buf_html(b, label);
 	if (*cls) {
 		buf_lit(b, "\" class=\"");
 		buf_str(b, cls);
@@ -139,6 +125,6 @@ void page_td_text(struct buf *b, const char *label, const json_t *o,
 		  const char *key)
 {
 	page_td(b, label, "");
-	page_text(b, page_str(o, key));
+	buf_html(b, page_str(o, key));
 	buf_lit(b, "</td>");
 }

@@ -16,15 +16,15 @@ static void put_node(struct buf *b, const json_t *n, const json_t *sql,
 {
 	buf_printf(b, "<tr%s><th scope=\"row\">", stale ? " class=\"stale\"" :
 		   "");
-	page_text(b, page_str(n, "name"));
+	buf_html(b, page_str(n, "name"));
 	buf_lit(b, "</th>");
 	page_td(b, "state", "");
 	buf_printf(b, "<span class=\"tag %s\">", look(sql, stale));
-	page_text(b, page_str(sql, "state"));
+	buf_html(b, page_str(sql, "state"));
 	buf_lit(b, "</span>");
 	if (*page_str(sql, "why")) {
 		buf_lit(b, " <small>");
-		page_text(b, page_str(sql, "why"));
+		buf_html(b, page_str(sql, "why"));
 		buf_lit(b, "</small>");
 	}
 	buf_lit(b, "</td>");
@@ -39,7 +39,7 @@ static void put_node(struct buf *b, const json_t *n, const json_t *sql,
 	buf_lit(b, "</td>");
 	page_td_num(b, "written", "n", sql, "rows_written");
 	page_td(b, "whose", "");
-	page_text(b, page_is(sql, "mode", "shared") ? "shared by all" :
+	buf_html(b, page_is(sql, "mode", "shared") ? "shared by all" :
 		  page_is(sql, "mode", "local") ? "its own" : "");
 	buf_lit(b, "</td></tr>");
 }
