@@ -60,6 +60,19 @@ struct sl sl_lower(char *dst, struct sl s)
 	return sl_mk(dst, s.n);
 }
 
+void sl_text(char *to, size_t size, const char *from)
+{
+	size_t n = strlen(from);
+
+	if (n >= size) {
+		n = size - 1;
+		while (n && ((uint8_t)from[n] & 0xc0) == 0x80)
+			n--;
+	}
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
 int sl_cmp(struct sl a, struct sl b)
 {
 	size_t n = a.n < b.n ? a.n : b.n;

@@ -119,20 +119,6 @@ static unsigned unknown_key(struct action *a)
 	return 0;
 }
 
-/** The longest piece that ends between two characters */
-static void copy_text(char *to, size_t size, const char *s)
-{
-	size_t n = strlen(s);
-
-	if (n >= size) {
-		n = size - 1;
-		while (n && ((uint8_t)s[n] & 0xc0) == 0x80)
-			n--;
-	}
-	memcpy(to, s, n);
-	to[n] = '\0';
-}
-
 static unsigned read_until(struct action *a, struct disp_wish *w, uint64_t now)
 {
 	const json_t *v = json_object_get(a->in, "until");
@@ -183,8 +169,8 @@ static unsigned read_admin(struct action *a, struct disp_wish *w, uint64_t now)
 		.admin = (enum disp_admin)m, .weight = w->weight,
 		.since = now,
 	};
-	copy_text(w->who, sizeof(w->who), a->who);
-	copy_text(w->why, sizeof(w->why), why ? why : "");
+	sl_text(w->who, sizeof(w->who), a->who);
+	sl_text(w->why, sizeof(w->why), why ? why : "");
 	bad = read_when_empty(a, w);
 	if (bad || m == DISP_READY)
 		return bad;

@@ -19,20 +19,7 @@ static const char *str(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
-/** Cut to size, at the begin of a character */
-static void put(char *to, size_t size, const char *from)
-{
-	size_t n = strlen(from);
-
-	if (n >= size) {
-		n = size - 1;
-		while (n && ((uint8_t)from[n] & 0xc0) == 0x80)
-			n--;
-	}
-	memcpy(to, from, n);
-	to[n] = '\0';
-}
-#define PUT(field, s) put((field), sizeof(field), (s))
+#define PUT(field, s) sl_text((field), sizeof(field), (s))
 
 /* --- which there are --- */
 
