@@ -60,6 +60,22 @@ struct sl sl_lower(char *dst, struct sl s)
 	return sl_mk(dst, s.n);
 }
 
+struct sl sl_param(struct sl query, struct sl name)
+{
+	struct sl q = query;
+
+	while (q.n) {
+		size_t end = sl_chr(q, '&');
+		struct sl one = sl_sub(q, 0, end);
+		size_t eq = sl_chr(one, '=');
+
+		if (sl_eq(sl_sub(one, 0, eq), name))
+			return sl_sub(one, eq + 1, one.n);
+		q = sl_sub(q, end + 1, q.n);
+	}
+	return SL_NONE;
+}
+
 void sl_text(char *to, size_t size, const char *from)
 {
 	size_t n = strlen(from);

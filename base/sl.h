@@ -64,6 +64,8 @@ size_t sl_chr(struct sl s, char c);
 struct sl sl_trim(struct sl s);
 /** Lower-case copy into dst (at least s.n bytes); returns the copy */
 struct sl sl_lower(char *dst, struct sl s);
+/** Value of name in "a=1&b=2" (not decoded), SL_NONE = not there */
+struct sl sl_param(struct sl query, struct sl name);
 /** Text (UTF-8) with its NUL into to[size], cut at the begin of a character */
 void sl_text(char *to, size_t size, const char *from);
 /** Three-way order by bytes, then length */

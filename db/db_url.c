@@ -97,18 +97,7 @@ const char *db_url_parse(struct db_url *u, struct sl text)
 
 struct sl db_url_param(const struct db_url *u, struct sl name)
 {
-	struct sl q = u->query;
-
-	while (q.n) {
-		size_t end = sl_chr(q, '&');
-		struct sl one = sl_sub(q, 0, end);
-		size_t eq = sl_chr(one, '=');
-
-		if (sl_eq(sl_sub(one, 0, eq), name))
-			return sl_sub(one, eq < one.n ? eq + 1 : eq, one.n);
-		q = sl_sub(q, end + 1, q.n);
-	}
-	return SL_NONE;
+	return sl_param(u->query, name);
 }
 
 /** Everything of a query but a parameter named `password`, or with it hidden */

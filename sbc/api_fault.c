@@ -8,25 +8,6 @@
 #include "sbc/ledger.h"
 #include "web/jsn.h"
 
-static bool known_keys(const json_t *in)
-{
-	static const char *const known[] = {
-		"node", "kind", "ms", "percent", "max_duration", "who", "why",
-	};
-	const char *key;
-	json_t *v;
-
-	json_object_foreach((json_t *)(uintptr_t)in, key, v) {
-		size_t i = 0;
-
-		while (i < 7 && strcmp(key, known[i]) != 0)
-			i++;
-		if (i == 7)
-			return false;
-	}
-	return true;
-}
-
 /** @return is it a number of [lo, hi], or absent and so `def` */
 static bool number(const json_t *in, const char *key, uint32_t lo,
 		   uint32_t hi, uint32_t def, uint32_t *vp)
@@ -46,11 +27,14 @@ static bool number(const json_t *in, const char *key, uint32_t lo,
 static unsigned read_order(struct action *a, struct fault_order *o,
 			   uint64_t now)
 {
+	static const char *const known[] = {
+		"node", "kind", "ms", "percent", "max_duration", "who", "why",
+	};
 	const char *kind = action_str(a, "kind");
 	uint32_t secs;
 	int k = FAULT_NONE + 1;
 
-	if (!known_keys(a->in))
+	if (action_unknown(a, known, sizeof(known) / sizeof(known[0])))
 		return action_fail(a, 400, "unknown key, allowed: node, kind, "
 				   "ms, percent, max_duration");
 	while (kind && k < FAULT_KINDS &&

@@ -105,18 +105,10 @@ static unsigned unknown_key(struct action *a)
 		"admin", "why", "who", "until", "when_empty", "weight",
 		"force",
 	};
-	const char *key;
-	json_t *v;
+	const char *key = action_unknown(a, known,
+					 sizeof(known) / sizeof(known[0]));
 
-	json_object_foreach(a->in, key, v) {
-		size_t i = 0, n = sizeof(known) / sizeof(known[0]);
-
-		while (i < n && strcmp(key, known[i]) != 0)
-			i++;
-		if (i == n)
-			return action_fail(a, 400, "%.40s: no such key", key);
-	}
-	return 0;
+	return key ? action_fail(a, 400, "%.40s: no such key", key) : 0;
 }
 
 static unsigned read_until(struct action *a, struct disp_wish *w, uint64_t now)

@@ -102,6 +102,23 @@ static bool authorized(const struct actions *a, struct sl auth)
 
 /* --- a request --- */
 
+const char *action_unknown(const struct action *a, const char *const *known,
+			   size_t n)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(a->in, key, v) {
+		size_t i = 0;
+
+		while (i < n && strcmp(key, known[i]) != 0)
+			i++;
+		if (i == n)
+			return key;
+	}
+	return NULL;
+}
+
 const char *action_str(const struct action *a, const char *key)
 {
 	return json_string_value(json_object_get(a->in, key));

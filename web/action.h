@@ -57,6 +57,9 @@ int  action_get_route(struct actions *a, const char *name, const char *path,
 /** Says why, and gives status back for the handler's return */
 unsigned action_fail(struct action *a, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/** The first key of the request that is none of known, n of them; NULL: all are */
+const char *action_unknown(const struct action *a, const char *const *known,
+			   size_t n);
 /** A string of the request; NULL = not there or no string */
 const char *action_str(const struct action *a, const char *key);
 

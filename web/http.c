@@ -320,17 +320,5 @@ int http_srv_route(struct http_srv *s, const char *method, const char *path,
 
 struct sl http_srv_param(const struct http_call *c, struct sl name)
 {
-	struct sl q = c->query;
-
-	while (q.n) {
-		size_t end = sl_chr(q, '&'), eq;
-		struct sl one = sl_sub(q, 0, end);
-
-		eq = sl_chr(one, '=');
-		if (sl_eq(sl_sub(one, 0, eq), name))
-			return eq < one.n ? sl_sub(one, eq + 1, one.n) :
-				SL("");
-		q = sl_sub(q, end + 1, q.n);
-	}
-	return SL_NONE;
+	return sl_param(c->query, name);
 }
