@@ -117,6 +117,17 @@ int stat_add(struct stats *s, enum stat_type type, const char *name,
 	return 0;
 }
 
+int stat_add_rows(struct stats *s, const struct stat_row *row, size_t n,
+		  const char *labels, const void *owner)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = stat_add(s, row[i].type, row[i].name, labels,
+			       row[i].help, row[i].val, owner);
+	return err;
+}
+
 void stat_del_owner(struct stats *s, const void *owner)
 {
 	size_t k = 0;

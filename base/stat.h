@@ -39,6 +39,18 @@ void stats_free(struct stats *s);
 int  stat_add(struct stats *s, enum stat_type type, const char *name,
 	      const char *labels, const char *help, const void *val,
 	      const void *owner);
+struct stat_row {
+	enum stat_type type;
+	const char *name, *help;
+	const void *val;
+};
+/** Each of n rows by stat_add(). @return that of the first that failed */
+int  stat_add_rows(struct stats *s, const struct stat_row *row, size_t n,
+		   const char *labels, const void *owner);
+/** The same of an array */
+#define stat_rows(s, row, labels, owner) \
+	stat_add_rows((s), (row), sizeof(row) / sizeof((row)[0]), (labels), \
+		      (owner))
 /** Forget all figures registered with this owner */
 void stat_del_owner(struct stats *s, const void *owner);
 /** Prometheus text format 0.0.4 of everything, in a fixed order */

@@ -189,26 +189,10 @@ static void done(void *arg)
 
 /* --- figures ------------------------------------------------------------------------ */
 
-struct figure {
-	enum stat_type type;
-	const char *name, *help;
-	const uint64_t *v;
-};
-
-static int add(struct cluster *c, const struct figure *f, size_t n)
-{
-	int err = 0;
-
-	for (size_t i = 0; c->stats && !err && i < n; i++)
-		err = stat_add(c->stats, f[i].type, f[i].name, NULL,
-			       f[i].help, f[i].v, c);
-	return err;
-}
-
 static int add_store(struct cluster *c)
 {
 	const struct store_stats *s = store_stats(c->store);
-	const struct figure f[] = {
+	const struct stat_row f[] = {
 	{ STAT_GAUGE, "store_records", "Bindings and tombstones held",
 	  &s->records },
 	{ STAT_GAUGE, "store_contacts", "Contacts visible", &s->contacts },
@@ -238,7 +222,7 @@ static int add_store(struct cluster *c)
 	  "Records refused: stamp too far ahead", &s->bad_stamp },
 	};
 
-	return add(c, f, sizeof(f) / sizeof(f[0]));
+	return c->stats ? stat_rows(c->stats, f, NULL, c) : 0;
 }
 
 static int add_links(struct cluster *c)
@@ -247,7 +231,7 @@ static int add_links(struct cluster *c)
 	const struct streams_stats *t = streams_stats(c->tr);
 	const struct sync_stats *y = sync_stats(mesh_sync(c->mesh));
 	const struct hints *h = mesh_hints(c->mesh);
-	const struct figure f[] = {
+	const struct stat_row f[] = {
 	{ STAT_GAUGE, "cluster_links", "Links to other nodes",
 	  &m->links_now },
 	{ STAT_COUNTER, "cluster_links_made_total", "Links made",
@@ -304,7 +288,7 @@ static int add_links(struct cluster *c)
 	{ STAT_COUNTER, "cluster_bytes_out_total", "Bytes sent",
 	  &t->bytes_out },
 	};
-	int err = add(c, f, sizeof(f) / sizeof(f[0]));
+	int err = c->stats ? stat_rows(c->stats, f, NULL, c) : 0;
 
 	for (int w = 0; c->stats && !err && w < SYNC_WHY_N; w++) {
 		char label[32];

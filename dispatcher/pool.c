@@ -121,11 +121,7 @@ uint32_t pool_ramp(const struct pool_node *n, uint32_t slowstart, uint64_t now)
 int pool_stats(struct pool_node *n, struct stats *s)
 {
 	const struct pool_stat *st = &n->stat;
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *val;
-	} tab[] = {
+	const struct stat_row tab[] = {
 		{ STAT_GAUGE, "node_state", "Health: 0 down, 1 suspect, 2 up.",
 		  &st->state },
 		{ STAT_GAUGE, "node_admin",
@@ -189,15 +185,7 @@ int pool_stats(struct pool_node *n, struct stats *s)
 		  &st->probes_late },
 	};
 	char label[80];
-	size_t i;
-	int err;
 
 	snprintf(label, sizeof(label), "node=\"%s\"", n->name);
-	for (i = 0; i < sizeof(tab) / sizeof(tab[0]); i++) {
-		err = stat_add(s, tab[i].type, tab[i].name, label,
-			       tab[i].help, tab[i].val, n);
-		if (err)
-			return err;
-	}
-	return 0;
+	return stat_rows(s, tab, label, n);
 }

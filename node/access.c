@@ -43,11 +43,7 @@ void access_close(struct access *a)
 int access_stats(struct access *a, struct stats *st)
 {
 	const struct nonces_stats *ns = nonces_stats(a->nonces);
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *v;
-	} row[] = {
+	const struct stat_row row[] = {
 		{ STAT_COUNTER, "node_auth_challenged_total",
 		  "Requests answered 401 or 407", &a->challenged },
 		{ STAT_COUNTER, "node_auth_passed_total",
@@ -86,12 +82,7 @@ int access_stats(struct access *a, struct stats *st)
 		  "Nonces forgotten early because there were too many",
 		  &ns->forced },
 	};
-	int err = 0;
-
-	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		err |= stat_add(st, row[i].type, row[i].name, NULL,
-				row[i].help, row[i].v, a);
-	return err;
+	return stat_rows(st, row, NULL, a);
 }
 
 static bool in_nets(const struct addr_net *v, uint32_t n,

@@ -18,11 +18,7 @@
 static int core_stats(struct core *c, struct stats *st)
 {
 	const struct txn_stats *ts = txnl_stats(c->txnl);
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *v;
-	} row[] = {
+	const struct stat_row row[] = {
 		{ STAT_COUNTER, "node_requests_total",
 		  "SIP requests received", &c->requests },
 		{ STAT_COUNTER, "node_responses_total",
@@ -70,11 +66,8 @@ static int core_stats(struct core *c, struct stats *st)
 		{ STAT_COUNTER, "node_timeouts_total",
 		  "Transaction timers that ran out", &ts->timeouts },
 	};
-	int err = 0;
+	int err = stat_rows(st, row, NULL, c);
 
-	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		err |= stat_add(st, row[i].type, row[i].name, NULL,
-				row[i].help, row[i].v, c);
 	err |= core_wait_stats(c, st);
 	err |= access_stats(&c->access, st);
 	err |= registrar_stats(&c->reg, st);

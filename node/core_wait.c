@@ -72,56 +72,48 @@ void core_wait_reconf(struct core *c)
 		subs_reconf(c->subs, &sc);
 }
 
+static int figures(struct core *c, const struct subs_stats *ss,
+		   struct stats *st)
+{
+	const struct waits *w = c->waits;
+	const struct stat_row row[] = {
+		{ STAT_GAUGE, "node_users_cached",
+		  "Users of the database known here", &ss->known },
+		{ STAT_GAUGE, "node_users_cached_none",
+		  "Names known to be no user", &ss->none },
+		{ STAT_GAUGE, "node_users_asked",
+		  "Users being looked up", &ss->asked },
+		{ STAT_GAUGE, "node_users_away",
+		  "1: the database of users does not answer",
+		  &ss->away },
+		{ STAT_COUNTER, "node_users_lookups_total",
+		  "Users looked up", &ss->lookups },
+		{ STAT_COUNTER, "node_users_failed_total",
+		  "Look-ups that failed", &ss->failed },
+		{ STAT_COUNTER, "node_users_refused_total",
+		  "Look-ups not made: database away, or too many",
+		  &ss->refused },
+		{ STAT_COUNTER, "node_users_evicted_total",
+		  "Users forgotten for lack of room", &ss->evicted },
+		{ STAT_GAUGE, "node_users_waiting",
+		  "Requests waiting for a user's look-up", &w->now },
+		{ STAT_COUNTER, "node_users_waited_total",
+		  "Requests that waited for a user's look-up",
+		  &w->total },
+		{ STAT_COUNTER, "node_users_late_total",
+		  "Requests that waited as long as they may",
+		  &w->late },
+		{ STAT_COUNTER, "node_users_full_total",
+		  "Requests that could not wait: too many did",
+		  &w->full },
+	};
+
+	return stat_rows(st, row, NULL, c);
+}
+
 int core_wait_stats(struct core *c, struct stats *st)
 {
-	const struct subs_stats *ss = c->subs ? subs_stats(c->subs) : NULL;
-	const struct waits *w = c->waits;
-	int err = 0;
-
-	if (!ss)
-		return 0;
-	{
-		const struct {
-			enum stat_type type;
-			const char *name, *help;
-			const uint64_t *v;
-		} row[] = {
-			{ STAT_GAUGE, "node_users_cached",
-			  "Users of the database known here", &ss->known },
-			{ STAT_GAUGE, "node_users_cached_none",
-			  "Names known to be no user", &ss->none },
-			{ STAT_GAUGE, "node_users_asked",
-			  "Users being looked up", &ss->asked },
-			{ STAT_GAUGE, "node_users_away",
-			  "1: the database of users does not answer",
-			  &ss->away },
-			{ STAT_COUNTER, "node_users_lookups_total",
-			  "Users looked up", &ss->lookups },
-			{ STAT_COUNTER, "node_users_failed_total",
-			  "Look-ups that failed", &ss->failed },
-			{ STAT_COUNTER, "node_users_refused_total",
-			  "Look-ups not made: database away, or too many",
-			  &ss->refused },
-			{ STAT_COUNTER, "node_users_evicted_total",
-			  "Users forgotten for lack of room", &ss->evicted },
-			{ STAT_GAUGE, "node_users_waiting",
-			  "Requests waiting for a user's look-up", &w->now },
-			{ STAT_COUNTER, "node_users_waited_total",
-			  "Requests that waited for a user's look-up",
-			  &w->total },
-			{ STAT_COUNTER, "node_users_late_total",
-			  "Requests that waited as long as they may",
-			  &w->late },
-			{ STAT_COUNTER, "node_users_full_total",
-			  "Requests that could not wait: too many did",
-			  &w->full },
-		};
-
-		for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-			err |= stat_add(st, row[i].type, row[i].name, NULL,
-					row[i].help, row[i].v, c);
-	}
-	return err;
+	return c->subs ? figures(c, subs_stats(c->subs), st) : 0;
 }
 
 /* --- who waits ----------------------------------------------------------------- */

@@ -69,11 +69,7 @@ void keep_close(struct keep *k)
 
 static int ask_stats(struct keep *k, struct stats *st)
 {
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *v;
-	} row[] = {
+	const struct stat_row row[] = {
 		{ STAT_COUNTER, "node_ask_sent_total",
 		  "Contacts that edges were told to ask", &k->sent },
 		{ STAT_COUNTER, "node_ask_batches_total",
@@ -92,42 +88,28 @@ static int ask_stats(struct keep *k, struct stats *st)
 		  "Contacts that edges ask, of which we have heard nothing yet",
 		  &k->lines },
 	};
-	int err = 0;
-
-	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		err |= stat_add(st, row[i].type, row[i].name, NULL,
-				row[i].help, row[i].v, k);
-	return err;
+	return stat_rows(st, row, NULL, k);
 }
 
 int keep_stats(struct keep *k, struct stats *st)
 {
-	const struct {
-		const char *name, *help;
-		const uint64_t *v;
-	} row[] = {
-		{ "node_keep_sent_total",
+	const struct stat_row row[] = {
+		{ STAT_COUNTER, "node_keep_sent_total",
 		  "Contacts named to edges to be kept alive", &k->sent },
-		{ "node_keep_batches_total", "Messages they went in",
-		  &k->batches },
-		{ "node_keep_dead_total",
+		{ STAT_COUNTER, "node_keep_batches_total",
+		  "Messages they went in", &k->batches },
+		{ STAT_COUNTER, "node_keep_dead_total",
 		  "Contacts whose flow has ended, as edges said", &k->dead },
-		{ "node_keep_refused_total",
+		{ STAT_COUNTER, "node_keep_refused_total",
 		  "Such messages that an edge did not take", &k->refused },
-		{ "node_keep_lost_total", "Such messages without an answer",
-		  &k->lost },
-		{ "node_keep_full_total",
+		{ STAT_COUNTER, "node_keep_lost_total",
+		  "Such messages without an answer", &k->lost },
+		{ STAT_COUNTER, "node_keep_full_total",
 		  "Contacts not kept alive: too many have no answer, or no "
 		  "memory", &k->full },
 	};
-	int err = 0;
 
-	if (k->asks)
-		return ask_stats(k, st);
-	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		err |= stat_add(st, STAT_COUNTER, row[i].name, NULL,
-				row[i].help, row[i].v, k);
-	return err;
+	return k->asks ? ask_stats(k, st) : stat_rows(st, row, NULL, k);
 }
 
 /* --- out ------------------------------------------------------------------- */

@@ -294,11 +294,7 @@ static int figures(struct persist_io *io)
 {
 	const struct persist_stats *s = persist_stats(io->p);
 	const struct db_worker_stats *w = db_worker_stats(io->w);
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const void *v;
-	} f[] = {
+	const struct stat_row f[] = {
 		{ STAT_GAUGE, "node_sql_up", "1: the database takes what is written",
 		  &s->up },
 		{ STAT_GAUGE, "node_sql_loaded", "1: all rows were read", &s->loaded },
@@ -334,12 +330,9 @@ static int figures(struct persist_io *io)
 		  "Connections cut because the database was silent", &w->cut },
 		{ STAT_HIST, "node_sql_job_seconds", "Time of a transaction", &w->run },
 	};
+	int err = stat_rows(io->n->st, f, NULL, io);
 	char label[64];
-	int err = 0;
 
-	for (size_t i = 0; !err && i < sizeof(f) / sizeof(f[0]); i++)
-		err = stat_add(io->n->st, f[i].type, f[i].name, NULL,
-			       f[i].help, f[i].v, io);
 	for (unsigned i = 1; !err && i < PERSIST_ERR_N; i++) {
 		(void)snprintf(label, sizeof(label), "kind=\"%s\"",
 			       persist_err_name(i));

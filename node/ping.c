@@ -42,11 +42,7 @@ void ping_close(struct ping *p)
 
 int ping_stats(struct ping *p, struct stats *st)
 {
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *v;
-	} row[] = {
+	const struct stat_row row[] = {
 		{ STAT_COUNTER, "node_ping_sent_total",
 		  "Contacts asked whether they are there", &p->sent },
 		{ STAT_COUNTER, "node_ping_made_up_total",
@@ -97,11 +93,8 @@ int ping_stats(struct ping *p, struct stats *st)
 		  "Contacts called last because they do not answer",
 		  &p->quarantined_now },
 	};
-	int err = 0;
+	int err = stat_rows(st, row, NULL, p);
 
-	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		err |= stat_add(st, row[i].type, row[i].name, NULL,
-				row[i].help, row[i].v, p);
 	err |= stat_add(st, STAT_HIST, "node_ping_answer_seconds", NULL,
 			"Time that answers took", &p->waits, p);
 	return err | keep_stats(&p->keep, st) | keep_stats(&p->ask, st);

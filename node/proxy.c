@@ -94,11 +94,7 @@ static struct fork *fork_new(struct proxy *p, const struct proxy_job *j)
 
 int proxy_stats(struct proxy *p, struct stats *st)
 {
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *v;
-	} row[] = {
+	const struct stat_row row[] = {
 		{ STAT_GAUGE, "node_forks", "Requests being passed on",
 		  &p->forks_now },
 		{ STAT_GAUGE, "node_forks_open",
@@ -132,12 +128,9 @@ int proxy_stats(struct proxy *p, struct stats *st)
 		{ STAT_COUNTER, "node_acks_dropped_total",
 		  "ACKs without a Route to an edge", &p->acks_dropped },
 	};
-	int err = 0;
+	int err = stat_rows(st, row, NULL, p);
 
-	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		err |= stat_add(st, row[i].type, row[i].name, NULL,
-				row[i].help, row[i].v, p);
-	return err | proxy_way_stats(p, st);
+	return err ? err : proxy_way_stats(p, st);
 }
 
 /* --- branches --------------------------------------------------------------- */

@@ -9,24 +9,17 @@
 
 int proxy_way_stats(struct proxy *p, struct stats *st)
 {
-	const struct {
-		const char *name, *help;
-		const uint64_t *v;
-	} row[] = {
-		{ "node_routed_total",
+	const struct stat_row row[] = {
+		{ STAT_COUNTER, "node_routed_total",
 		  "Requests that went along a route to a peer", &p->routed },
-		{ "node_route_next_total",
+		{ STAT_COUNTER, "node_route_next_total",
 		  "Further peers of a route asked", &p->route_next },
-		{ "node_route_failed_total",
+		{ STAT_COUNTER, "node_route_failed_total",
 		  "Requests that no peer of their route took",
 		  &p->route_failed },
 	};
-	int err = 0;
 
-	for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		err |= stat_add(st, STAT_COUNTER, row[i].name, NULL,
-				row[i].help, row[i].v, p);
-	return err;
+	return stat_rows(st, row, NULL, p);
 }
 
 bool proxy_way_next(uint16_t code)

@@ -288,11 +288,7 @@ void dash_changed(struct sbc *s)
 
 static int figures(struct dash *d)
 {
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *v;
-	} v[] = {
+	const struct stat_row v[] = {
 		{ STAT_GAUGE, "sbc_verdict", "The page's verdict: 0 OK, 1 "
 		  "DEGRADED, 2 AT RISK, 3 DOWN", &d->state },
 		{ STAT_COUNTER, "dash_views_total",
@@ -305,12 +301,7 @@ static int figures(struct dash *d)
 		  "Of these, without a good answer",
 		  scrape_failed(d->scrape) },
 	};
-	int err = 0;
-
-	for (size_t i = 0; i < sizeof(v) / sizeof(*v) && !err; i++)
-		err = stat_add(d->s->st, v[i].type, v[i].name, NULL,
-			       v[i].help, v[i].v, d);
-	return err;
+	return stat_rows(d->s->st, v, NULL, d);
 }
 
 static int routes(struct dash *d)

@@ -11,26 +11,19 @@
 int edge_learn_init(struct edge *e, uint64_t now)
 {
 	struct edge_learn *l = &e->learn;
-	const struct {
-		const char *name, *help;
-		const uint64_t *val;
-	} v[] = {
-		{ "pool_learned_total", "Nodes added that another node named.",
-		  &l->learned },
-		{ "pool_forgotten_total",
+	const struct stat_row v[] = {
+		{ STAT_COUNTER, "pool_learned_total",
+		  "Nodes added that another node named.", &l->learned },
+		{ STAT_COUNTER, "pool_forgotten_total",
 		  "Of these, removed: nobody named them any more.",
 		  &l->forgotten },
-		{ "pool_learn_refused_total",
+		{ STAT_COUNTER, "pool_learn_refused_total",
 		  "Names of nodes not taken: bad, in conflict, or no room.",
 		  &l->refused },
 	};
-	int err = 0;
 
 	l->due = now + LOOK;
-	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]) && !err; i++)
-		err = stat_add(e->st, STAT_COUNTER, v[i].name, NULL,
-			       v[i].help, v[i].val, e);
-	return err;
+	return stat_rows(e->st, v, NULL, e);
 }
 
 static void refuse(struct edge *e, uint16_t from, const char *name,

@@ -181,11 +181,7 @@ void ledger_close(struct ledger *l)
 
 int ledger_txn(struct stats *st, const struct txn_stats *ts, const void *owner)
 {
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *v;
-	} v[] = {
+	const struct stat_row v[] = {
 		{ STAT_COUNTER, "sip_server_transactions_total",
 		  "Server transactions made", &ts->server_made },
 		{ STAT_COUNTER, "sip_client_transactions_total",
@@ -210,12 +206,7 @@ int ledger_txn(struct stats *st, const struct txn_stats *ts, const void *owner)
 		{ STAT_GAUGE, "sip_client_transactions",
 		  "Client transactions now", &ts->client_now },
 	};
-	int err = 0;
-
-	for (size_t i = 0; i < sizeof(v) / sizeof(*v) && !err; i++)
-		err = stat_add(st, v[i].type, v[i].name, NULL, v[i].help,
-			       v[i].v, owner);
-	return err;
+	return stat_rows(st, v, NULL, owner);
 }
 
 void ledger_refused(struct ledger *l, uint16_t code)

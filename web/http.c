@@ -227,11 +227,7 @@ static void requested(struct http_conn *conn, const struct http_req *r,
 static int figures(struct http_srv *s)
 {
 	const struct http_pool_stats *p = http_pool_stats(s->pool);
-	const struct {
-		enum stat_type type;
-		const char *name, *help;
-		const uint64_t *v;
-	} v[] = {
+	const struct stat_row v[] = {
 		{ STAT_COUNTER, "http_requests_total",
 		  "Requests to the management address.", &s->requests },
 		{ STAT_COUNTER, "http_refused_total",
@@ -248,12 +244,7 @@ static int figures(struct http_srv *s)
 		  "Idle connections closed to make room for new ones.",
 		  &p->evicted },
 	};
-	int err = 0;
-
-	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]) && !err; i++)
-		err = stat_add(s->st, v[i].type, v[i].name, NULL, v[i].help,
-			       v[i].v, s);
-	return err;
+	return stat_rows(s->st, v, NULL, s);
 }
 
 int http_srv_alloc(struct http_srv **sp, const char *name,
