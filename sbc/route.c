@@ -88,6 +88,8 @@ static size_t path_end(const char *p, const char *e)
 
 	if (sl_starts(v, SL(ROUTE_PATH_STREAM ">")))
 		return sizeof(ROUTE_PATH_STREAM) - 1;
+	if (sl_starts(v, SL(ROUTE_PATH_UDP ">")))
+		return sizeof(ROUTE_PATH_UDP) - 1;
 	return sl_starts(v, SL(ROUTE_PATH_END ">")) ?
 		sizeof(ROUTE_PATH_END) - 1 : 0;
 }

@@ -22,6 +22,7 @@ struct route_name {
 /** What is behind that in a Path: RFC 5626, and what the flow is, for the nodes */
 #define ROUTE_PATH_END ";ob"
 #define ROUTE_PATH_STREAM ";ob;flow=tcp"
+#define ROUTE_PATH_UDP ";ob;flow=udp"
 
 /** "@SENTBY;transport=x;lr", behind the token of a URI that we wrote for a
  *  listener */

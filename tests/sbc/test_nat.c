@@ -67,6 +67,28 @@ Test(nat, each_phone_is_reached_by_the_path_of_its_own_registration)
 	cr_expect(c->inv[0].cancelled);
 }
 
+/* A node goes by the Contact where the Path says nothing, as an older edge's
+ * does; of the others nothing has to be said, they are the most */
+Test(nat, a_phone_on_udp_whose_contact_says_tcp_is_told_of)
+{
+	struct vphone *d = world_phone(w, "dave", SIM_DATAGRAM);
+	struct vreq *r;
+
+	d->says_tcp = true;
+	(void)phone_register(d);
+	world_run(w, 50);
+	cr_assert_eq(w->locc, 4);
+	cr_expect(strstr(w->loc[3].contact, ";transport=tcp"));
+	cr_expect(strstr(w->loc[3].path, ";ob;flow=udp>"), "%s",
+		  w->loc[3].path);
+	/* and is reached by it */
+	r = phone_invite(a, "dave");
+	d->answer = 20;
+	world_run(w, 500);
+	cr_assert_eq(r->final, 200);
+	cr_assert_eq(d->invc, 1);
+}
+
 /* Contacts are private on both sides: tokens alone lead */
 Test(nat, a_dialog_needs_no_contact_that_is_true)
 {

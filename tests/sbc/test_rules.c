@@ -259,6 +259,7 @@ Test(route, own_entries_are_known_to_the_letter)
 		  "transport=tcp;lr>", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr;obx>", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob;flow=tcp>", true },
+		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob;flow=udp>", true },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob;flow=tcpx>", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr;flow=tcp>", false },
 		{ "<sip:T@192.0.2.9;transport=tcp;lr;ob;flow=tcp", false },

@@ -119,6 +119,7 @@ struct vphone {
 	enum sim_kind kind;
 	const char *says;            /**< behind NAT: the host[:port] it knows
 					of itself. NULL = its real one         */
+	bool says_tcp;               /**< its Contact does, whatever it is on  */
 	char user[16];               /**< its name                             */
 	char aor[16];                /**< user part of its address of record   */
 	unsigned q;                  /**< [1/10] of its contact                */

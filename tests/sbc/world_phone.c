@@ -64,7 +64,8 @@ static char *contact_of(const struct vphone *p)
 	char txt[ADDR_TXT];
 
 	return fmt("sip:%s@%s%s", p->user, own_txt(p, txt),
-		   p->kind == SIM_STREAM ? ";transport=tcp" : "");
+		   p->kind == SIM_STREAM || p->says_tcp ? ";transport=tcp" :
+		   "");
 }
 
 enum { T1 = 500, T2 = 4000, T64 = 64 * T1 };
