@@ -383,7 +383,7 @@ static void time_out(struct ping *p, uint64_t now, uint64_t wall)
 	while (p->first && now >= p->first->sent + p->cf->ping.timeout) {
 		p->lost++;
 		p->first->sure = false;
-		ping_lost(p, p->first, wall);
+		ping_lost(p, p->first, now, wall);
 	}
 }
 
@@ -490,7 +490,7 @@ bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 	if (ping_is_dead(p, m->status)) {
 		p->refused++;
 		i->sure = false;
-		ping_lost(p, i, wall);
+		ping_lost(p, i, now, wall);
 	} else {
 		ping_alive(p, i, now);
 	}

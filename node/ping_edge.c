@@ -103,7 +103,7 @@ static void lose(struct heard *x, const struct keep_one *o,
 	i->sent = sent;
 	i->edge = ping_edge_of(p, &hop->peer);
 	i->sure = sure;
-	ping_lost(p, i, x->wall);
+	ping_lost(p, i, x->now, x->wall);
 }
 
 /* What an edge said of one that it keeps alive */

@@ -59,7 +59,8 @@ void ping_sweep(struct ping *p, uint64_t now);
 /** Its question was answered */
 void ping_alive(struct ping *p, struct ping_item *i, uint64_t now);
 /** Its question was not answered, or by the edge alone */
-void ping_lost(struct ping *p, struct ping_item *i, uint64_t wall);
+void ping_lost(struct ping *p, struct ping_item *i, uint64_t now,
+	       uint64_t wall);
 
 /** ping.max_failures may be another */
 void ping_recount(struct ping *p);
@@ -72,6 +73,11 @@ bool ping_own_fault(const struct ping *p, const struct ping_item *i);
 void ping_hint_say(struct ping *p, const struct ping_item *i);
 /** It has answered */
 void ping_hint_unsay(struct ping *p, const struct ping_item *i);
+/** Owners change: of those that are another node's now. p->mine is as it was */
+void ping_hint_hand_over(struct ping *p);
+/** Failures in a row that its last owner has told of */
+uint32_t ping_hint_told(const struct ping *p, const struct ping_item *i,
+			uint64_t now);
 
 /* ping_missed.c */
 /** Owners of slots may have changed */
@@ -83,6 +89,9 @@ bool ping_missed_next(struct ping *p, uint16_t *bucket);
 /* ping_seen.c */
 /** Its answer came after ms */
 void ping_seen_put(struct ping *p, uint64_t hash, uint64_t ms, uint64_t now);
+/** Has it answered within ms, as far as we remember? */
+bool ping_seen_since(const struct ping *p, uint64_t hash, uint64_t now,
+		     uint64_t ms);
 /** Each bucket was visited once more */
 void ping_round(struct ping *p);
 

@@ -173,14 +173,16 @@ static void remove_it(struct ping *p, struct ping_item *i, uint64_t wall)
 	ping_drop(p, i);
 }
 
-void ping_lost(struct ping *p, struct ping_item *i, uint64_t wall)
+void ping_lost(struct ping *p, struct ping_item *i, uint64_t now,
+	       uint64_t wall)
 {
 	uint32_t all = p->cf->ping.max_failures + p->cf->ping.remove_after;
+	uint32_t was = i->fails ? i->fails : ping_hint_told(p, i, now);
 
 	ping_shut(p, i);
 	if (!i->fails)
 		i->failing = i->sent;
-	set_fails(p, i, i->fails < all ? i->fails + 1 : all);
+	set_fails(p, i, was < all ? was + 1 : all);
 	ping_hint_say(p, i);
 	if (to_remove(p, i))
 		remove_it(p, i, wall);

@@ -28,6 +28,7 @@ void ping_missed_look(struct ping *p)
 		return;
 	p->slots_version = p->slots->version;
 	p->whos = p->slots->whos;
+	ping_hint_hand_over(p);
 	for (uint32_t i = 0; i < SLOTS; i++) {
 		bool mine = slots_mine(p->slots, i);
 		bool gained = lost && mine && !bit(p->mine, i);

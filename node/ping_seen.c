@@ -75,6 +75,14 @@ static bool seen_get(const struct ping *p, uint64_t hash, uint64_t now,
 	return false;
 }
 
+bool ping_seen_since(const struct ping *p, uint64_t hash, uint64_t now,
+		     uint64_t ms)
+{
+	struct ping_look l;
+
+	return seen_get(p, hash, now, &l) && l.ago < ms;
+}
+
 void ping_look(const struct ping *p, struct sl aor, struct sl key,
 	       const struct binding *b, uint64_t now, struct ping_look *l)
 {

@@ -1006,6 +1006,7 @@ Test(ping, a_dead_owners_word_is_forgotten_after_two_intervals)
 	while (!b->ping[owner].quarantined_now)
 		owner++;
 	b->dead[owner] = true;
+	b->ph[7].gone = false;
 	pass(2500);
 	for (int i = 0; i < N; i++)
 		cr_assert(i == owner || called(i, 7) == 2, "node %d", i);
@@ -1026,6 +1027,175 @@ Test(ping, a_new_owner_is_bound_by_no_hint)
 			{ (uint64_t)i + 1, true } }, 1, b->now);
 	for (int i = 0; i < N; i++)
 		cr_assert(i == owner || called(i, 7) == 2, "node %d", i);
+	done();
+}
+
+/* --- the count goes on where the last owner was --- */
+
+static const char steady[] = "sip = { address = \"127.0.0.11\"; };\n"
+	"ping = { interval = 30000; timeout = 1000; max_failures = 3;"
+	" remove_after = 2; };";
+
+enum { ROUND = 30000, VERDICT = 1000 + 3 * KEEP_WAIT };
+
+/* Failures of phone u in a row, as node i has counted them */
+static struct ping_item *item(int i, uint32_t u)
+{
+	char aor[64], key[64];
+	int n = snprintf(aor, sizeof(aor), "sip:u%u@example.com", u);
+
+	return ping_find(&b->ping[i], ping_hash(&b->ping[i],
+			 sl_mk(aor, (size_t)n),
+			 sl_mk(key, (size_t)snprintf(key, sizeof(key), "k%u",
+						     u))));
+}
+
+static uint32_t fails(int i, uint32_t u)
+{
+	const struct ping_item *x = item(i, u);
+
+	return x ? x->fails : 0;
+}
+
+/* Phone 7 is gone and has been asked n times. @return its owner, which dies */
+static int owner_dies_after(uint32_t n)
+{
+	int owner = 0;
+
+	box(steady, 200);
+	pass(SLOTS_NEW + ROUND);
+	b->ph[7].gone = true;
+	b->ph[7].pings = 0;
+	while (b->ph[7].pings < n)
+		pass(STEP);
+	pass(VERDICT);
+	while (fails(owner, 7) != n)
+		cr_assert_lt(++owner, N);
+	b->dead[owner] = true;
+	b->died[owner] = b->now;
+	b->ph[7].pings = 0;
+	return owner;
+}
+
+/* Most failures in a row that a living node has counted */
+static uint32_t counted(uint32_t u)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < N; i++)
+		if (!b->dead[i] && fails(i, u) > n)
+			n = fails(i, u);
+	return n;
+}
+
+static void ask_seven(void)
+{
+	uint32_t n = b->ph[7].pings;
+
+	while (b->ph[7].pings == n)
+		pass(STEP);
+	pass(VERDICT);
+}
+
+Test(ping, a_new_owner_goes_on_counting)
+{
+	(void)owner_dies_after(2);
+	ask_seven();
+	cr_assert_eq(counted(7), 3);
+	cr_assert_eq(called_by_all(7), N, "it has no other");
+	ask_seven();
+	cr_assert_eq(counted(7), 4);
+	ask_seven();
+	cr_assert_not(there(7));
+	cr_assert_eq(b->ph[7].pings, 3, "as if the owner had not died");
+	done();
+}
+
+/* Of a hint and one question that is lost nobody is removed */
+Test(ping, what_removes_a_new_owner_has_seen)
+{
+	(void)owner_dies_after(4);
+	ask_seven();
+	cr_assert_eq(counted(7), 3, "quarantine, no more");
+	ask_seven();
+	cr_assert(there(7));
+	ask_seven();
+	cr_assert_not(there(7));
+	done();
+}
+
+Test(ping, who_answers_the_new_owner_is_free_of_the_old_ones_count)
+{
+	int owner = owner_dies_after(2);
+
+	b->ph[7].gone = false;
+	ask_seven();
+	cr_assert_eq(counted(7), 0);
+	/* it was frozen, and says now what it meant to say before */
+	ping_hint_say(&b->ping[owner], item(owner, 7));
+	tell(owner);
+	b->ph[7].gone = true;
+	ask_seven();
+	cr_assert_eq(counted(7), 1);
+	done();
+}
+
+Test(ping, who_registers_again_is_free_of_it_too)
+{
+	(void)owner_dies_after(2);
+	put(7, 2);
+	ask_seven();
+	cr_assert_eq(counted(7), 1);
+	done();
+}
+
+/* It has heard nothing of what was said before it came */
+Test(ping, a_newcomer_goes_on_counting)
+{
+	enum { GONE = 40 };
+	uint32_t moved = 0;
+
+	box(steady, 200);
+	b->dead[2] = true;
+	pass(ROUND);
+	for (uint32_t u = 0; u < GONE; u++)
+		b->ph[u].gone = true;
+	pass(2 * ROUND + VERDICT);
+	for (uint32_t u = 0; u < GONE; u++)
+		cr_assert_eq(counted(u), 2);
+	for (int i = 0; i < N; i++)
+		b->told[i][2] = b->hints[i].seq;
+	b->dead[2] = false;
+	pass(ROUND);
+	for (uint32_t u = 0; u < GONE; u++) {
+		cr_assert_eq(counted(u), 3, "%u", u);
+		moved += fails(2, u) == 3;
+	}
+	cr_assert_gt(moved, 0);
+	done();
+}
+
+/* One answer takes back what was said of it */
+Test(ping, who_answers_again_is_counted_anew_by_all)
+{
+	int owner = 0;
+
+	box(steady, 200);
+	second_contact(7);
+	pass(SLOTS_NEW + ROUND);
+	b->ph[7].gone = true;
+	ask_seven();
+	ask_seven();
+	cr_assert_eq(called_by_all(7), 2 * N, "that is not enough");
+	while (!fails(owner, 7))
+		owner++;
+	for (int i = 0; i < N; i++)
+		cr_assert(i == owner || b->hints[i].now > 0);
+	b->ph[7].gone = false;
+	ask_seven();
+	pass(1000);
+	for (int i = 0; i < N; i++)
+		cr_assert_eq(b->hints[i].now, 0);
 	done();
 }
 
