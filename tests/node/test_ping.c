@@ -868,6 +868,25 @@ Test(ping, its_node_tells_of_a_contact_and_the_others_tell_which_node)
 	done();
 }
 
+/* Also of a look that comes late and sees the end of one and the begin of the
+ * next */
+Test(ping, a_contact_counts_in_one_round)
+{
+	uint64_t share = 0;
+
+	box("sip = { address = \"127.0.0.11\"; };", 3000);
+	pass(SLOTS_NEW + 2 * INTERVAL);
+	while (b->wall % INTERVAL != INTERVAL - 4 * STEP)
+		pass(STEP);
+	b->now += 150;
+	b->wall += 150;
+	pass(1000);
+	for (int i = 0; i < N; i++)
+		share += b->ping[i].share;
+	cr_assert_eq(share, 3000);
+	done();
+}
+
 /* --- verdicts ----------------------------------------------------------------- */
 
 static const char quick[] = "sip = { address = \"127.0.0.11\"; };\n"
@@ -1405,7 +1424,7 @@ static void race(uint32_t span)
 
 /* The edge says of its flow that it has ended while the phone registers over
  * another one */
-Test(ping, a_refresh_wins_against_a_dead_flow_in_1000_rounds, .timeout = 60)
+Test(ping, a_refresh_wins_against_a_dead_flow_in_1000_rounds, .timeout = 300)
 {
 	box(quick_keep, 5);
 	pass(SLOTS_NEW + 1000);
@@ -1415,7 +1434,7 @@ Test(ping, a_refresh_wins_against_a_dead_flow_in_1000_rounds, .timeout = 60)
 
 /* A refresh at any moment of the last question: it stays, and nothing that was
  * not refreshed does. The refresh before began the count anew: five are lost */
-Test(ping, a_refresh_wins_against_removal_in_1000_rounds, .timeout = 60)
+Test(ping, a_refresh_wins_against_removal_in_1000_rounds, .timeout = 300)
 {
 	box(quick, 5);
 	pass(SLOTS_NEW + 1000);
