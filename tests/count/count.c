@@ -1,7 +1,7 @@
 /* count.c - The work whose instructions are counted, nothing else: a real edge
  * and real nodes on virtual time. tests/count/run counts and compares.
  *
- * usage: count call|register|scan|frame|merge N */
+ * usage: count call|register|ping|scan|frame|merge N */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cluster/record.h"
 #include "cluster/store.h"
+#include "node/binding.h"
 #include "sip/frame.h"
 #include "tests/sbc/world.h"
 
@@ -79,6 +80,76 @@ static void registers(unsigned n)
 		must(r->final == 200, "a REGISTER failed");
 	}
 	end(w);
+}
+
+/* --- OPTIONS to contacts, written by the edge --- */
+
+enum { CONTACTS = 20000, A_SECOND = 1000 };
+
+/** The Path of a phone that has registered */
+static void path_of(struct world *w, char path[256])
+{
+	struct store_contact c;
+	struct store_scan it;
+	struct binding b;
+	struct sl aor;
+
+	for (unsigned i = 0; i < STORE_BUCKETS; i++) {
+		store_scan(w->shared, (uint16_t)i, &it);
+		if (!store_scan_contact(&it, T0, &aor, &c))
+			continue;
+		must(!binding_decode(&b, c.value) && b.path.n < 256,
+		     "a binding is none");
+		(void)snprintf(path, 256, "%.*s", (int)b.path.n, b.path.p);
+		return;
+	}
+	must(false, "nobody has registered");
+}
+
+/** As many contacts, all on the flow of one phone */
+static void contacts(struct world *w, const char *path)
+{
+	struct binding b = { .path = sl_cstr(path), .nat = true,
+			     .callid = SL("r-42@198.51.100.7"), .cseq = 7,
+			     .agent = SL("Yealink SIP-T46S 66.86.0.15"),
+			     .received = SL("203.0.113.9"), .q = 1000 };
+	char aor[64], uri[64];
+	uint8_t mem[1024];
+	struct buf v;
+
+	for (unsigned i = 0; i < CONTACTS; i++) {
+		int n = snprintf(aor, sizeof(aor), "sip:user%07u@example.com",
+				 i), k = snprintf(uri, sizeof(uri),
+				 "sip:user%07u@10.0.%u.%u:5060", i,
+				 i >> 8 & 255, i & 255);
+
+		b.uri = sl_mk(uri, (size_t)k);
+		buf_fixed(&v, mem, sizeof(mem));
+		must(!binding_encode(&v, &b) &&
+		     !store_put(w->shared, sl_mk(aor, (size_t)n), b.uri,
+				(uint64_t)(i + 1) << 8, 1, T0 + LIFE,
+				buf_as_sl(&v), T0), "a put failed");
+	}
+}
+
+/** For n seconds; prints how many that were, as the last batch may be on its
+ *  way */
+static void pings(unsigned n)
+{
+	struct vphone *a, *b;
+	char path[256];
+	struct world *w;
+
+	world_real_records = CONTACTS + 1000;
+	w = begin(&a, &b);
+	path_of(w, path);
+	contacts(w, path);
+	world_real_pings(w, CONTACTS / A_SECOND * 1000);
+	world_run(w, n * 1000);
+	n = a->got[SIP_OPTIONS] + b->got[SIP_OPTIONS];
+	must(n >= A_SECOND / 2, "nobody was pinged");
+	printf("%u\n", n);
+	world_free(w);
 }
 
 /* --- the scanner alone --- */
@@ -234,6 +305,7 @@ int main(int argc, char **argv)
 		void (*run)(unsigned n);
 	} v[] = {
 		{ "call", calls }, { "register", registers },
+		{ "ping", pings },
 		{ "scan", scans }, { "frame", frames },
 		{ "merge", merges },
 	};
@@ -245,6 +317,6 @@ int main(int argc, char **argv)
 		v[i].run((unsigned)atoi(argv[2]));
 		return 0;
 	}
-	fprintf(stderr, "usage: count call|register|scan|frame|merge N\n");
+	fprintf(stderr, "usage: count call|register|ping|scan|frame|merge N\n");
 	return 2;
 }

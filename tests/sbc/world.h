@@ -155,6 +155,9 @@ struct world_ops {
 	void (*end)(struct world *w);
 };
 extern const struct world_ops world_real;      /**< tests/sim/real.c */
+extern uint32_t world_real_records;            /**< they keep at most      */
+/** The first of real nodes pings all contacts behind NAT, once in interval [ms] */
+void world_real_pings(struct world *w, uint32_t interval);
 
 struct store;
 

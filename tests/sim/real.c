@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/secret.h"
+#include "cluster/slots.h"
 #include "node/core.h"
 #include "tests/sbc/world_i.h"
 
@@ -12,7 +13,10 @@ struct real {
 	struct node_config cf;
 	struct stats *st;
 	struct core *core;       /* NULL: the process has died             */
+	struct slots slots;
 };
+
+uint32_t world_real_records = 1000;
 
 static uint64_t wall(const struct world *w)
 {
@@ -168,7 +172,7 @@ static void init(struct vnode *n)
 {
 	struct world *w = n->w;
 	struct real *r = calloc(1, sizeof(*r));
-	struct store_conf sc = { .node = 1, .max_records = 1000,
+	struct store_conf sc = { .node = 1, .max_records = world_real_records,
 				 .max_per_aor = 100, .guard = 10000 };
 	static struct cfg_errs errs;
 	char text[512];
@@ -196,6 +200,17 @@ static void init(struct vnode *n)
 	n->host.recv = recv;
 	n->host.lost = lost;
 	start(n);
+}
+
+void world_real_pings(struct world *w, uint32_t interval)
+{
+	struct real *r = w->node[0].real;
+
+	r->cf.ping.interval = interval;
+	slots_init(&r->slots, 1);
+	slots_look(&r->slots, &(struct slots_seen){ 1, true }, 1,
+		   w->net->now);
+	core_set_slots(r->core, &r->slots, true);
 }
 
 static void end(struct world *w)
