@@ -299,6 +299,18 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 	ping_send(p, i, &w.b, &hop, now);
 }
 
+/* Buckets from this one on of which the digest of their group, or its own, says
+ * that nothing is in them; 0 = something is in it */
+static uint32_t empty_from(const struct ping *p, uint16_t bucket)
+{
+	uint8_t group = (uint8_t)(bucket / STORE_GROUP);
+	uint32_t at = bucket % STORE_GROUP;
+
+	if (!store_groups(p->loc->store)[group])
+		return STORE_GROUP - at;
+	return !store_buckets(p->loc->store, group)[at];
+}
+
 static void walk(struct ping *p, uint16_t bucket, uint64_t now, uint64_t wall)
 {
 	struct store_contact c;
@@ -330,14 +342,15 @@ static uint64_t quiet_for(const struct ping *p)
 
 	if (p->back < p->back_to || !p->slots)
 		return 0;
-	for (; pos < end; pos++) {
+	while (pos < end) {
 		uint16_t b = (uint16_t)(pos % STORE_BUCKETS);
+		uint32_t n = empty_from(p, b);
 
-		if (store_buckets(p->loc->store, (uint8_t)(b / STORE_GROUP))
-		    [b % STORE_GROUP] &&
-		    slots_mine(p->slots, b / SLOTS_BUCKETS))
+		if (!n && slots_mine(p->slots, b / SLOTS_BUCKETS))
 			break;
+		pos += n ? n : 1;
 	}
+	pos = pos < end ? pos : end;
 	at = (pos + 1) * interval / STORE_BUCKETS + 1;     /* it is behind us */
 	return at < p->clock ? 0 :
 	       at - p->clock < PING_QUIET ? at - p->clock : PING_QUIET;
@@ -407,14 +420,16 @@ static void advance(struct ping *p, uint64_t to, uint64_t now, uint64_t wall)
 
 	if (on)
 		ping_missed_look(p);
-	for (; on && p->pos < to; p->pos++) {
+	while (on && p->pos < to) {
 		uint16_t bucket = (uint16_t)(p->pos % STORE_BUCKETS);
+		uint32_t none = empty_from(p, bucket);
 
 		if (p->pos / STORE_BUCKETS != round)
 			ping_round(p);     /* what follows is the next one's */
 		round = p->pos / STORE_BUCKETS;
-		if (slots_mine(p->slots, bucket / SLOTS_BUCKETS))
+		if (!none && slots_mine(p->slots, bucket / SLOTS_BUCKETS))
 			walk(p, bucket, now, wall);
+		p->pos += none ? none : 1;
 	}
 	p->pos = to;
 	if (to / STORE_BUCKETS != round)
