@@ -47,6 +47,7 @@ node_libnode_a_SOURCES = \
 	node/ping_hint.c \
 	node/ping_item.c \
 	node/ping_missed.c \
+	node/ping_path.c \
 	node/ping_seen.c \
 	node/proxy.c \
 	node/proxy.h \

@@ -106,13 +106,13 @@ void ping_reconf(struct ping *p, const struct node_config *cf)
 		p->ticked = 0;       /* a round begins where it is now */
 	p->cf = cf;
 	ping_edge_conf(p);
+	ping_path_forget(p);
 	ping_recount(p);
 }
 
 /* --- whom ------------------------------------------------------------------- */
 
-/* The URI of its Contact, NULL = none that we can read */
-static const struct uri *contact(struct ping_who *w)
+const struct uri *ping_contact(struct ping_who *w)
 {
 	if (!w->uri_seen)
 		w->uri_ok = !uri_parse(&w->uri, w->b.uri);
@@ -131,7 +131,7 @@ static bool behind_nat(struct ping_who *w)
 		return true;
 	if (!w->b.received.n || addr_parse_ip(&is, w->b.received))
 		return false;
-	u = contact(w);
+	u = ping_contact(w);
 	return !u || addr_parse_ip(&says, u->host) || !addr_ip_eq(&says, &is);
 }
 
@@ -151,17 +151,6 @@ bool ping_named(const struct ping *p, struct ping_who *w)
 	return true;
 }
 
-/* The Path's first element, and whether it is the only one */
-void ping_look_path(struct ping_who *w)
-{
-	struct sl rest = w->b.path, elem, more;
-	bool lr;
-
-	w->path = sl_elem(&rest, &elem);
-	w->edge_ok = w->path && !hop_route_parse(elem, &w->edge, &lr);
-	w->alone = w->edge_ok && !sl_elem(&rest, &more);
-}
-
 /* The edge says what the flow is. An older one says nothing, nor does another
  * proxy: then what the Contact says */
 static bool by_stream(struct ping_who *w)
@@ -169,18 +158,10 @@ static bool by_stream(struct ping_who *w)
 	const struct uri *u;
 	struct sl val;
 
-	if (w->edge_ok && param_get(w->edge.params, SL("flow"), &val))
+	if (w->edge_ok && param_get(w->params, SL("flow"), &val))
 		return !sl_ieq(val, SL("udp"));
-	u = contact(w);
+	u = ping_contact(w);
 	return u && (u->scheme == URI_SIPS || uri_transport(u) >= TP_TCP);
-}
-
-static int hop_to(const struct ping *p, struct ping_who *w, struct flow *hop)
-{
-	const struct uri *u = w->path ? w->edge_ok ? &w->edge : NULL :
-		contact(w);
-
-	return u ? proxy_uri_hop(p->proxy, u, hop) : EACCES;
 }
 
 static enum node_how how(const struct ping *p, struct sl aor,
@@ -262,17 +243,16 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 	struct ping_item *i = ping_find(p, hash);
 	enum node_how kind;
 	struct ping_who w;
-	struct flow hop;
 
 	w.uri_seen = false;
 	if (binding_decode(&w.b, c->value) || !ping_named(p, &w))
 		return;
-	ping_look_path(&w);
+	ping_path(p, &w);
 	kind = how(p, aor, &w);
 	if (kind == NODE_HOW_NONE)
 		return;
 	p->asked++;
-	if (hop_to(p, &w, &hop)) {
+	if (!w.hop_ok) {
 		p->no_hop++;
 		return;
 	}
@@ -281,13 +261,13 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 		i = NULL;
 	}
 	if (kind != NODE_HOW_OPTIONS) {
-		ping_edge_keep(p, aor, c, &w, &hop, hash,
-			       kind == NODE_HOW_STUN, now);
+		ping_edge_keep(p, aor, c, &w, hash, kind == NODE_HOW_STUN,
+			       now);
 		return;
 	}
 	if (i && i->open)
 		return;              /* the interval is below the time-out */
-	if (ping_edge_ask(p, aor, c, &w, &hop, hash, now))
+	if (ping_edge_ask(p, aor, c, &w, hash, now))
 		return;
 	if (!i)
 		i = ping_new(p, hash, aor, c->key);
@@ -296,7 +276,7 @@ static void ask(struct ping *p, struct sl aor, const struct store_contact *c,
 		return;
 	}
 	i->vstamp = c->vstamp;
-	ping_send(p, i, &w.b, &hop, now);
+	ping_send(p, i, &w.b, &w.hop, now);
 }
 
 /* Buckets from this one on of which the digest of their group, or its own, says

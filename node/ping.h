@@ -22,6 +22,7 @@
 enum { PING_TICK = 20,           /**< [ms] between two looks at least        */
        PING_TICK_MAX = 100,      /**< and at most; 1/300 of the interval     */
        PING_QUIET = 500,         /**< ... while nobody is to be asked        */
+       PING_TAILS = 8,           /**< ends of Paths that are known           */
        PING_EDGES = 64,          /**< edges whose silence is known           */
        PING_OPEN = 1 << 17 };    /**< questions open and contacts failing    */
 
@@ -52,6 +53,14 @@ struct ping_look {
 	uint64_t owner;          /**< node, 0 = nobody                       */
 };
 
+/** What is behind the token of a Path; ping_path.c */
+struct ping_tail {
+	char txt[160];
+	uint16_t n;              /**< 0 = free                               */
+	struct sl params;        /**< of its URI, in txt                     */
+	struct flow hop;
+};
+
 struct ping {
 	const struct node_config *cf;
 	struct proxy *proxy;     /**< borrowed: next hops, sentby, queue     */
@@ -72,6 +81,8 @@ struct ping {
 	uint32_t swept;          /**< place of the table                     */
 	uint64_t ticked;         /**< [ms] 0 = never                         */
 	uint64_t quiet;          /**< [ms] from then on nobody is to be asked */
+	struct ping_tail tail[PING_TAILS];
+	uint32_t tails;          /**< learned so far                         */
 	struct ping_edge edge[PING_EDGES];
 	uint32_t edges;
 	struct log_limit lim;

@@ -3,6 +3,7 @@
  * its contacts are asked by an OPTIONS of ours each, along their Path. */
 #include "node/ping_i.h"
 #include "node/proxy_i.h"
+#include "sip/chr.h"
 #include "sip/hop.h"
 #include "sip/inner.h"
 
@@ -42,45 +43,42 @@ uint8_t ping_edge_of(struct ping *p, const struct addr *a)
 
 void ping_edge_keep(struct ping *p, struct sl aor,
 		    const struct store_contact *c, const struct ping_who *w,
-		    const struct flow *hop, uint64_t hash, bool by_stun,
-		    uint64_t now)
+		    uint64_t hash, bool by_stun, uint64_t now)
 {
 	struct keep_one o = { .aor = aor, .key = c->key, .vstamp = c->vstamp,
 			      .hash = hash, .stun = by_stun };
 
-	if (w->edge_ok)
-		o.token = w->edge.user;
+	o.token = w->token;
 	if (!o.token.n) {
 		p->no_hop++;
 		return;
 	}
-	keep_add(&p->keep, hop, &o, now);
+	keep_add(&p->keep, &w->hop, &o, now);
 }
 
 /* It becomes part of a line, and of an OPTIONS of the edge's */
 static bool is_plain(struct sl uri)
 {
-	for (size_t i = 0; i < uri.n; i++)
-		if (uri.p[i] <= ' ' || uri.p[i] == '<' || uri.p[i] == '>' ||
-		    uri.p[i] == '"' || uri.p[i] == 127)
-			return false;
-	return uri.n && uri.n <= INNER_URI;
+	const char *e = uri.p + uri.n;
+
+	return uri.n && uri.n <= INNER_URI &&
+		chr_span(uri.p, e, e, CHR_OPAQUE) == e;
 }
 
 bool ping_edge_ask(struct ping *p, struct sl aor,
 		   const struct store_contact *c, const struct ping_who *w,
-		   const struct flow *hop, uint64_t hash, uint64_t now)
+		   uint64_t hash, uint64_t now)
 {
 	struct keep_one o = { .aor = aor, .key = c->key, .vstamp = c->vstamp,
 			      .hash = hash, .uri = w->b.uri };
 
 	if (w->alone)
-		o.token = w->edge.user;
+		o.token = w->token;
 	if (!p->by_edge || !o.token.n || !is_plain(w->b.uri) ||
-	    now < p->edge[ping_edge_of(p, &hop->peer)].plain_until)
+	    now < p->edge[ping_edge_of(p, &w->hop.peer)].plain_until)
 		return false;
 	p->sent++;
-	keep_add(&p->ask, hop, &o, now);
+	keep_add(&p->ask, &w->hop, &o, now);
 	return true;
 }
 

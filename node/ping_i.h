@@ -27,10 +27,13 @@ struct ping_item {
 struct ping_who {
 	struct binding b;
 	struct uri uri;              /**< of the Contact, if uri_ok           */
-	struct uri edge;             /**< of its first Path element, if edge_ok */
 	bool uri_seen, uri_ok;
-	bool path, edge_ok;          /**< it has one; that can be read        */
+	/* ping_path() */
+	bool edge_ok;                /**< its first Path element can be read  */
 	bool alone;                  /**< ... and is the only one             */
+	bool hop_ok;
+	struct sl token, params;     /**< of that element's URI               */
+	struct flow hop;             /**< hop_ok: where it leads, an edge     */
 };
 
 #define PING_PLACES 65536
@@ -99,18 +102,22 @@ void ping_round(struct ping *p);
 void ping_heard(struct ping *p, uint64_t hash, struct sl aor, uint32_t edge,
 		uint64_t ms, uint64_t at);
 
+/* ping_path.c */
+void ping_path(struct ping *p, struct ping_who *w);
+/** Edges may be others */
+void ping_path_forget(struct ping *p);
+
 /* ping_edge.c */
 void ping_edge_conf(struct ping *p);
 uint8_t ping_edge_of(struct ping *p, const struct addr *a);
 /** Its edge is to keep it alive */
 void ping_edge_keep(struct ping *p, struct sl aor,
 		    const struct store_contact *c, const struct ping_who *w,
-		    const struct flow *hop, uint64_t hash, bool by_stun,
-		    uint64_t now);
+		    uint64_t hash, bool by_stun, uint64_t now);
 /** Its edge is to ask it. @return false: we have to */
 bool ping_edge_ask(struct ping *p, struct sl aor,
 		   const struct store_contact *c, const struct ping_who *w,
-		   const struct flow *hop, uint64_t hash, uint64_t now);
+		   uint64_t hash, uint64_t now);
 bool ping_edge_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 			uint64_t wall);
 void ping_edge_tick(struct ping *p, uint64_t now, uint64_t wall);
@@ -121,8 +128,8 @@ void ping_send(struct ping *p, struct ping_item *i, const struct binding *b,
 	       const struct flow *hop, uint64_t now);
 /** ping.dead_codes */
 bool ping_is_dead(const struct ping *p, uint16_t code);
-/** Reads the first element of its Path */
-void ping_look_path(struct ping_who *w);
+/** The URI of its Contact, NULL = none that we can read */
+const struct uri *ping_contact(struct ping_who *w);
 /** Do the rules name it? */
 bool ping_named(const struct ping *p, struct ping_who *w);
 /** "z9hG4bKpg", hash, seq */

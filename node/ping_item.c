@@ -5,12 +5,21 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* In one piece, with a length in front, unless that is too long */
 uint64_t ping_hash(const struct ping *p, struct sl aor, struct sl key)
 {
-	uint64_t v[2] = { secret_hash(p->key, aor.p, aor.n),
-			  secret_hash(p->key, key.p, key.n) };
+	uint64_t v[2] = { aor.n };
+	uint8_t mem[256];
 
-	return secret_hash(p->key, v, sizeof(v));
+	if (aor.n + key.n > sizeof(mem) - sizeof(*v)) {
+		v[0] = secret_hash(p->key, aor.p, aor.n);
+		v[1] = secret_hash(p->key, key.p, key.n);
+		return secret_hash(p->key, v, sizeof(v));
+	}
+	memcpy(mem, v, sizeof(*v));
+	memcpy(mem + sizeof(*v), aor.p, aor.n);
+	memcpy(mem + sizeof(*v) + aor.n, key.p, key.n);
+	return secret_hash(p->key, mem, sizeof(*v) + aor.n + key.n);
 }
 
 struct ping_item *ping_find(const struct ping *p, uint64_t hash)
