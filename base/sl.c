@@ -145,6 +145,13 @@ int sl_hex_digit(char c)
 	return -1;
 }
 
+/* value + 1 of each digit; 0 = none */
+static const uint8_t hex_val[256] = {
+	['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+	['A'] = 11, 12, 13, 14, 15, 16,
+	['a'] = 11, 12, 13, 14, 15, 16,
+};
+
 int sl_hex_u64(struct sl s, uint64_t *vp)
 {
 	uint64_t v = 0;
@@ -152,11 +159,11 @@ int sl_hex_u64(struct sl s, uint64_t *vp)
 	if (!s.n || s.n > 16)
 		return EBADMSG;
 	for (size_t i = 0; i < s.n; i++) {
-		int d = sl_hex_digit(s.p[i]);
+		uint8_t d = hex_val[(uint8_t)s.p[i]];
 
-		if (d < 0)
+		if (!d)
 			return EBADMSG;
-		v = v << 4 | (uint64_t)d;
+		v = v << 4 | (uint64_t)(d - 1);
 	}
 	*vp = v;
 	return 0;

@@ -6,6 +6,7 @@
  * address: nobody else can answer it, and nothing is kept of one but two bytes
  * of status and two of time. */
 #include "sbc/edge_priv.h"
+#include "sip/chr.h"
 #include "sip/inner.h"
 
 #include <errno.h>
@@ -193,13 +194,10 @@ static struct blob *build(struct edge *e, const struct ask *a, uint32_t line,
 /** What a node says may be in no line but its own */
 static bool is_uri(struct sl uri)
 {
-	for (size_t i = 0; i < uri.n; i++) {
-		char c = uri.p[i];
+	const char *e = uri.p + uri.n;
 
-		if (c <= ' ' || c == '<' || c == '>' || c == '"' || c == 127)
-			return false;
-	}
-	return uri.n > 0 && uri.n <= INNER_URI;
+	return uri.n > 0 && uri.n <= INNER_URI &&
+		chr_span(uri.p, e, e, CHR_OPAQUE) == e;
 }
 
 static void close_line(struct ask *a, struct edge *e, uint32_t i,
