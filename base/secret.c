@@ -144,6 +144,58 @@ void secret_b64(struct buf *b, const void *p, size_t n)
 	b->n += len;
 }
 
+#ifdef __SSE2__
+/** 16 characters to values; *ok: 0 where it is none of the alphabet */
+static inline __m128i b64_values(__m128i x, __m128i *ok)
+{
+	static const int8_t range[5][3] = {       /* first, how many, step */
+		{ 'A', 26, -65 }, { 'a', 26, -71 }, { '0', 10, 4 },
+		{ '-', 1, 17 }, { '_', 1, -32 },
+	};
+	__m128i v = x;
+
+	*ok = _mm_setzero_si128();
+	for (int i = 0; i < 5; i++) {
+		/* a signed compare of what is moved down to -128 */
+		__m128i m = _mm_cmplt_epi8(_mm_add_epi8(x,
+			_mm_set1_epi8((int8_t)(-128 - range[i][0]))),
+			_mm_set1_epi8((int8_t)(-128 + range[i][1])));
+
+		v = _mm_add_epi8(v, _mm_and_si128(m,
+					_mm_set1_epi8(range[i][2])));
+		*ok = _mm_or_si128(*ok, m);
+	}
+	return v;
+}
+
+/** As many whole 16 characters as have four more behind them: up to two bytes
+ *  behind what they are are written. @return characters taken */
+static size_t unb64_wide(uint8_t *out, const char *p, size_t n, uint32_t *bad)
+{
+	size_t i = 0;
+
+	for (; n - i >= 20; i += 16, out += 12) {
+		__m128i ok, v;
+		uint64_t w[2];
+
+		v = b64_values(_mm_loadu_si128((const __m128i *)(const void *)
+					       (p + i)), &ok);
+		*bad |= (uint32_t)_mm_movemask_epi8(ok) ^ 0xffff;
+		/* pairs to 12 bits, pairs of these to 24 */
+		v = _mm_or_si128(_mm_slli_epi16(_mm_and_si128(v,
+					_mm_set1_epi16(0xff)), 6),
+				 _mm_srli_epi16(v, 8));
+		v = _mm_madd_epi16(v, _mm_set1_epi32(0x00011000));
+		_mm_storeu_si128((__m128i *)(void *)w, v);
+		for (int k = 0; k < 2; k++) {
+			w[k] = __builtin_bswap64(w[k] << 40 | w[k] >> 32 << 16);
+			memcpy(out + 6 * k, &w[k], sizeof(w[k]));
+		}
+	}
+	return i;
+}
+#endif
+
 int secret_unb64(uint8_t *out, size_t *np, struct sl s)
 {
 	const uint8_t *p = (const uint8_t *)s.p, *end = p + s.n / 4 * 4;
@@ -155,6 +207,14 @@ int secret_unb64(uint8_t *out, size_t *np, struct sl s)
 		return EBADMSG;
 	if (n > *np)
 		return ENOSPC;
+#ifdef __SSE2__
+	if (s.n >= 20) {
+		size_t wide = unb64_wide(out, s.p, s.n, &bad);
+
+		p += wide;
+		out += wide / 4 * 3;
+	}
+#endif
 	for (; p < end; p += 4, out += 3) {
 		a = b64_val[p[0]];
 		b = b64_val[p[1]];

@@ -281,17 +281,15 @@ static void ask_all(struct edge *e, struct ask *a, struct sl body, bool again)
 
 static uint32_t count_lines(struct edge *e, struct sl body)
 {
-	uint32_t n = 0, full = 0;
-	struct sl a, b;
+	uint32_t n = 0, room = ASK_OPEN - e->ask.open;
 
-	while (inner_line(&body, &a, &b)) {
-		if (n < ASK_LINES && e->ask.open + n < ASK_OPEN)
-			n++;
-		else
-			full++;
-	}
-	e->ask.full += full;
-	return n;
+	if (room > ASK_LINES)
+		room = ASK_LINES;
+	for (; body.n; n++)
+		body = sl_sub(body, sl_chr(body, '\n') + 1, body.n);
+	if (n > room)
+		e->ask.full += n - room;
+	return n < room ? n : room;
 }
 
 static void look_due(struct edge *e, const struct ask *a)

@@ -332,3 +332,41 @@ Test(secret, base64url_round_trip_and_one_text_per_value)
 	}
 	buf_free(&b);
 }
+
+/* Each byte at each place of texts of each length, wide or not: a value of its
+ * own where it is in the alphabet, refused where it is not; and nothing is
+ * written behind the end */
+Test(secret, base64url_is_read_the_same_at_each_place)
+{
+	static const char abc[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+				  "qrstuvwxyz0123456789-_";
+	char txt[56];
+	uint8_t out[48];
+	size_t n;
+
+	for (size_t len = 4; len <= sizeof(txt); len += 4)
+		for (size_t k = 0; k < len; k++)
+			for (int c = 0; c < 256; c++) {
+				const char *at = c ? strchr(abc, c) : NULL;
+				unsigned v = at ? (unsigned)(at - abc) : 0;
+				unsigned sum;
+				int err;
+
+				memset(txt, 'A', sizeof(txt));
+				memset(out, 0xa5, sizeof(out));
+				txt[k] = (char)c;
+				n = len / 4 * 3;
+				err = secret_unb64(out, &n, sl_mk(txt, len));
+				cr_assert_eq(err, at ? 0 : EBADMSG);
+				cr_assert_eq(out[len / 4 * 3], 0xa5);
+				if (err)
+					continue;
+				sum = (unsigned)out[k / 4 * 3] << 16 |
+					(unsigned)out[k / 4 * 3 + 1] << 8 |
+					out[k / 4 * 3 + 2];
+				cr_assert_eq(sum, v << (18 - 6 * (k % 4)));
+				memset(out + k / 4 * 3, 0, 3);
+				for (size_t i = 0; i < n; i++)
+					cr_assert_eq(out[i], 0);
+			}
+}
