@@ -48,6 +48,28 @@ static void say_open(const char *path)
 			"or write it; mode 0600 is right\n", path);
 }
 
+/* The node will not start; the file may still be right, read elsewhere */
+static void say_missing(const char *path, const char *key, const char *file,
+			const char *how)
+{
+	if (*file && access(file, F_OK))
+		fprintf(stderr, "%s: warning: %s: %s: %s; %s\n", path, key,
+			file, strerror(errno), how);
+}
+
+static void say_files(const char *path, const struct node_config *c)
+{
+	say_missing(path, "cluster.key_file", c->cluster.key_file,
+		    "`edgewise key FILE` makes one, for all nodes the same");
+	if (c->auth == NODE_AUTH_ON && c->users == NODE_USERS_FILE)
+		say_missing(path, "users_file", c->users_file,
+			    "`edgewise user add -f FILE USER@DOMAIN` makes it");
+	say_open(c->cluster.key_file);
+	say_open(c->cluster.cert_key_file);
+	say_open(c->users_db_password_file);
+	say_open(c->db_password_file);
+}
+
 static int read_node_files(const char *path, const struct cfg_over *o,
 			   struct cfg_errs *e)
 {
@@ -59,10 +81,7 @@ static int read_node_files(const char *path, const struct cfg_over *o,
 		err = files_cert(&cert, c, e);
 		if (sqlconf_check(c, path, e))
 			err = EBADMSG;
-		say_open(c->cluster.key_file);
-		say_open(c->cluster.cert_key_file);
-		say_open(c->users_db_password_file);
-		say_open(c->db_password_file);
+		say_files(path, c);
 		cert_free(cert);
 		node_config_clear(c);
 	}
@@ -83,25 +102,46 @@ static const struct kind {
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-/** Whose table fits with fewer mistakes; when equal, the file's name tells */
+/* Settings on the top level that a program does not know: those of the other */
+static uint32_t foreign(const struct cfg_errs *e)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < e->n && i < CFG_ERRS; i++) {
+		const char *what = strstr(e->txt[i], ": unknown key");
+		const char *key = what;
+
+		while (key && key > e->txt[i] && *key != '.' && key[-1] != ' ')
+			key--;
+		n += key && *key != '.';
+	}
+	return n;
+}
+
+/** Who knows more of its settings; when equal, the file's name tells, and when
+ *  that does not, fewer mistakes do. What both refuse is said by the first. */
 static const struct kind *guess(const char *path, const struct cfg_over *o)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash ? slash + 1 : path;
 	struct cfg_errs e[KINDS];
+	uint32_t f[KINDS];
 
 	for (size_t i = 0; i < KINDS; i++) {
 		e[i].n = 0;
-		/* only the number of mistakes matters here */
+		/* only the mistakes matter here */
 		(void)kinds[i].read(path, o, &e[i]);
+		f[i] = foreign(&e[i]);
 	}
-	if (e[0].n != e[1].n)
-		return &kinds[e[0].n > e[1].n];
+	if (f[0] != f[1])
+		return &kinds[f[0] > f[1]];
 	for (size_t i = 0; i < KINDS; i++) {
 		if (strstr(base, kinds[i].name))
 			return &kinds[i];
 	}
-	return NULL;
+	if (e[0].n != e[1].n)
+		return &kinds[e[0].n > e[1].n];
+	return e[0].n && !strcmp(e[0].txt[0], e[1].txt[0]) ? &kinds[0] : NULL;
 }
 
 static int check(const struct kind *k, const char *path,

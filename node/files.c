@@ -47,6 +47,19 @@ int files_read(struct buf *b, const char *path, size_t max)
 	return err;
 }
 
+/* Why not, and what to do: `make` for a file that is not there */
+static void unread(struct cfg_errs *errs, const char *path, const char *key,
+		   int err, const char *make)
+{
+	char owner[64] = "";
+
+	if (err == EACCES)
+		(void)snprintf(owner, sizeof(owner), "; it must belong to the "
+			       "user of the node, uid %u", (unsigned)geteuid());
+	cfg_err(errs, path, 0, key, "%s%s", strerror(err),
+		err == ENOENT ? make : owner);
+}
+
 int files_keys(struct keyset *k, const char *path, struct cfg_errs *errs)
 {
 	const char *why = NULL;
@@ -55,11 +68,14 @@ int files_keys(struct keyset *k, const char *path, struct cfg_errs *errs)
 	int err;
 
 	err = files_read(&b, path, KEYSET_FILE);
-	if (!err) {
-		err = keyset_parse(k, buf_as_sl(&b), &line, &why);
-		explicit_bzero(b.p, b.n);
-		buf_free(&b);
+	if (err) {
+		unread(errs, path, "cluster.key_file", err,
+		       "; `edgewise key FILE` makes one, for all nodes the same");
+		return err;
 	}
+	err = keyset_parse(k, buf_as_sl(&b), &line, &why);
+	explicit_bzero(b.p, b.n);
+	buf_free(&b);
 	if (err)
 		cfg_err(errs, path, line, "cluster.key_file", "%s, allowed: "
 			"64 hex digits, at most two lines of them and one of "
@@ -181,7 +197,8 @@ int files_users(struct users **up, const char *path, struct cfg_errs *errs)
 
 	err = files_read(&b, path, USERS_FILE_MAX);
 	if (err) {
-		cfg_err(errs, path, 0, "users_file", "%s", strerror(err));
+		unread(errs, path, "users_file", err,
+		       "; `edgewise user add -f FILE USER@DOMAIN` makes it");
 		return err;
 	}
 	secret_random(key, sizeof(key));
@@ -200,7 +217,7 @@ static int read_pem(struct buf *b, const char *path, const char *key,
 	int err = files_read(b, path, CERT_FILE_MAX);
 
 	if (err)
-		cfg_err(errs, path, 0, key, "%s", strerror(err));
+		unread(errs, path, key, err, "; `edgewise ca issue` makes it");
 	return err;
 }
 

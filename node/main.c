@@ -45,25 +45,38 @@ static void say(const struct cfg_errs *errs)
 		(void)fprintf(stderr, "... and %u more\n", errs->n - n);
 }
 
+static int check_files(const struct node_config *cf, const char *path,
+		       struct cfg_errs *errs)
+{
+	struct users *u = NULL;
+	struct cert *cert = NULL;
+	struct keyset keys;
+	int err, e;
+
+	err = files_keys(&keys, cf->cluster.key_file, errs);
+	explicit_bzero(&keys, sizeof(keys));
+	e = sqlconf_check(cf, path, errs);
+	err = err ? err : e;
+	if (cf->auth == NODE_AUTH_ON && cf->users == NODE_USERS_FILE) {
+		e = files_users(&u, cf->users_file, errs);
+		err = err ? err : e;
+	}
+	e = files_cert(&cert, cf, errs);
+	cert_free(cert);
+	users_free(u);
+	return err ? err : e;
+}
+
 static int check(const char *path, const struct cfg_over *over)
 {
 	static struct cfg_errs errs;
 	struct node_config cf;
-	struct users *u = NULL;
-	struct cert *cert = NULL;
-	struct keyset keys;
 	int err;
 
 	err = node_config_read(&cf, path, over, &errs);
+	/* all that is wrong at once */
 	if (!err)
-		err = files_keys(&keys, cf.cluster.key_file, &errs);
-	explicit_bzero(&keys, sizeof(keys));
-	if (!err)
-		err = sqlconf_check(&cf, path, &errs);
-	if (!err && cf.auth == NODE_AUTH_ON && cf.users == NODE_USERS_FILE)
-		err = files_users(&u, cf.users_file, &errs);
-	if (!err)
-		err = files_cert(&cert, &cf, &errs);
+		err = check_files(&cf, path, &errs);
 	if (err) {
 		say(&errs);
 		if (!errs.n)
@@ -73,8 +86,6 @@ static int check(const char *path, const struct cfg_over *over)
 		reload_warn_files(&cf);
 		(void)printf("%s: right\n", path);
 	}
-	cert_free(cert);
-	users_free(u);
 	node_config_clear(&cf);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -324,6 +324,63 @@ Test(cmd, check_tells_right_from_wrong_and_whose_file_it_is)
 		     CTL_BAD);
 }
 
+/* The words on the standard error, which setup() has sent away */
+static const char *errors(const char *line)
+{
+	static char t[4096];
+	int old = dup(2);
+	FILE *f = tmpfile();
+	size_t n;
+
+	(void)fflush(stderr);
+	if (!f || old < 0 || dup2(fileno(f), 2) < 0)
+		abort();
+	(void)run(ctl_check, line, "");
+	(void)fflush(stderr);
+	(void)dup2(old, 2);
+	(void)close(old);
+	rewind(f);
+	n = fread(t, 1, sizeof(t) - 1, f);
+	t[n] = '\0';
+	(void)fclose(f);
+	return t;
+}
+
+Test(cmd, check_of_a_wrong_file_speaks_of_the_program_that_it_is_for)
+{
+	put("listen = ( { port = 70000; } );\npool = ( { name = \"n1\"; "
+	    "address = \"n1.example.com\"; weigth = 7; } );\n");
+	cr_expect(strstr(errors("check %s"), "weight"), "%s", errors("check %s"));
+	put("listen = ( { transport = \"tls\"; } );\n"
+	    "timers = { no100 = \"5s\"; };\n");
+	cr_expect(strstr(errors("check %s"), "no100"), "%s", errors("check %s"));
+	put("sip = { address = \"n1\"; };\nregistrar = { max_expires = 0; };\n");
+	cr_expect(strstr(errors("check %s"), "registrar.max_expires: is 0"), "%s",
+		  errors("check %s"));
+	put("listen = ( { transport = \"udp\" \n");
+	cr_expect(strstr(errors("check %s"), ": syntax error"), "%s",
+		  errors("check %s"));
+	cr_expect_eq(run(ctl_check, "check %s", ""), CTL_BAD);
+}
+
+Test(cmd, check_warns_of_files_that_the_node_will_miss)
+{
+	const char *t;
+
+	put("name = \"n1\";\nusers_file = \"/nonexistent/users\";\n"
+	    "cluster = { key_file = \"/nonexistent/key\"; };\n");
+	t = errors("check %s");
+	cr_expect(strstr(t, "warning: users_file: /nonexistent/users: No such"),
+		  "%s", t);
+	cr_expect(strstr(t, "warning: cluster.key_file: /nonexistent/key"), "%s",
+		  t);
+	cr_expect_eq(run(ctl_check, "check %s", ""), CTL_OK);
+	put("name = \"n1\";\nauth = \"off\";\n"
+	    "cluster = { key_file = \"/dev/null\"; };\n");
+	t = errors("check %s");
+	cr_expect_null(strstr(t, "No such file"), "%s", t);
+}
+
 struct server { int fd; const char *answer; };
 
 static void *serve_one(void *arg)

@@ -109,6 +109,24 @@ Test(files, each_file_that_is_wrong_is_named)
 	wrong(cf.cluster.cert_key_file, "cert_key_file", "No such file");
 }
 
+Test(files, what_is_not_there_is_said_with_how_to_make_it)
+{
+	struct keyset k;
+	struct users *u = NULL;
+	char none[100];
+
+	(void)snprintf(none, sizeof(none), "%s/none", dir);
+	errs.n = 0;
+	cr_expect_eq(files_keys(&k, none, &errs), ENOENT);
+	cr_expect_eq(files_users(&u, none, &errs), ENOENT);
+	cr_assert_eq(errs.n, 2);
+	cr_expect(strstr(errs.txt[0], "/none: cluster.key_file: No such file")
+		  && strstr(errs.txt[0], "edgewise key"), "%s", errs.txt[0]);
+	cr_expect(strstr(errs.txt[1], "/none: users_file: No such file")
+		  && strstr(errs.txt[1], "edgewise user add"), "%s",
+		  errs.txt[1]);
+}
+
 Test(files, a_key_that_others_may_read_is_seen)
 {
 	cr_assert_eq(chmod(cf.cluster.cert_key_file, 0640), 0);
