@@ -103,11 +103,22 @@ static void health_good(struct health *h, const char *why, uint64_t now)
 	health_set(h, DISP_UP, why, now);
 }
 
+/* DOWN from the start on is no change, but must not be silence either */
+static void health_absent(struct health *h, const char *why, uint64_t now)
+{
+	h->why = why;
+	log_warn("node=%s down reason=%s fails=%u after=%llums text=\"not up "
+		 "since the start\"", h->name, why, h->failc,
+		 (unsigned long long)(now - h->since));
+}
+
 static void health_bad(struct health *h, const char *why, uint64_t now)
 {
 	h->okc = 0;
 	if (h->failc < UINT32_MAX)
 		h->failc++;
+	if (!h->ever && h->failc == h->cf->fall && h->state == DISP_DOWN)
+		health_absent(h, why, now);
 	h->kept = h->failc >= h->cf->fall && h->calm && !h->refusing &&
 		h->state != DISP_DOWN;
 	if (h->failc >= h->cf->fall && !h->kept)

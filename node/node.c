@@ -156,6 +156,26 @@ static void look_ready(struct node *n, const struct cluster_view *v)
 			 v->alive);
 }
 
+/* Said when it changes: until then only the status has it, which nobody looks at
+ * while calls go on. A node that starts alone has none from the beginning. */
+static void look_majority(struct node *n, const struct cluster_view *v)
+{
+	bool none = n->cluster && !removed(n) && !v->majority;
+
+	if (n->stopping || (!n->ready && !n->alone) || none == n->alone)
+		return;
+	n->alone = none;
+	if (none)
+		log_warn("event=majority state=lost alive=%u members=%u "
+			 "text=\"calls and registrations go on; no phone is "
+			 "removed because it is silent\" hint=\"start the "
+			 "others, or `edgewise node remove` those that are "
+			 "gone for good\"", v->alive, v->members);
+	else
+		log_info("event=majority state=back alive=%u members=%u",
+			 v->alive, v->members);
+}
+
 static void set_health(struct node *n)
 {
 	struct cluster_view *v = calloc(1, sizeof(*v));
@@ -166,6 +186,7 @@ static void set_health(struct node *n)
 	if (n->cluster)
 		cluster_view(n->cluster, v);
 	look_ready(n, v);
+	look_majority(n, v);
 	/* a removed node is up, it only does not serve */
 	if (!n->notified && (n->ready || removed(n))) {
 		n->notified = true;

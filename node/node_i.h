@@ -46,6 +46,7 @@ struct node {
 	struct certs certs;
 	uint64_t stop_at;            /**< [ms] ends then at the latest        */
 	bool ready, stopping, in_turn;
+	bool alone;                  /**< no majority, and said so            */
 	bool flushing;               /**< nothing but the last flush is left  */
 	int failed;                  /**< errno of what ended it, 0           */
 	bool notified;               /**< the supervisor, that we are up      */

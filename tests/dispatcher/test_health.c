@@ -110,6 +110,26 @@ Test(health, follows_the_table)
 	}
 }
 
+Test(health, a_node_that_never_came_up_is_told_of_once)
+{
+	struct disp *d = fix_alloc(NULL, 1);
+	uint64_t now = T0, was = log_count(LOG_LV_WARN);
+
+	log_init("test", LOG_TO_NONE, LOG_LV_WARN);
+	fix_add(d, "n1", 100, now);
+	step(d, "p0", &now);
+	step(d, "p-", &now);
+	cr_expect(log_count(LOG_LV_WARN) == was, "before `fall`");
+	step(d, "p0", &now);
+	cr_expect(log_count(LOG_LV_WARN) == was + 1, "at `fall`");
+	for (int i = 0; i < 10; i++)
+		step(d, "p0", &now);
+	cr_expect(log_count(LOG_LV_WARN) == was + 1, "once");
+	step(d, "p+", &now);
+	cr_expect(log_count(LOG_LV_WARN) == was + 1);
+	disp_free(d);
+}
+
 Test(health, each_change_is_reported_once_with_its_reason)
 {
 	struct disp *d = fix_alloc(NULL, 1);

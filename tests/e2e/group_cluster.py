@@ -178,6 +178,13 @@ def t_minority(ctx):
     w.agree(w.heal())
     w.linked()
     check(w.majority('n1'), 'no majority after it')
+    said = {n: [ln.split('state=')[1].split()[0] for ln in
+                w.lab.node(n).log().splitlines() if 'event=majority' in ln]
+            for n in ('n1', 'n2', 'n3')}
+    equal(said['n1'][-2:], ['lost', 'back'], 'the smaller side, in the log')
+    for n in ('n2', 'n3'):
+        check(said[n][-1:] != ['lost'] and said[n].count('lost') <= 1,
+              'the larger side: %s', said)
 
 
 @test(name='half', limit=MANY)
