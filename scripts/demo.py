@@ -169,7 +169,12 @@ def next_steps(lab, users, victim):
 The lab is running: edge %(edge)s:%(port)d (UDP and TCP), nodes %(nodes)s.
 
 Try this next
-  the edge's view of its nodes:   %(tool)s status -u %(url)s
+  the edge's view of its nodes:   %(tool)s status -c %(dir)s/edge.conf
+  what the calls were, message
+  by message, and what happened:  %(tool)s trace -c %(dir)s/edge.conf alice@%(domain)s
+                                  %(tool)s events -c %(dir)s/edge.conf
+  a node out, and in again:       %(tool)s drain n2 --why try -c %(dir)s/edge.conf
+                                  %(tool)s ready n2 -c %(dir)s/edge.conf
   the same as JSON, figures:      %(url)s/api/v1/status  %(url)s/metrics
   kill a node, then look again:   kill -9 $(cat %(dir)s/n1.pid)
   start it again:                 %(node)s -c %(dir)s/n1.conf &
@@ -179,7 +184,7 @@ Try this next
                                   user bob,   password %(bob)s
   stop everything:                scripts/quickstart --stop
 
-The page, live:                   %(url)s/''' % {
+The page, live:                   %(url)s/   (to act there: %(dir)s/edge.state/admin.token)''' % {
         'edge': p.edge_ip, 'port': p.sip, 'tool': tool, 'url': url,
         'nodes': ', '.join(lab.names), 'domain': lab.domain,
         'dir': os.path.relpath(lab.dir),
@@ -202,7 +207,8 @@ def main():
     users = demo_users(os.path.join(a.dir, 'demo-users.json'))
     lab, ok = None, False
     try:
-        lab = CliLab(users=users, dir=a.dir, build=a.build, log=tell)
+        lab = CliLab(users=users, dir=a.dir, build=a.build, log=tell,
+                     stays=not a.once)
         if lab.moved:
             tell('%s is taken: the lab uses other ports' % lab.moved)
         lab.start()

@@ -14,6 +14,17 @@ USERS = {u: 'pw-' + u for u in ('alice', 'bob')}
 PROGRAMS = ('edgewise-sbc', 'edgewise-node')
 
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+
+
+def end(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def run(*argv, limit=8, **kw):
     r = subprocess.run(argv, capture_output=True, text=True, timeout=limit,
                        stdin=subprocess.DEVNULL, **kw)
@@ -52,6 +63,35 @@ def t_options(ctx):
             rc, out, err = run(prog, *bad)
             check(rc == 2 and 'usage' in err.lower(), '%s %s: %d %r', name,
                   bad, rc, err)
+
+
+@test(name='demo-stays', limit=60)
+def t_demo_stays(ctx):
+    """the lab of quickstart without --once goes on when the demonstration has ended"""
+    build = os.path.dirname(os.path.dirname(find_program('edgewise')))
+    at = os.path.join(ctx.dir, 'lab')
+    rc, out, err = run('python3', os.path.join(TOP, 'scripts', 'demo.py'),
+                       '--dir', at, '--build', build, limit=40)
+    pids = {}
+    for f in os.listdir(at):
+        if f.endswith('.pid'):
+            with open(os.path.join(at, f)) as g:
+                pids[f[:-4]] = int(g.read())
+            ctx.after(lambda p=pids[f[:-4]]: end(p))
+    equal(rc, 0, 'status: %s%s' % (out, err))
+    equal(sorted(pids), ['edge', 'n1', 'n2', 'n3'], 'programs')
+    time.sleep(0.3)
+    for name, pid in pids.items():
+        check(os.path.exists('/proc/%d' % pid), '%s has ended', name)
+    tool = find_program('edgewise')
+    conf = os.path.join(at, 'edge.conf')
+    # n1 may have been started a moment ago
+    eventually(lambda: run(tool, 'status', '-c', conf)[0] == 0, 10, 'all well')
+    for cmd in re.findall(r'ctl/edgewise (.*)$', out, re.M):
+        args = [os.path.join(at, os.path.basename(w)) if w.endswith('.conf')
+                else w for w in cmd.split()]
+        rc, said, err = run(tool, *args)
+        equal(rc, 0, '%s: %s%s' % (cmd, said, err))
 
 
 @test(name='missing-file')

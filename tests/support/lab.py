@@ -164,7 +164,7 @@ class Proc:
         log = open(self.logfile, 'ab')
         try:
             self.popen = subprocess.Popen(
-                with_us() + self.argv, stdin=subprocess.DEVNULL, stdout=log,
+                ([] if self.lab.stays else with_us()) + self.argv, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd=self.lab.dir, start_new_session=True,
                 env=dict(os.environ, **self.lab.env))
         finally:
@@ -299,9 +299,10 @@ class Lab:
 
     def __init__(self, nodes=3, users=None, domain='example.com', dir=None,
                  build=None, edge_conf=None, node_conf=None, plan=None,
-                 algorithms=('MD5',), env=None, log=None):
+                 algorithms=('MD5',), env=None, log=None, stays=False):
         self.domain, self.users = domain, dict(users or {})
         self.env = env or {}
+        self.stays = stays              # programs outlive this one
         self.keep = dir is not None
         self.dir = os.path.abspath(dir or tempfile.mkdtemp(
             prefix='edgewise-lab-'))
