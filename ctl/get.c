@@ -26,6 +26,19 @@ static void say_refusal(const char *url, long code, const struct buf *b)
 	fputc('\n', stderr);
 }
 
+void get_say_away(const char *url, const char *why, bool refused)
+{
+	static bool said;
+
+	fprintf(stderr, "edgewise: %s: %s\n", url, why);
+	/* not again and again by what follows */
+	if (refused && !said)
+		fputs("edgewise: is the program running there? -u URL or -c FILE "
+		      "(its settings) name another one; edges listen on 8060, "
+		      "nodes on 8061, unless set\n", stderr);
+	said |= refused;
+}
+
 static struct curl_slist *bearer(const char *token)
 {
 	struct curl_slist *h;
@@ -76,8 +89,8 @@ int get_secret(struct buf *b, const char *base, const char *path,
 	curl_easy_cleanup(c);
 	curl_slist_free_all(head);
 	if (rc != CURLE_OK)
-		fprintf(stderr, "edgewise: %s: %s\n", url,
-			*why ? why : curl_easy_strerror(rc));
+		get_say_away(url, *why ? why : curl_easy_strerror(rc),
+			     rc == CURLE_COULDNT_CONNECT);
 	else if (code != 200)
 		say_refusal(url, code, b);
 	return rc == CURLE_OK && code == 200 ? 0 : EIO;

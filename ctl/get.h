@@ -23,4 +23,7 @@ int  get_secret(struct buf *b, const char *base, const char *path,
 /** Does anybody answer there, whatever it says? Nothing is printed */
 bool get_alive(const char *base, long timeout);
 
+/** After curl's error: nobody there is said with what to do */
+void get_say_away(const char *url, const char *why, bool refused);
+
 #endif

@@ -2,6 +2,7 @@
 #include "ctl/post.h"
 #include "base/file.h"
 #include "ctl/ctl.h"
+#include "ctl/get.h"
 #include "node/config.h"
 #include "sbc/config.h"
 #include <curl/curl.h>
@@ -123,7 +124,11 @@ static int token_of_file(struct target *t, const char *path)
 	int err = file_read(&b, path, TOKEN_MAX);
 
 	if (err) {
-		fprintf(stderr, "edgewise: %s: %s\n", path, strerror(err));
+		fprintf(stderr, "edgewise: the token, %s: %s%s\n", path,
+			strerror(err), err == EACCES ? "; be root, or the user "
+			"of the program" : err == ENOENT ? "; -c FILE names "
+			"the settings of the program, --token-file the token; "
+			"it is made at the first start" : "");
 		return err;
 	}
 	s = sl_trim(buf_as_sl(&b));
@@ -268,8 +273,8 @@ static CURLcode perform(const struct target *t, const struct post *p,
 		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, code);
 	}
 	if (rc != CURLE_OK)
-		fprintf(stderr, "edgewise: %s: %s\n", url,
-			*why ? why : curl_easy_strerror(rc));
+		get_say_away(url, *why ? why : curl_easy_strerror(rc),
+			     rc == CURLE_COULDNT_CONNECT);
 	curl_easy_cleanup(c);
 	curl_slist_free_all(h);
 	return rc;

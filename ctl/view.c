@@ -421,6 +421,31 @@ static bool put_sql(struct buf *b, const json_t *o)
 	return !strcmp(st, "up");
 }
 
+void view_verdict(struct buf *b, const json_t *dash)
+{
+	const json_t *v = json_object_get(dash, "verdict"), *r;
+	size_t i;
+
+	if (!*str(v, "state"))
+		return;
+	if (!json_array_size(json_object_get(v, "reasons"))) {
+		put_text(b, str(v, "state"));
+		buf_chr(b, '\n');
+	}
+	json_array_foreach(json_object_get(v, "reasons"), i, r) {
+		put_text(b, str(r, "level"));
+		buf_lit(b, ": ");
+		put_text(b, str(r, "text"));
+		buf_chr(b, '\n');
+	}
+	if (num(v, "more"))
+		buf_printf(b, "and %llu reasons more\n",
+			   (unsigned long long)num(v, "more"));
+	buf_lit(b, "can a node be lost: ");
+	put_text(b, str(v, "can_lose_text"));
+	buf_lit(b, "\n\n");
+}
+
 /** Asked of the page's view: only nodes know */
 void view_pings(struct buf *b, const json_t *dash)
 {

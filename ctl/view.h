@@ -12,6 +12,9 @@
 int view_status(struct buf *b, const json_t *status);
 /** Its pool alone. @return the same */
 int view_nodes(struct buf *b, const json_t *status);
+/** The word of the page and why, from the edge's /api/v1/dashboard; nothing when
+ *  it has none */
+void view_verdict(struct buf *b, const json_t *dash);
 /** Pings of the nodes, from the edge's /api/v1/dashboard; nothing when no node
  *  pings */
 void view_pings(struct buf *b, const json_t *dash);

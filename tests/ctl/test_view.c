@@ -207,6 +207,35 @@ Test(view, pings_are_told_when_a_node_pings)
 	buf_free(&b);
 }
 
+Test(view, the_word_of_the_page_stands_with_its_reasons)
+{
+	json_t *o = json_loads("{\"verdict\":{\"state\":\"AT RISK\","
+		"\"reasons\":[{\"level\":\"AT RISK\",\"text\":\"only n3\"},"
+		"{\"level\":\"DEGRADED\",\"text\":\"n1 is\\u001bdown\"}],"
+		"\"more\":2,\"can_lose_text\":\"no: because\"}}", 0, NULL);
+	struct buf b;
+
+	cr_assert_not_null(o);
+	buf_init(&b, 4096);
+	view_verdict(&b, o);
+	buf_chr(&b, 0);
+	cr_expect_str_eq((char *)b.p, "AT RISK: only n3\n"
+		"DEGRADED: n1 is?down\nand 2 reasons more\n"
+		"can a node be lost: no: because\n\n");
+	json_decref(o);
+	b.n = 0;
+	o = json_loads("{\"verdict\":{\"state\":\"OK\",\"reasons\":[],"
+		       "\"can_lose_text\":\"yes: all\"}}", 0, NULL);
+	view_verdict(&b, o);
+	buf_chr(&b, 0);
+	cr_expect_str_eq((char *)b.p, "OK\ncan a node be lost: yes: all\n\n");
+	json_decref(o);
+	b.n = 0;
+	view_verdict(&b, NULL);
+	cr_expect_eq(b.n, 0, "an older edge");
+	buf_free(&b);
+}
+
 Test(view, what_is_known_of_a_pinged_contact_stands_below_it)
 {
 	json_t *o = json_loads("[{\"ping\":{\"by\":\"n2\",\"here\":false}},"
