@@ -289,8 +289,9 @@ static int judge(const struct buf *b, long code, json_t **answer)
 		*answer = o;
 		return CTL_OK;
 	}
-	fprintf(stderr, "edgewise: refused: %s (answer %ld)\n",
-		why ? why : "no reason given", code);
+	/* 5xx: what it says may be that it was done */
+	fprintf(stderr, "edgewise: %s%s (answer %ld)\n",
+		code >= 500 ? "" : "refused: ", why ? why : "no reason given", code);
 	json_decref(o);
 	return code == 401 || code == 403 || code == 429 ? CTL_FAIL : CTL_BAD;
 }

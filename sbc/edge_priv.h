@@ -120,6 +120,8 @@ struct edge {
 	struct peers peers;
 	struct sources *sources;   /**< NULL: no admission                   */
 	struct edge_admit_conf admit;
+	uint64_t drop_due[SOURCE_DROPS];  /**< [ms] told of again then       */
+	uint64_t drop_seen[SOURCE_DROPS]; /**< of these, when told of last   */
 	uint64_t sweep_at;         /**< [ms]                                 */
 	struct overload ovl;
 	struct edge_overload_conf emergency;

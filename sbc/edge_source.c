@@ -1,6 +1,7 @@
 /* edge_source.c - Pure. Admission: what sources may ask and be sent, and whom we
  * do not answer at all. Peers, trusted networks and nodes are not looked at. */
 #include "sbc/edge_priv.h"
+#include "base/log.h"
 #include "sip/stun.h"
 
 #include <errno.h>
@@ -15,7 +16,10 @@ enum {
 	BAD_FLOOD = 5,
 };
 
-enum { SWEEP = 1000 };         /**< [ms]                                      */
+enum {
+	SWEEP = 1000,          /**< [ms]                                      */
+	DROP_TELL = 60000,     /**< [ms] between two lines for one reason     */
+};
 
 int edge_admit(struct edge *e, const struct edge_admit_conf *c)
 {
@@ -56,13 +60,53 @@ static void count(struct edge *e, enum source_drop why)
 	sources_figures(e->sources)->drop[why]++;
 }
 
+/** As `edgewise unban` takes it, without a port */
+static const char *ip_txt(const struct addr *a, char txt[ADDR_TXT])
+{
+	struct buf b;
+
+	buf_fixed(&b, txt, ADDR_TXT - 1);
+	addr_put_ip(&b, a);
+	txt[b.n] = '\0';
+	return txt;
+}
+
+/** The same, and a line now and then: those that are not let in hear nothing over
+ *  UDP, so without it a PBX that is no peer is silent for no reason to be seen */
+static void turn_away(struct edge *e, enum source_drop why,
+		      const struct source *x, uint64_t now)
+{
+	static const struct { const char *name, *hint; } say[SOURCE_DROPS] = {
+		[SOURCE_RATE] = { "rate", "a PBX, a trunk or a generator: peers "
+			"or admit.trusted; else a flood" },
+		[SOURCE_AOR] = { "aor", "strangers ask for one user: "
+			"admit.aor_rate" },
+		[SOURCE_DOMAIN] = { "domain", "not in admit.domains" },
+		[SOURCE_STRANGERS] = { "strangers", "a flood from many "
+			"addresses, or all phones come at once: "
+			"admit.stranger_rate" },
+	};
+	uint64_t n;
+	char txt[ADDR_TXT];
+
+	count(e, why);
+	if (!say[why].name || now < e->drop_due[why])
+		return;
+	n = sources_figures(e->sources)->drop[why];
+	log_warn("event=not_let_in why=%s last=%s since_last_line=%llu "
+		 "hint=\"%s\"", say[why].name, ip_txt(&x->addr, txt),
+		 (unsigned long long)(n - e->drop_seen[why]), say[why].hint);
+	e->drop_due[why] = now + DROP_TELL;
+	e->drop_seen[why] = n;
+}
+
 static void tell_ban(struct edge *e, const struct source *x, uint64_t now)
 {
 	char txt[ADDR_TXT];
 
 	if (log_allow(&e->led.lim_odd, 10, now))
 		log_warn("event=ban source=%s why=%s seconds=%llu",
-			 addr_txt(&x->addr, txt), log_esc(sl_cstr(x->why)),
+			 ip_txt(&x->addr, txt), log_esc(sl_cstr(x->why)),
 			 (unsigned long long)(x->banned - now) / 1000);
 }
 
@@ -199,25 +243,25 @@ bool edge_source_new(struct edge *e, const struct sip_msg *m,
 		return false;
 	}
 	if (is_foreign(e, m, r)) {
-		count(e, SOURCE_DOMAIN);
+		turn_away(e, SOURCE_DOMAIN, x, now);
 		offends(e, f, x, BAD_DOMAIN, "foreign domain", now);
 		return false;
 	}
 	if (!source_takes(e->sources, x, now)) {
-		count(e, SOURCE_RATE);
+		turn_away(e, SOURCE_RATE, x, now);
 		busy(e, m, f, x, now);
 		offends(e, f, x, BAD_FLOOD, "flood", now);
 		return false;
 	}
 	/* a flood from everywhere must not keep those out whom we know */
 	if (!source_is_proved(x, now) && !sources_stranger(e->sources, now)) {
-		count(e, SOURCE_STRANGERS);
+		turn_away(e, SOURCE_STRANGERS, x, now);
 		busy(e, m, f, x, now);
 		return false;
 	}
 	if (r->to == ROUTE_POOL && !source_is_proved(x, now) &&
 	    !sources_aor(e->sources, r->key, now)) {
-		count(e, SOURCE_AOR);
+		turn_away(e, SOURCE_AOR, x, now);
 		busy(e, m, f, x, now);
 		return false;
 	}

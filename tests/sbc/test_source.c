@@ -339,6 +339,28 @@ Test(source_edge, scanners_hear_nothing)
 	cr_expect(edge_admits(w->edge, &q->host.addr, w->net->now));
 }
 
+Test(source_edge, who_is_not_let_in_is_told_of_once_a_minute)
+{
+	uint64_t was;
+	char t[800];
+
+	log_init("test", LOG_TO_NONE, LOG_LV_WARN);
+	was = log_count(LOG_LV_WARN);
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(t, sizeof(t), RAW("MESSAGE", "f%d", ""), i, i);
+		phone_raw(p, t);
+		if (i == 99) {
+			world_run(w, 100);
+			cr_expect_eq(log_count(LOG_LV_WARN), was + 2, "aor and rate");
+			world_run(w, 61000);
+		}
+	}
+	world_run(w, 100);
+	cr_expect_eq(log_count(LOG_LV_WARN), was + 4);
+	cr_expect_geq(dropped("rate"), 158);
+	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
+}
+
 Test(source_edge, a_flood_is_cut_and_a_stream_told_so)
 {
 	char t[800];
