@@ -31,54 +31,82 @@ below() {
 	esac
 }
 
-kind_of() { # Pure, Shell or nothing
-	k=$(head -3 "$1" | grep -owE 'Pure|Shell' | head -1)
-	h=${1%.c}.h
-	[ -n "$k" ] || [ ! -f "$h" ] || k=$(head -3 "$h" | grep -owE 'Pure|Shell' | head -1)
-	echo "$k"
-}
-
-must_be_pure() {
-	r=1
-	while read -r p; do
-		case $p in
-		'' | '#'*) ;;
-		!*) case $1 in ${p#!}) r=1 ;; esac ;;
-		*) case $1 in $p) r=0 ;; esac ;;
-		esac
-	done <"$lint/pure.txt"
-	return $r
-}
-
 cd "$src" || exit 1
-: >"$tmp/pure"
-files=0
+for d in base sip dispatcher cluster web db sbc node drill ctl; do
+	echo "$d" $(below "$d")
+done >"$tmp/below"
+set --
 for d in base sip dispatcher cluster web db sbc node drill ctl; do
 	for f in "$d"/*.c "$d"/*.h; do
-		[ -f "$f" ] || continue
-		files=$((files + 1))
-		case $f in
-		*.c)
-			k=$(kind_of "$f")
-			[ -n "$k" ] || bad "$f: says neither Pure nor Shell in its first lines"
-			if [ "$k" = Pure ]; then echo "$f" >>"$tmp/pure"
-			elif must_be_pure "$f"; then bad "$f: must be Pure (tests/lint/pure.txt)"; fi ;;
-		esac
-		[ "$f" = base/re.h ] ||
-			grep -nE '^[ 	]*#[ 	]*include[ 	]*[<"](re|re_[a-z]*|rem)\.h' "$f" |
-			while IFS=: read -r l _; do bad "$f:$l: libre is included by base/re.h alone"; done
-		grep -nE '^[ 	]*#[ 	]*include[ 	]*"' "$f" |
-		while IFS=: read -r l inc; do
-			inc=${inc#*\"}; inc=${inc%%\"*}
-			ok=0
-			for a in $(below "$d"); do
-				case $inc in "$a"/* | "$a".h) ok=1 ;; esac
-			done
-			[ "$inc" != config.h ] || ok=1
-			[ $ok = 1 ] || bad "$f:$l: $d must not include \"$inc\""
-		done
+		[ ! -f "$f" ] || set -- "$@" "$f"
 	done
 done
+files=$#
+: >"$tmp/pure"
+# one process for all files: a machine that starts them slowly took minutes
+[ $files = 0 ] || awk -v below="$tmp/below" -v must="$lint/pure.txt" -v pure="$tmp/pure" '
+# a pattern of the shell, of which pure.txt uses * and ? alone
+function matches(name, glob) {
+	gsub(/[.+(){}|^$\\]/, "\\\\&", glob)
+	gsub(/\*/, ".*", glob)
+	gsub(/\?/, ".", glob)
+	return name ~ ("^" glob "$")
+}
+function must_be_pure(name,   i, r) {
+	for (i = 1; i <= pats; i++) {
+		if (pat[i] ~ /^!/ && matches(name, substr(pat[i], 2)))
+			r = 0
+		else if (pat[i] !~ /^!/ && matches(name, pat[i]))
+			r = 1
+	}
+	return r
+}
+function may(dir, inc,   i, n, w) {
+	if (inc == "config.h")
+		return 1
+	n = split(ok[dir], w, " ")
+	for (i = 2; i <= n; i++)
+		if (index(inc, w[i] "/") == 1 || inc == w[i] ".h")
+			return 1
+	return 0
+}
+function judge(f,   h, k) {
+	h = f
+	sub(/\.c$/, ".h", h)
+	k = f in kind ? kind[f] : kind[h]
+	if (k == "")
+		print f ": says neither Pure nor Shell in its first lines"
+	if (k == "Pure")
+		print f >pure
+	else if (must_be_pure(f))
+		print f ": must be Pure (tests/lint/pure.txt)"
+}
+BEGIN {
+	while ((getline l < below) > 0) {
+		split(l, w, " ")
+		ok[w[1]] = l
+	}
+	while ((getline l < must) > 0)
+		if (l !~ /^(#|$)/)
+			pat[++pats] = l
+}
+FNR == 1 { f = FILENAME; dir = f; sub(/\/.*/, "", dir); if (f ~ /\.c$/) src[++srcs] = f }
+FNR <= 3 && !(f in kind) {
+	l = " " $0 " "
+	if (match(l, /[^A-Za-z0-9_](Pure|Shell)[^A-Za-z0-9_]/))
+		kind[f] = substr(l, RSTART + 1, RLENGTH - 2)
+}
+/^[ \t]*#[ \t]*include[ \t]*[<"](re|re_[a-z]*|rem)\.h/ && f != "base/re.h" {
+	print f ":" FNR ": libre is included by base/re.h alone"
+}
+/^[ \t]*#[ \t]*include[ \t]*"/ {
+	inc = $0
+	sub(/^[^"]*"/, "", inc)
+	sub(/".*/, "", inc)
+	if (!may(dir, inc))
+		print f ":" FNR ": " dir " must not include \"" inc "\""
+}
+END { for (i = 1; i <= srcs; i++) judge(src[i]) }' "$@" >>"$tmp/bad"
 
 cd "$bld" || exit 1
 grep -vE '^(#|$)' "$lint/libc.txt" >"$tmp/allow"
@@ -96,9 +124,6 @@ done
 while read -r f; do
 	[ -f "${f%.c}.o" ] || bad "$f: ${f%.c}.o is not built in $bld"
 done <"$tmp/pure"
-for d in base sip dispatcher cluster web db sbc node drill ctl; do
-	echo "$d" $(below "$d")
-done >"$tmp/below"
 awk -v below="$tmp/below" -v pure="$tmp/pure" -v allow="$tmp/allow" \
 	-v defs="$tmp/defs" '
 BEGIN {
