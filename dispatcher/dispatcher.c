@@ -191,6 +191,8 @@ int disp_pick_as(struct disp *d, enum disp_rank rank, uint64_t key,
 	int err;
 
 	d->now = now;
+	if (rank == DISP_NEW)
+		full.bits |= d->pool.busy.bits;
 	if (d->pool.uneven)
 		pick_prepare(&d->pool, d->cf.slowstart, now);
 	if (d->pool.less.bits)
@@ -223,7 +225,7 @@ int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 
 bool disp_limited(const struct disp *d)
 {
-	return d->pool.full.bits || d->pool.less.bits;
+	return d->pool.full.bits || d->pool.busy.bits || d->pool.less.bits;
 }
 
 void disp_answered(struct disp *d, uint16_t idx, uint32_t us)

@@ -34,6 +34,7 @@ struct disp_conf {
 	uint32_t retry_percent;                 /**< [%] of requests tried again  */
 	uint32_t retry_burst;                   /**< and so many more a second    */
 	uint32_t max_unanswered;                /**< requests a node said nothing to */
+	uint32_t target;                        /**< [ms] that they wait: backlog.h  */
 	uint32_t no100_min, no100_max;          /**< [ms] of disp_no100()         */
 };
 
@@ -144,8 +145,9 @@ int  disp_by_name(const struct disp *d, struct sl name, uint16_t *idx);
  * Choose a node for a key (hash of the AoR). UP before SUSPECT; when all look
  * bad, any that is not in maint (panic rule). `tried` is a bitmap by index of nodes
  * not to take again; when it is not empty, the budget of retries counts, too.
- * A node that has max_unanswered requests gets no further one, and what would be
- * panic with it is not begun for that.
+ * A node that has max_unanswered requests gets no further one, nor does one that is
+ * slow and has as many as it can answer soon; what would be panic with it is not
+ * begun for that.
  * @return 0; ENOENT = none left; EBUSY = budget used up; ENOBUFS = all that may be
  * asked are full
  */
@@ -156,7 +158,8 @@ int  disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 /** Who gets past it when a node is full or asks for less: disp_pick() is for NEW */
 enum disp_rank {
 	DISP_NEW,
-	DISP_KEEP,         /**< when a node asks for less, only after all NEW  */
+	DISP_KEEP,         /**< when a node asks for less, only after all NEW;
+				twice as many at one that is slow          */
 	DISP_URGENT,       /**< always; full nodes when there is no other      */
 };
 int  disp_pick_as(struct disp *d, enum disp_rank rank, uint64_t key,
@@ -177,6 +180,10 @@ static inline bool disp_set_has(const struct disp_set *s, uint16_t i)
 void disp_begin(struct disp *d, uint16_t idx);
 void disp_heard(struct disp *d, uint16_t idx);
 void disp_end(struct disp *d, uint16_t idx);
+/** After disp_heard(): it was an answer, and came so late. timed: nothing but its
+ *  queue delays such a one (a 200 to REGISTER is held on purpose) */
+void disp_waited(struct disp *d, uint16_t idx, uint32_t us, bool timed,
+		 uint64_t now);
 void disp_report(struct disp *d, uint16_t idx, enum disp_report r,
 		 uint32_t rtt_us, uint64_t now);
 /** Time to the first answer of an INVITE */

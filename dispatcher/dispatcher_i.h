@@ -30,7 +30,7 @@ struct disp {
 	uint64_t heard_at;             /**< [ms] any node, last              */
 	uint64_t own_until;            /**< [ms] our own network is at fault */
 	uint64_t frozen_at;            /**< [ms]                             */
-	struct log_limit lim_budget, lim_own, lim_full, lim_loss;
+	struct log_limit lim_budget, lim_own, lim_full, lim_loss, lim_slow;
 	struct disp_out chg[DISP_CHANGES];    /**< ring                      */
 	uint32_t chg_at, chg_n;
 	uint64_t chg_lost;

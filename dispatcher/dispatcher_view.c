@@ -68,7 +68,8 @@ int disp_view(struct disp *d, uint16_t idx, struct disp_view *v)
 		.no100 = disp_no100(d, idx),
 		.inflight = (uint32_t)n->stat.inflight,
 		.unanswered = (uint32_t)n->stat.unanswered,
-		.full = disp_set_has(&d->pool.full, idx),
+		.full = disp_set_has(&d->pool.full, idx) ||
+			disp_set_has(&d->pool.busy, idx),
 		.loss = (uint32_t)n->stat.loss,
 		.rtt_us = (uint32_t)n->stat.rtt_us,
 		.probe_rtt_us = (uint32_t)n->stat.probe_rtt_us,
@@ -129,8 +130,8 @@ void disp_stats(struct disp *d, struct stats *s)
 	(void)stat_add(s, STAT_COUNTER, "pool_none_total", NULL,
 		       "Choices that found no node left.", &d->none, d);
 	(void)stat_add(s, STAT_COUNTER, "pool_full_total", NULL,
-		       "Choices that found only nodes with max_unanswered "
-		       "requests, or that ask for less.", &d->full, d);
+		       "Choices that found only nodes with as many requests "
+		       "as they may have, or that ask for less.", &d->full, d);
 	(void)stat_add(s, STAT_COUNTER, "pool_over_budget_total", NULL,
 		       "Requests not tried again: the budget was used up.",
 		       &d->over_budget, d);

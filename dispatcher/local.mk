@@ -1,5 +1,7 @@
 noinst_LIBRARIES += dispatcher/libdispatcher.a
 dispatcher_libdispatcher_a_SOURCES = \
+	dispatcher/backlog.c \
+	dispatcher/backlog.h \
 	dispatcher/budget.c \
 	dispatcher/budget.h \
 	dispatcher/dispatcher.c \

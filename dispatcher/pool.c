@@ -97,6 +97,7 @@ void pool_del(struct pool *p, uint16_t idx)
 	free(p->v[idx]);
 	p->v[idx] = NULL;
 	p->full.bits &= ~(1ull << idx);
+	p->busy.bits &= ~(1ull << idx);
 	p->less.bits &= ~(1ull << idx);
 	p->count--;
 	while (p->n && !p->v[p->n - 1])
@@ -135,7 +136,12 @@ int pool_stats(struct pool_node *n, struct stats *s)
 		{ STAT_GAUGE, "node_unanswered",
 		  "Of these, the node has said nothing to.", &st->unanswered },
 		{ STAT_COUNTER, "node_full_total",
-		  "Times it had max_unanswered of them.", &st->full },
+		  "Times it had as many of them as it may.", &st->full },
+		{ STAT_GAUGE, "node_room",
+		  "How many of them it may have, being slow; 0: it is not.",
+		  &st->room },
+		{ STAT_COUNTER, "node_slow_total", "Times it became slow.",
+		  &st->slow },
 		{ STAT_GAUGE, "node_loss_percent",
 		  "Share of new requests it asks to be kept from (oc).",
 		  &st->loss },

@@ -4,6 +4,7 @@
 #ifndef DISPATCHER_POOL_H
 #define DISPATCHER_POOL_H
 
+#include "dispatcher/backlog.h"
 #include "dispatcher/health.h"
 #include "dispatcher/outlier.h"
 #include "dispatcher/rtt.h"
@@ -20,6 +21,7 @@ struct pool_stat {
 	uint64_t ejected, eject_held;   /**< times; wanted, but too few left */
 	uint64_t held;                  /**< 503 with Retry-After       */
 	uint64_t full;                  /**< times it was, of unanswered */
+	uint64_t room, slow;            /**< may wait, 0 = any; times    */
 	uint64_t loss, kept_from;       /**< [%] asked for; requests    */
 	uint64_t from, to;              /**< requests moved away / here   */
 	uint64_t probes, probes_failed, probes_late;
@@ -45,6 +47,9 @@ struct pool_node {
 	uint64_t loss_until;       /**< [ms]                                 */
 	uint64_t loss_seq;         /**< of its last word                     */
 	struct rtt rtt;            /**< of INVITE                            */
+	struct backlog backlog;
+	uint64_t quiet_at;         /**< [ms] its last answer, or when the first
+					that it owes was sent             */
 	struct outlier outlier;
 	struct health health;
 	uint64_t probe_at;
@@ -61,6 +66,7 @@ struct pool {
 	uint16_t next;             /**< where the search for a free one starts */
 	bool uneven;               /**< a node may be out or ramping         */
 	struct disp_set full;      /**< have as many unanswered as they may  */
+	struct disp_set busy;      /**< the same, of new ones: they are slow */
 	struct disp_set less;      /**< ask for less: disp_loss()            */
 };
 

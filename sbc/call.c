@@ -71,11 +71,23 @@ const char *call_method(const struct call *c)
 	return m == SIP_M_OTHER ? "other" : sip_method_name(m);
 }
 
-void call_attempt_told(struct attempt *a)
+bool call_attempt_told(struct attempt *a)
 {
-	if (a->unanswered)
+	bool was = a->unanswered;
+
+	if (was)
 		disp_heard(a->call->e->disp, a->node);
 	a->unanswered = false;
+	return was;
+}
+
+void call_attempt_answered(struct attempt *a, bool timed, uint64_t now)
+{
+	uint64_t ms = now - ctxn_sent_at(a->ctxn);
+
+	if (call_attempt_told(a))
+		disp_waited(a->call->e->disp, a->node, (uint32_t)ms * 1000,
+			    timed, now);
 }
 
 void call_attempt_end(struct attempt *a)
@@ -83,7 +95,7 @@ void call_attempt_end(struct attempt *a)
 	a->live = false;
 	if (a->call->cur == a)
 		a->call->cur = NULL;
-	call_attempt_told(a);
+	(void)call_attempt_told(a);  /* no answer: it says nothing of it */
 	if (!a->counted)
 		return;
 	a->counted = false;
@@ -330,7 +342,8 @@ void call_add_relay(struct attempt *a, struct relay *r)
 {
 	struct call *c = a->call;
 
-	call_attempt_told(a);
+	if (a->ctxn)
+		call_attempt_answered(a, false, c->e->now);
 	r->attempt = a;
 	r->next = a->relays;
 	a->relays = r;

@@ -153,8 +153,10 @@ void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 	       uint64_t now);
 void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now);
 /* call.c for the others */
-/** Its node has said something, or never will */
-void call_attempt_told(struct attempt *a);
+/** Its node has said something, or never will. @return false: it had before */
+bool call_attempt_told(struct attempt *a);
+/** It has said something. timed: disp_waited() */
+void call_attempt_answered(struct attempt *a, bool timed, uint64_t now);
 /** The attempt is over, however: its node has one request less */
 void call_attempt_end(struct attempt *a);
 /** How long this node may keep silent [ms] */

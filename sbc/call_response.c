@@ -10,7 +10,10 @@ static void heard(struct attempt *a, const struct sip_msg *m, uint64_t now)
 	if (a->heard)
 		return;
 	a->heard = true;
-	call_attempt_told(a);
+	/* INVITE has its 100, and who has no credentials his challenge, as soon
+	 * as the node has read it */
+	call_attempt_answered(a, m->meth == SIP_INVITE || m->status == 401 ||
+			      m->status == 407, now);
 	cdr_first(&a->call->trail, a->node, now - a->call->begin);
 	if (m->meth == SIP_INVITE)
 		disp_answered(e->disp, a->node, (uint32_t)rtt * 1000);

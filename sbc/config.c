@@ -308,7 +308,7 @@ const struct cfg_key sbc_keys[] = {
 	  .def = "50", .unit = "ms", .off = O(overload.target),
 	  .reload = true,
 	  .help = "New requests are refused while messages wait longer than "
-		  "that to be handled; 0 = never." },
+		  "that to be handled, here or by all nodes; 0 = never." },
 	WORDS("overload.emergency", overload.emergency, EDGE_NUMBERS,
 	      ("( \"112\", \"911\" )"),
 	      "Numbers that known phones may call all the same."),

@@ -46,6 +46,7 @@ void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
 			.retry_percent = c->retry.percent,
 			.retry_burst = c->retry.burst,
 			.max_unanswered = c->max_unanswered,
+			.target = c->overload.target,
 			.no100_min = c->timers.no100_min,
 			.no100_max = c->timers.no100_max,
 		},

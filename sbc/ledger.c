@@ -37,7 +37,7 @@ static const struct row rows[] = {
 	ROW(lost_silent, "sbc_lost_total", "why=\"silent\"", NULL),
 	ROW(lost_no_node, "sbc_lost_total", "why=\"no_node\"", NULL),
 	ROW(full, "sbc_full_total", NULL,
-	    "New requests refused, as all nodes had max_unanswered of them or "
+	    "New requests refused, as all nodes had as many as they may or "
 	    "asked for less"),
 	ROW(oc, "sbc_oc_total", "result=\"taken\"",
 	    "Responses of nodes with a value of oc"),

@@ -3,6 +3,7 @@ check_PROGRAMS += tests/dispatcher/test_dispatcher
 TESTS += tests/dispatcher/test_dispatcher
 tests_dispatcher_test_dispatcher_SOURCES = tests/support/fini.c \
 	tests/dispatcher/fixture.h \
+	tests/dispatcher/test_backlog.c \
 	tests/dispatcher/test_budget.c \
 	tests/dispatcher/test_cap.c \
 	tests/dispatcher/test_dispatcher.c \

@@ -15,14 +15,29 @@ static void few(struct edge_conf *ec)
 	ec->tune.probe.max_unanswered = CAP;
 }
 
-static void begin(void)
+static void soon(struct edge_conf *ec)
+{
+	ec->tune.probe.target = 50;
+}
+
+static void begin_as(void (*conf)(struct edge_conf *ec))
 {
 	struct edge_overload_conf c = { .target = 50, .numberc = 1 };
 
 	memcpy(c.number[0], "112", 4);
-	w = world_new(1, few);
+	w = world_new(1, conf);
 	edge_overload_conf(w->edge, &c, w->net->now);
 	world_two_phones(w, "112", &a, &b);
+}
+
+static void begin(void)
+{
+	begin_as(few);
+}
+
+static void begin_slow(void)
+{
+	begin_as(soon);
 }
 
 static void end(void)
@@ -31,6 +46,7 @@ static void end(void)
 }
 
 TestSuite(full, .init = begin, .fini = end);
+TestSuite(slow, .init = begin_slow, .fini = end);
 
 static void nothing_is_left(void)
 {
@@ -168,4 +184,59 @@ Test(full, messages_that_a_phone_owes_an_answer_do_not_count)
 	}
 	cr_expect_eq(n->got[SIP_MESSAGE], 5 * CAP);
 	nothing_is_left();
+}
+
+/* --- by what a node can do --- */
+
+static uint64_t of_node(const struct vnode *n, const char *name)
+{
+	char l[20];
+
+	(void)snprintf(l, sizeof(l), "node=\"n%u\"", n->idx + 1);
+	return world_stat(w, name, l);
+}
+
+static void calls(unsigned n)
+{
+	while (n--) {
+		(void)phone_invite(a, "112");
+		world_run(w, 2);
+	}
+}
+
+Test(slow, a_node_whose_answers_come_late_gets_fewer_calls_and_the_others_the_rest)
+{
+	struct vnode *n = world_node_of(w, "112");
+	unsigned got;
+
+	calls(100);
+	cr_expect_eq(n->got[SIP_INVITE], 100);
+	cr_expect_eq(of_node(n, "node_room"), 0);
+	n->host.lag = 80;
+	calls(200);
+	got = n->got[SIP_INVITE] - 100;
+	cr_expect_gt(got, 60, "%u", got);
+	cr_expect_lt(got, 180, "%u", got);
+	cr_expect_gt(of_node(n, "node_room"), 15);
+	cr_expect_eq(of_node(n, "node_slow_total"), 1);
+	cr_expect_eq(world_stat(w, "sbc_full_total", NULL), 0);
+	n->host.lag = 0;
+	world_run(w, 4000);
+	calls(50);
+	cr_expect_eq(of_node(n, "node_room"), 0);
+	nothing_is_left();
+}
+
+/* A 200 to REGISTER waits for another node to have it */
+Test(slow, only_what_is_answered_at_once_tells_of_it)
+{
+	struct vnode *n = world_node_of(w, "112");
+
+	calls(20);
+	n->host.lag = 80;
+	for (int i = 0; i < 100; i++) {
+		(void)phone_register(b);
+		world_run(w, 5);
+	}
+	cr_expect_eq(of_node(n, "node_slow_total"), 0);
 }
