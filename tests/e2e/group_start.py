@@ -169,6 +169,9 @@ def t_busy(ctx):
             (node, 'cluster', tcp, (p.node_ips[0], p.cluster)),
             (node, 'http', tcp, ('127.0.0.1', node.http_port))):
         with socket.socket(socket.AF_INET, kind) as s:
+            if kind == tcp:
+                # what an earlier lab left in TIME_WAIT there is not in the way
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.bind(at)
             if kind == tcp:
                 s.listen()
