@@ -1,12 +1,13 @@
 # Steps of scripts/check side by side; sourced by it. Each is a process of its
 # own, `check --step NAME`, in a session of its own. What it printed is shown
 # when it ends, so that the lines of one step stay together. Lanes:
-#   work    computes: WORK at a time, at the lowest priority, so that it gets
-#           what the steps leave that have clocks
+#   work    compiles, starts processes: WORK at a time, none beside `time`
+#   calm    one process that only computes: one at a time, at the lowest priority,
+#           beside `time`, or when no `work` is left
 #   time    waits and measures time: one at a time, at ordinary priority
 #   alone   measures the machine: after all others, nothing beside it
 # Set before: OUT, TOP, PLAN (lines `step lane what it needs`), WORK.
-declare -A LANE=() NEEDS=() TODO=() PID=() SINCE=() BUSY=([work]=0 [time]=0 [alone]=0)
+declare -A LANE=() NEEDS=() TODO=() PID=() SINCE=() BUSY=([work]=0 [calm]=0 [time]=0 [alone]=0)
 while read -r s l n; do
 	[ -z "$s" ] || { LANE[$s]=$l NEEDS[$s]=$n; }
 done <<<"$PLAN"
@@ -31,12 +32,18 @@ may_start() {
 	for n in ${NEEDS[$1]}; do [ -z "${TODO[$n]:-}${PID[$n]:-}" ] || return 1; done
 	[ "${BUSY[alone]}" = 0 ] || return 1
 	case ${LANE[$1]} in
-	work) [ "${BUSY[work]}" -lt "$WORK" ] ;;
-	time) [ "${BUSY[time]}" = 0 ] ;;
+	work) [ "${BUSY[time]}" = 0 ] && [ $((${BUSY[work]} + ${BUSY[calm]})) -lt "$WORK" ] ;;
+	calm) [ "${BUSY[calm]}" = 0 ] && [ "${BUSY[work]}" -lt "$WORK" ] && { [ "${BUSY[time]}" = 1 ] || ! todo work; } ;;
+	time) [ $((${BUSY[work]} + ${BUSY[time]})) = 0 ] && ! todo work ;;
 	alone)
 		[ ${#PID[@]} = 0 ] || return 1
 		for n in "${!TODO[@]}"; do [ "${LANE[$n]}" = alone ] || return 1; done ;;
 	esac
+}
+todo() { # lane: a step of it waits
+	local n
+	for n in "${!TODO[@]}"; do [ "${LANE[$n]}" != "$1" ] || return 0; done
+	return 1
 }
 start_step() {
 	rm -f "$OUT/steps/$1.count"
