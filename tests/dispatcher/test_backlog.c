@@ -135,6 +135,7 @@ Test(backlog, above_what_it_can_do_a_node_stays_busy_and_nobody_waits_long)
 	for (size_t i = 0; i < sizeof(tab) / sizeof(*tab); i++) {
 		uint32_t r = tab[i].rate;
 
+		end();
 		begin();
 		node(r, tab[i].way);
 		load(r * 8 / 10, 5000);
@@ -155,9 +156,7 @@ Test(backlog, above_what_it_can_do_a_node_stays_busy_and_nobody_waits_long)
 		cr_expect_eq(got.no, 0, "%u x %u: %u", r, tab[i].times, got.no);
 		cr_expect_eq(figure("node_room", "node=\"n0\""), 0);
 		cr_expect_geq(figure("node_slow_total", "node=\"n0\""), 1);
-		end();
 	}
-	begin();
 }
 
 Test(backlog, what_a_slow_node_may_not_have_others_get)
