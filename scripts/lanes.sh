@@ -1,23 +1,15 @@
 # Steps of scripts/check side by side; sourced by it. Each is a process of its
 # own, `check --step NAME`, in a session of its own. What it printed is shown
 # when it ends, so that the lines of one step stay together. Lanes:
-#   work    compiles, starts processes: WORK at a time, none beside `time`
-#   calm    one process that only computes: one at a time, at the lowest priority,
-#           beside `time`, or when no `work` is left
-#   time    waits and measures time: one at a time, at ordinary priority
+#   work    computes: WORK at a time, none beside `time`
+#   time    waits and measures time: one at a time, nothing beside it
 #   alone   measures the machine: after all others, nothing beside it
 # Set before: OUT, TOP, PLAN (lines `step lane what it needs`), WORK.
-declare -A LANE=() NEEDS=() TODO=() PID=() SINCE=() BUSY=([work]=0 [calm]=0 [time]=0 [alone]=0)
+declare -A LANE=() NEEDS=() TODO=() PID=() SINCE=() BUSY=([work]=0 [time]=0 [alone]=0)
 while read -r s l n; do
 	[ -z "$s" ] || { LANE[$s]=$l NEEDS[$s]=$n; }
 done <<<"$PLAN"
 
-# This process and what it will start get what others leave. Where sessions are
-# scheduled as groups (autogroup) the priority within one is not enough.
-lowest() {
-	{ echo 19 >/proc/self/autogroup; } 2>/dev/null
-	chrt -i -p 0 $$ >/dev/null 2>&1 || renice -n 19 -p $$ >/dev/null 2>&1
-}
 # the processes of a session
 of_session() { cat /proc/[0-9]*/stat 2>/dev/null | sed -nE "s/^([0-9]+) \(.*\) [A-Z] [0-9]+ [0-9]+ $1 .*/\1/p"; }
 end_steps() {
@@ -32,8 +24,7 @@ may_start() {
 	for n in ${NEEDS[$1]}; do [ -z "${TODO[$n]:-}${PID[$n]:-}" ] || return 1; done
 	[ "${BUSY[alone]}" = 0 ] || return 1
 	case ${LANE[$1]} in
-	work) [ "${BUSY[time]}" = 0 ] && [ $((${BUSY[work]} + ${BUSY[calm]})) -lt "$WORK" ] ;;
-	calm) [ "${BUSY[calm]}" = 0 ] && [ "${BUSY[work]}" -lt "$WORK" ] && { [ "${BUSY[time]}" = 1 ] || ! todo work; } ;;
+	work) [ "${BUSY[time]}" = 0 ] && [ "${BUSY[work]}" -lt "$WORK" ] ;;
 	time) [ $((${BUSY[work]} + ${BUSY[time]})) = 0 ] && ! todo work ;;
 	alone)
 		[ ${#PID[@]} = 0 ] || return 1
