@@ -80,13 +80,12 @@ def t_demo_stays(ctx):
             ctx.after(lambda p=pids[f[:-4]]: end(p))
     equal(rc, 0, 'status: %s%s' % (out, err))
     equal(sorted(pids), ['edge', 'n1', 'n2', 'n3'], 'programs')
-    time.sleep(0.3)
-    for name, pid in pids.items():
-        check(os.path.exists('/proc/%d' % pid), '%s has ended', name)
     tool = find_program('edgewise')
     conf = os.path.join(at, 'edge.conf')
     # n1 may have been started a moment ago
     eventually(lambda: run(tool, 'status', '-c', conf)[0] == 0, 10, 'all well')
+    for name, pid in pids.items():
+        check(os.path.exists('/proc/%d' % pid), '%s has ended', name)
     for cmd in re.findall(r'ctl/edgewise (.*)$', out, re.M):
         args = [os.path.join(at, os.path.basename(w)) if w.endswith('.conf')
                 else w for w in cmd.split()]
