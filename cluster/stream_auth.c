@@ -85,9 +85,7 @@ static bool taken(struct stream *c)
 		return true;
 	ERR_clear_error();
 	r = SSL_peek(c->ssl, &first, 1);
-	if (r > 0)
-		c->again = true;    /* TLS holds it: no event will tell */
-	else if (!waits(c, r))
+	if (r <= 0 && !waits(c, r))
 		stream_lose(c, "hand_shake");
 	return r > 0;
 }
@@ -108,6 +106,9 @@ static void finished(struct stream *c)
 		stream_lose(c, "no_memory");
 		return;
 	}
+	/* What came right behind the hand-shake may be in TLS already: no
+	 * event will tell of that */
+	c->again = SSL_has_pending(c->ssl);
 	c->id = t->h.up(c, c->target, t->h.arg);
 	if (c->id < 0)
 		stream_stop(c);

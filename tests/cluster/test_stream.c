@@ -2,6 +2,9 @@
 #include "config.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <openssl/err.h>
@@ -480,7 +483,7 @@ static bool b_decided(const void *arg)
 }
 
 /* p with `more` certificates behind it */
-static void come_along(const struct pki *p, int more)
+static void client_begin(const struct pki *p, int more)
 {
 	start_pki(&b, ca.cert, &n2);
 	fc.ctx = SSL_CTX_new(TLS_client_method());
@@ -494,6 +497,11 @@ static void come_along(const struct pki *p, int more)
 	cr_assert_eq(fcntl(fc.fd, F_SETFL, O_NONBLOCK), 0);
 	fc.ssl = SSL_new(fc.ctx);
 	cr_assert_eq(SSL_set_fd(fc.ssl, fc.fd), 1);
+}
+
+static void come_along(const struct pki *p, int more)
+{
+	client_begin(p, more);
 	cr_assert(live_until(b_decided, NULL, 10000));
 }
 
@@ -529,6 +537,34 @@ Test(by_cert, a_client_of_our_ca_gets_in)
 {
 	come_with(&n1);       /* so the next ones fail for what they lack */
 	cr_expect_eq(b.ups, 1);
+	gone();
+}
+
+/* Its last words of the hand-shake and its first ones after it in one segment:
+ * the socket announces them once */
+static bool b_got_both(const void *arg)
+{
+	const int off = 0;
+
+	(void)arg;
+	if (!SSL_is_init_finished(fc.ssl) && SSL_connect(fc.ssl) == 1) {
+		cr_expect_eq(SSL_write(fc.ssl, "hello", 5), 5);
+		(void)setsockopt(fc.fd, IPPROTO_TCP, TCP_CORK, &off,
+				 sizeof(off));
+	}
+	return b.got > 0;
+}
+
+Test(by_cert, words_right_behind_the_hand_shake_are_heard)
+{
+	const int on = 1;
+
+	client_begin(&n1, 0);
+	cr_assert_eq(SSL_connect(fc.ssl), -1);   /* its first words are out */
+	cr_assert_eq(setsockopt(fc.fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on)),
+		     0);
+	cr_assert(live_until(b_got_both, NULL, 10000));
+	cr_expect_eq(b.got, 5);
 	gone();
 }
 
