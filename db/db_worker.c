@@ -27,6 +27,7 @@ struct thread {
 	struct db *db;             /**< connected; the thread alone uses and ends it */
 	struct db_job *job;        /**< running                                 */
 	bool cut;                  /**< its statement was interrupted           */
+	bool begun, done;          /**< it was started; it needs the worker no more */
 	/* what the loop is told of */
 	enum db_state st;
 	enum db_err err;
@@ -270,6 +271,7 @@ static void *thread_main(void *arg)
 	}
 	disconnect(t);
 	w->alive--;
+	t->done = true;
 	last = w->left && !w->alive;
 	pthread_cond_signal(&w->ended);
 	pthread_mutex_unlock(&w->lock);
@@ -385,7 +387,7 @@ static int start_threads(struct db_worker *w)
 		t->w = w;
 		err = pthread_create(&t->id, NULL, thread_main, t);
 		if (!err) {
-			pthread_detach(t->id);
+			t->begun = true;
 			w->alive++;
 		}
 	}
@@ -464,9 +466,28 @@ static bool wait_threads(struct db_worker *w, uint32_t ms)
 	return !w->alive;
 }
 
+/** With the lock. @return number of `id`: threads at their end, to be waited for, so that what libraries
+ * clean up in them is done when the process ends. Those that hang are left to themselves. */
+static unsigned ended_threads(struct db_worker *w, pthread_t *id)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < w->cf.threads; i++) {
+		struct thread *t = &w->thread[i];
+
+		if (t->begun && t->done)
+			id[n++] = t->id;
+		else if (t->begun)
+			pthread_detach(t->id);
+	}
+	return n;
+}
+
 void db_worker_free(struct db_worker *w, uint32_t wait_ms)
 {
+	pthread_t ended[THREADS];
 	struct db_job *j;
+	unsigned n;
 	bool last;
 
 	if (!w)
@@ -490,7 +511,10 @@ void db_worker_free(struct db_worker *w, uint32_t wait_ms)
 	/* threads that still hang use it: the last of them frees it */
 	w->left = true;
 	last = !w->alive;
+	n = ended_threads(w, ended);
 	pthread_mutex_unlock(&w->lock);
+	while (n > 0)
+		pthread_join(ended[--n], NULL);
 	if (last)
 		worker_end(w);
 }
