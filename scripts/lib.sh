@@ -6,7 +6,7 @@ PKG_BUILD="gcc make autoconf automake pkg-config libc6-dev libre-dev
 libconfig-dev libcurl4-openssl-dev libssl-dev libsodium-dev libjansson-dev
 libzdb-dev python3"
 PKG_TEST="chromium libcriterion-dev sip-tester baresip-core iproute2 nftables mandoc clang
-libclang-rt-dev xz-utils git kamailio kamailio-sqlite-modules kamailio-mysql-modules
+libclang-rt-dev ccache xz-utils git kamailio kamailio-sqlite-modules kamailio-mysql-modules
 kamailio-postgres-modules prometheus linphone-cli
 postgresql mariadb-server sqlite3 valgrind keepalived logrotate openssl"
 
