@@ -79,6 +79,7 @@ void health_off(struct health *h, uint64_t now)
 {
 	health_set(h, DISP_DOWN, "maint", now);
 	h->off = true;
+	h->okc = 0;
 	h->probe = 0;
 	h->due = UINT64_MAX;
 }
