@@ -278,6 +278,9 @@ static int add_links(struct cluster *c)
 	{ STAT_COUNTER, "cluster_auth_failed_total",
 	  "Strangers: wrong key or certificate, no TLS, too slow, too much",
 	  &t->auth_failed },
+	{ STAT_COUNTER, "cluster_hand_shakes_broken_total",
+	  "Links that ended in the hand-shake without a word: a killed peer, "
+	  "a scanner", &t->broken },
 	{ STAT_GAUGE, "cluster_keys", "Keys that a link may be made by",
 	  &t->keys },
 	{ STAT_COUNTER, "cluster_key_dropped_total",

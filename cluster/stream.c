@@ -71,8 +71,7 @@ void stream_lose(struct stream *c, const char *why)
 			t->h.failed(c->target, t->h.arg);
 		break;
 	case T_AUTH:
-		t->st.auth_failed++;
-		stream_auth_log(c, why);
+		stream_auth_lost(c, why);
 		if (c->target >= 0)
 			t->h.failed(c->target, t->h.arg);
 		break;

@@ -55,6 +55,8 @@ struct streams_stats {
 	uint64_t accepted, dialed, authenticated;
 	uint64_t auth_failed;         /**< wrong key or certificate, no TLS,
 	                                   too slow, too much                   */
+	uint64_t broken;              /**< ended in the hand-shake, with no word
+	                                   of what was wrong: a killed peer     */
 	uint64_t half_full;           /**< oldest half-open one dropped         */
 	uint64_t dial_failed;
 	uint64_t key_dropped;         /**< streams ended by streams_rekey()     */

@@ -1,6 +1,7 @@
 /* stream_auth.c - Shell. The hand-shake of a stream: TLS, and who the peer is.
  * docs/cluster-protocol.md 1. */
 #include <errno.h>
+#include <string.h>
 #include <openssl/err.h>
 #include "base/clk.h"
 #include "cluster/stream_priv.h"
@@ -38,13 +39,37 @@ int stream_auth_start(struct stream *c)
 	return 0;
 }
 
-void stream_auth_log(struct stream *c, const char *why)
+#define BROKEN "broken"
+
+/* Why OpenSSL does not go on. A connection that just ends is no stranger's:
+ * whoever refuses says so by an alert. */
+static const char *why_of(int e)
+{
+	int code = ERR_GET_REASON(ERR_peek_last_error());
+
+	return e == SSL_ERROR_SYSCALL || (e == SSL_ERROR_SSL &&
+	       code == SSL_R_UNEXPECTED_EOF_WHILE_READING) ? BROKEN :
+	       "hand_shake";
+}
+
+void stream_auth_lost(struct stream *c, const char *why)
 {
 	struct tls_why w = { why, "", NULL };
+	bool broken = !strcmp(why, BROKEN);
 	char txt[ADDR_TXT];
 
+	if (broken)
+		c->t->st.broken++;
+	else
+		c->t->st.auth_failed++;
 	if (!log_allow(&c->t->log, 5, clk_now()))
 		return;
+	if (broken) {
+		ERR_clear_error();
+		log_info("event=cluster_hand_shake_broken peer=%s",
+			 addr_txt(&c->peer, txt));
+		return;
+	}
 	if (!strcmp(why, "hand_shake"))
 		tls_why(&w, &c->seen);
 	log_warn("event=cluster_auth_failed peer=%s reason=%s%s%s%s "
@@ -53,17 +78,16 @@ void stream_auth_log(struct stream *c, const char *why)
 		 w.hint ? w.hint : "no node, or one that is overloaded");
 }
 
-/* OpenSSL gave r and no result. @return it goes on at the next event */
-static bool waits(struct stream *c, int r)
+/* OpenSSL gave r and no result: go on at the next event, or end it */
+static void wait_or_lose(struct stream *c, int r)
 {
 	int e = SSL_get_error(c->ssl, r);
 
 	if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
-		return false;
-	if (stream_watch(c, e == SSL_ERROR_WANT_READ ? NET_READ :
-			 NET_READ | NET_WRITE))
+		stream_lose(c, why_of(e));
+	else if (stream_watch(c, e == SSL_ERROR_WANT_READ ? NET_READ :
+			      NET_READ | NET_WRITE))
 		stream_lose(c, "no_memory");
-	return true;
 }
 
 static uint64_t preauth(const struct stream *c)
@@ -85,8 +109,8 @@ static bool taken(struct stream *c)
 		return true;
 	ERR_clear_error();
 	r = SSL_peek(c->ssl, &first, 1);
-	if (r <= 0 && !waits(c, r))
-		stream_lose(c, "hand_shake");
+	if (r <= 0)
+		wait_or_lose(c, r);
 	return r > 0;
 }
 
@@ -124,11 +148,8 @@ void stream_auth(struct stream *c)
 		stream_lose(c, "too_much_before_authentication");
 		return;
 	}
-	if (r != 1) {
-		if (!waits(c, r))
-			stream_lose(c, "hand_shake");
-		return;
-	}
-	if (taken(c))
+	if (r != 1)
+		wait_or_lose(c, r);
+	else if (taken(c))
 		finished(c);
 }

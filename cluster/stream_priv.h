@@ -55,6 +55,7 @@ int  stream_watch(struct stream *c, int flags);
 int  stream_auth_start(struct stream *c);
 /* One step of it */
 void stream_auth(struct stream *c);
-void stream_auth_log(struct stream *c, const char *why);
+/* It ended: counted and logged */
+void stream_auth_lost(struct stream *c, const char *why);
 
 #endif

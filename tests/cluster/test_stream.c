@@ -220,6 +220,63 @@ Test(stream, silence_is_closed_after_the_time_out, .init = init)
 	stop(&b);
 }
 
+static bool broken(const void *arg)
+{
+	return streams_stats(((const struct end *)arg)->t)->broken > 0;
+}
+
+Test(stream, a_peer_that_goes_in_the_hand_shake_is_no_stranger, .init = init)
+{
+	const struct linger now = { 1, 0 };     /* by RST */
+	int fd;
+
+	for (int rst = 0; rst < 2; rst++) {
+		start(&b, 1, 0);
+		fd = raw(streams_port(b.t), "\x16\x03\x01", 3);
+		if (rst)
+			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now,
+					 sizeof(now));
+		close(fd);
+		cr_assert(live_until(broken, &b, 10000));
+		cr_expect_eq(streams_stats(b.t)->auth_failed, 0);
+		stop(&b);
+	}
+}
+
+/* A node that is killed before it has said anything */
+static bool hang_up(const void *arg)
+{
+	int fd = accept(*(const int *)arg, NULL, NULL);
+
+	if (fd >= 0)
+		close(fd);
+	return a.fails > 0;
+}
+
+Test(stream, whom_we_dial_and_goes_in_the_hand_shake_is_no_stranger,
+     .init = init)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+	struct addr at;
+	int lfd;
+
+	cr_assert_eq(addr_parse(&at, SL("127.0.0.1"), 0), 0);
+	lfd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	cr_assert_eq(bind(lfd, (struct sockaddr *)&ss,
+			  net_to_sockaddr(&ss, &at)), 0);
+	cr_assert_eq(listen(lfd, 4), 0);
+	cr_assert_eq(getsockname(lfd, (struct sockaddr *)&ss, &n), 0);
+	cr_assert_eq(net_from_sockaddr(&at, (struct sockaddr *)&ss), 0);
+	start(&a, 1, 0);
+	dial(&a, at.port);
+	cr_assert(live_until(hang_up, &lfd, 10000));
+	cr_expect_eq(streams_stats(a.t)->broken, 1);
+	cr_expect_eq(streams_stats(a.t)->auth_failed, 0);
+	close(lfd);
+	stop(&a);
+}
+
 Test(stream, much_before_authentication_is_closed, .init = init)
 {
 	/* a record of 4 KiB that claims to begin a ClientHello of 16 KiB */
