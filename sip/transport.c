@@ -34,6 +34,7 @@ static void stats_init(struct transport *t, struct stats *st)
 	static const char *const why[DROP_N] = {
 		[DROP_TRUNCATED] = "reason=\"truncated\"",
 		[DROP_NO_CONN]   = "reason=\"no_connection\"",
+		[DROP_SOCKET]    = "reason=\"socket_full\"",
 		[DROP_UDP_QUEUE] = "reason=\"udp_queue\"",
 		[DROP_UDP_SEND]  = "reason=\"udp_send\"",
 		[DROP_TXQ]       = "reason=\"txq\"",

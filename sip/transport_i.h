@@ -35,6 +35,8 @@ enum {
 enum tr_drop {
 	DROP_TRUNCATED,    /**< datagram longer than the room for it           */
 	DROP_NO_CONN,      /**< stream of the flow is no more                  */
+	DROP_SOCKET,       /**< datagrams the kernel had no room for: the reader
+			    *   was late, or net.core.rmem_max is small         */
 	DROP_UDP_QUEUE,    /**< datagram: queue full                           */
 	DROP_UDP_SEND,     /**< datagram: the system refused it                */
 	DROP_TXQ,          /**< stream: more than txq_max unsent               */
@@ -74,6 +76,8 @@ struct lst {
 	bool dirty;                     /**< UDP: something queued             */
 	bool blocked;                   /**< UDP: waits until writable         */
 	bool df;                        /**< UDP: no router may cut them       */
+	uint32_t kernel_lost;           /**< UDP: by SO_MEMINFO, at ...        */
+	uint64_t lost_due;              /**< ... when to ask again [ms]        */
 	int mtu;                        /**< ... and what it was before: IP_PMTUDISC_* */
 	struct addr bound;
 	struct dgram *tx;               /**< UDP: TR_UDP_QUEUE, made at first use */

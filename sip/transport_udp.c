@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <time.h>
 #include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,7 +16,8 @@
 #include "sip/transport_i.h"
 
 enum { UNCUT = 548,       /* of 576, which every path carries: RFC 1122 3.3.2 */
-       MANY_SMALL = 8 };  /* fewer are not worth a system call                 */
+       MANY_SMALL = 8,    /* fewer are not worth a system call                 */
+       LOST_LOOK = 1000 };    /* how often the kernel is asked what it dropped [ms] */
 
 static struct flow udp_flow(const struct lst *l, const struct addr *peer)
 {
@@ -181,12 +183,30 @@ static bool read_some(struct lst *l)
 	return n == TR_RX_N;
 }
 
+/** What the kernel dropped for want of room, while there was something to read */
+static void look_lost(struct lst *l)
+{
+	uint32_t v[SK_MEMINFO_VARS] = { 0 };
+	socklen_t n = sizeof(v);
+
+	if (l->t->now < l->lost_due)
+		return;
+	l->lost_due = l->t->now + LOST_LOOK;
+	if (getsockopt(l->fd, SOL_SOCKET, SO_MEMINFO, v, &n))
+		return;
+	/* it wraps, and so does the difference */
+	l->t->c.drop[DROP_SOCKET] += (uint32_t)(v[SK_MEMINFO_DROPS] -
+						l->kernel_lost);
+	l->kernel_lost = v[SK_MEMINFO_DROPS];
+}
+
 /** What a queue holds goes out together: what many messages bring about needs few
  *  writes. Bounded, since streams and timers wait */
 static void udp_read(struct lst *l)
 {
 	for (int i = 0; i < TR_RX_ROUNDS && read_some(l); i++)
 		;
+	look_lost(l);
 }
 
 /* --- out --- */

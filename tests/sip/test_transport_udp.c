@@ -111,6 +111,26 @@ Test(transport_udp, what_waited_in_the_socket_is_said_to_have)
 	close(fd);
 }
 
+static bool some_lost(void)
+{
+	return tfx_drop(DROP_SOCKET) > 0;
+}
+
+Test(transport_udp, what_the_kernel_had_no_room_for_is_counted)
+{
+	const int least = 1;
+	struct addr at;
+	int fd = peer_udp(&at);
+
+	cr_assert_eq(setsockopt(y.t->lst[y.udp].fd, SOL_SOCKET, SO_RCVBUF,
+				&least, sizeof(least)), 0);
+	for (int i = 0; i < 100; i++)
+		peer_send(fd, MSG, strlen(MSG), &y.udp_at);
+	cr_assert(tfx_until(some_lost));
+	cr_expect_eq(y.recvs + tfx_drop(DROP_SOCKET), 100);
+	close(fd);
+}
+
 Test(transport_udp, ipv6_works)
 {
 	struct sockaddr_storage ss;
