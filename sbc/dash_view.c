@@ -298,6 +298,7 @@ static void put_verdict(struct dash *d, json_t *o, json_t *pool,
 		.lost = history_growth(d->h, DS_LOST, v[DS_LOST], DASH_PAST,
 				       now),
 		.records_failed = d->s->cdr_st.err != 0,
+		.unsaved = d->s->unsaved,
 	};
 
 	if (json_is_object(json_object_get(o, "fault")))

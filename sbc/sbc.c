@@ -20,6 +20,7 @@ enum {
 	STOP_HOOKS = 2000,     /**< what waits for webhooks may take         */
 	STOP_LOOK = 50,        /**< [ms] between looks whether it has        */
 	SAVE_MS = 500,         /**< nodes join in crowds: one write for all  */
+	SAVE_AGAIN_MS = 30000, /**< the disk was full, or not ours           */
 };
 
 /* --- the loop around the edge --- */
@@ -96,9 +97,9 @@ int sbc_save(struct sbc *s)
 	int err = state_save(s->cf.state_dir, edge_disp(s->edge), clk_now(),
 			     clk_wall());
 
-	/* what failed is tried again at the next change: logged */
 	s->saved_seq = edge_pool_seq(s->edge);
-	s->save_at = 0;
+	s->unsaved = err != 0;
+	s->save_at = err ? clk_now() + SAVE_AGAIN_MS : 0;
 	return err;
 }
 

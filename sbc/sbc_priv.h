@@ -39,6 +39,7 @@ struct sbc {
 	uint64_t log_lines[4];       /**< by level, for the figures           */
 	uint64_t saved_seq;          /**< edge_pool_seq() on disk             */
 	uint64_t save_at;            /**< [ms], 0 = nothing to be saved       */
+	bool unsaved;                /**< the last try failed                 */
 	struct hooks *hooks;         /**< NULL: no webhooks                   */
 	struct fault fault;          /**< of a drill                          */
 	struct desk *desk;           /**< drills from the page                */

@@ -201,5 +201,8 @@ void verdict(const struct verdict_in *in, struct verdict_out *o)
 		       "%.60s", in->fault);
 	if (in->records_failed)
 		reason(o, VERDICT_DEGRADED, "call records cannot be written");
+	if (in->unsaved)
+		reason(o, VERDICT_DEGRADED, "what operators want of nodes "
+		       "cannot be written: the next start forgets it");
 	look_spare(in, o);
 }

@@ -40,6 +40,7 @@ struct verdict_in {
 	uint64_t lost;           /**< calls lost in the last 5 minutes       */
 	const char *fault;       /**< node a drill holds a fault to, or NULL */
 	bool records_failed;     /**< call records cannot be written         */
+	bool unsaved;            /**< nor what operators want of nodes       */
 };
 
 enum { VERDICT_REASONS = 16, VERDICT_TEXT = 160, VERDICT_CERT_DAYS = 30 };

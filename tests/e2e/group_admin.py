@@ -227,6 +227,21 @@ def t_bad_state(ctx):
     check(os.path.exists(lab.path('edge.state/pool.json.bad')), 'not kept')
 
 
+@test(name='unsaved', limit=40)
+def t_unsaved(ctx):
+    """what cannot be written to the disk is done, said by command and status, and forgotten as trouble when it can"""
+    lab = start(ctx)
+    word = 'what operators want of nodes cannot be written'
+    os.mkdir(lab.path('edge.state/pool.json'))
+    rc, out = cli(lab, 'maint', 'n3', '--why', 'x')
+    check(rc and 'could not be saved' in out, 'said: %s', out)
+    equal(node(lab, 'n3')['admin'], 'maint', 'n3')
+    eventually(lambda: word in cli(lab, 'status')[1], 5, 'the status')
+    os.rmdir(lab.path('edge.state/pool.json'))
+    must(lab, 'ready', 'n3')
+    eventually(lambda: word not in cli(lab, 'status')[1], 5, 'its end')
+
+
 @test(name='learned-kept', limit=40)
 def t_learned_kept(ctx):
     """a node once learned is known after a restart of the edge"""

@@ -42,6 +42,7 @@ static void c_stopping(void) { w.in.stopping = true; }
 static void c_frozen(void) { w.in.frozen = true; }
 static void c_lost(void) { w.in.lost = 7; }
 static void c_records(void) { w.in.records_failed = true; }
+static void c_unsaved(void) { w.in.unsaved = true; }
 static void c_fault(void) { w.in.fault = "n2"; }
 static void c_all_down(void) { dead(0); dead(1); dead(2); }
 static void c_two_down(void) { dead(0); dead(1); }
@@ -139,6 +140,7 @@ static const struct {
 	{ c_lost, VERDICT_DEGRADED, SPARE_YES, "7 calls were lost" },
 	{ c_fault, VERDICT_DEGRADED, SPARE_YES, "the way to n2" },
 	{ c_records, VERDICT_DEGRADED, SPARE_YES, "call records" },
+	{ c_unsaved, VERDICT_DEGRADED, SPARE_YES, "what operators want" },
 	{ c_differ, VERDICT_DEGRADED, SPARE_NO, "n3 differs from 1" },
 	{ c_unacked, VERDICT_DEGRADED, SPARE_YES,
 	  "n1 answered 3 registrations" },
