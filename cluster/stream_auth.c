@@ -58,18 +58,17 @@ void stream_auth_lost(struct stream *c, const char *why)
 	bool broken = !strcmp(why, BROKEN);
 	char txt[ADDR_TXT];
 
-	if (broken)
-		c->t->st.broken++;
-	else
-		c->t->st.auth_failed++;
-	if (!log_allow(&c->t->log, 5, clk_now()))
-		return;
 	if (broken) {
-		ERR_clear_error();
-		log_info("event=cluster_hand_shake_broken peer=%s",
-			 addr_txt(&c->peer, txt));
+		c->t->st.broken++;
+		if (log_allow(&c->t->broken_log, 5, clk_now()))
+			log_info("event=cluster_hand_shake_broken peer=%s "
+				 "dialed=%s", addr_txt(&c->peer, txt),
+				 c->target >= 0 ? "yes" : "no");
 		return;
 	}
+	c->t->st.auth_failed++;
+	if (!log_allow(&c->t->log, 5, clk_now()))
+		return;
 	if (!strcmp(why, "hand_shake"))
 		tls_why(&w, &c->seen);
 	log_warn("event=cluster_auth_failed peer=%s reason=%s%s%s%s "

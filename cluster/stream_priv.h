@@ -41,6 +41,7 @@ struct streams {
 	uint16_t port;
 	struct stream *conns;
 	struct log_limit log;
+	struct log_limit broken_log;    /* who only looks hides no stranger */
 };
 
 /* stream.c */
