@@ -97,6 +97,7 @@ static void pump(struct cluster *c)
 	c->pumping = true;
 	while (mesh_poll(c->mesh, &o))
 		carry_out(c, &o);
+	mesh_gate(c->mesh, clk_now());
 	send_all(c);
 	while (mesh_poll(c->mesh, &o))
 		carry_out(c, &o);
@@ -312,6 +313,7 @@ static int start_mesh(struct cluster *c)
 	const struct cluster_conf *cf = &c->cf;
 	struct mesh_conf mc = { .node = cf->node, .addr = cf->addr,
 		.npeers = cf->npeers, .sync_rate = cf->sync_rate,
+		.push_gap = cf->push_gap,
 		.heartbeat = cf->heartbeat,
 		.dead = cf->dead, .max_expires = cf->max_expires,
 		.njoin = cf->njoin, .sip = cf->sip, .roster = cf->roster };
@@ -472,6 +474,11 @@ void cluster_set_state(struct cluster *c, enum cluster_state s)
 {
 	mesh_set_state(c->mesh, s);
 	ntimer_at(c->timer, clk_now());
+}
+
+void cluster_set_gap(struct cluster *c, uint32_t gap)
+{
+	mesh_set_gap(c->mesh, gap);
 }
 
 void cluster_set_digests(struct cluster *c, uint64_t settings, uint64_t users)

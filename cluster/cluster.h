@@ -56,6 +56,7 @@ struct cluster_conf {
 	uint32_t heartbeat, dead;     /**< [ms] 500, 3000                       */
 	uint32_t sync_rate;           /**< of what is given to nodes that lack it
 	                                   [bytes/ms], 0 = no limit             */
+	uint32_t push_gap;            /**< [ms] as cluster_set_gap()            */
 	uint32_t max_expires;         /**< [s] must be equal on all nodes        */
 	/** Another living node has our changes after `from` up to `to`; called in
 	 *  the loop. May be NULL */
@@ -118,6 +119,9 @@ int  cluster_lookup(const struct cluster *c, const char *who, bool in,
 		    uint64_t *node);
 
 void cluster_set_state(struct cluster *c, enum cluster_state s);
+/** Changes are told to the others at most once in this time [ms], several
+ *  together; one that comes after a pause at once. 0: each at once */
+void cluster_set_gap(struct cluster *c, uint32_t gap);
 /** Digest of settings that must be equal, and of the users file; a
  *  difference to a live member is a warning in the view and one log line */
 void cluster_set_digests(struct cluster *c, uint64_t settings, uint64_t users);

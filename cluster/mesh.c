@@ -34,6 +34,7 @@ int mesh_alloc(struct mesh **mp, const struct mesh_conf *cf,
 	members_init(&m->ms, &mc, now);
 	m->ms.m[MEMBER_SELF].incarnation = cf->incarnation;
 	repl_init(&m->repl, store, &m->ms);
+	m->repl.gap = cf->push_gap;
 	if (sync_alloc(&m->sync, store, rng_u64(&m->rng), cf->sync_rate)) {
 		free(m);
 		return ENOMEM;
@@ -163,6 +164,11 @@ size_t mesh_limit(const struct mesh *m, uint8_t l)
 }
 
 /* --- what is sent --------------------------------------------------------------- */
+
+void mesh_gate(struct mesh *m, uint64_t now)
+{
+	repl_gate(&m->repl, now);
+}
 
 bool mesh_want(struct mesh *m, uint8_t l)
 {
@@ -438,6 +444,8 @@ uint64_t mesh_next(const struct mesh *m)
 		return 0;
 	if (m->ack_at < next)
 		next = m->ack_at;
+	if (repl_next(&m->repl) < next)
+		next = repl_next(&m->repl);
 	if (mesh_sync_next(m) < next)
 		next = mesh_sync_next(m);
 	if (member_next(&m->ms) < next)

@@ -41,6 +41,7 @@ struct mesh_conf {
 	uint32_t max_expires;         /**< [s]                                  */
 	uint8_t max_version;          /**< of messages; 0 = WIRE_VERSION        */
 	uint32_t sync_rate;           /**< of answers in rounds [bytes/ms], 0 = any */
+	uint32_t push_gap;            /**< [ms] as mesh_set_gap()             */
 	uint32_t check_every;         /**< [ms] comparing with somebody; 0 = MESH_CHECK */
 	bool no_repair;               /**< tests: rounds only to join           */
 	bool no_hints;                /**< tests: as a node that knows none      */
@@ -105,6 +106,8 @@ void mesh_recv(struct mesh *m, uint8_t link, const struct wire_head *h,
 /** What came is not a frame (err of wire_frame()) */
 void mesh_garbage(struct mesh *m, uint8_t link, int err, uint64_t now);
 
+/** Once a turn, before mesh_want(): has the time come for what was changed? */
+void mesh_gate(struct mesh *m, uint64_t now);
 /** Is there something to send? */
 bool mesh_want(struct mesh *m, uint8_t link);
 /** Append frames until b holds `limit` bytes or all is said */
@@ -118,6 +121,8 @@ bool mesh_poll(struct mesh *m, struct mesh_out *out);
 /** Good-bye to all: MESH_CLOSE for each */
 void mesh_leave(struct mesh *m, uint64_t now);
 void mesh_set_state(struct mesh *m, enum cluster_state s);
+/** PUSHes of live changes leave no closer than that [ms]; 0: each at once */
+void mesh_set_gap(struct mesh *m, uint32_t gap);
 void mesh_set_digests(struct mesh *m, uint64_t settings, uint64_t users);
 
 /** Compare with all others and only tell; the results are in mesh_sync() */

@@ -13,6 +13,11 @@ void mesh_set_state(struct mesh *m, enum cluster_state s)
 	m->beat_at = 0;             /* the others learn of it at once */
 }
 
+void mesh_set_gap(struct mesh *m, uint32_t gap)
+{
+	m->repl.gap = gap;
+}
+
 void mesh_set_digests(struct mesh *m, uint64_t settings, uint64_t users)
 {
 	m->settings = settings;

@@ -152,12 +152,29 @@ static void choose_prompt(struct repl *r, uint64_t now)
 	}
 }
 
+/* Under load changes that follow each other within the gap share a PUSH: one
+ * write, one TLS record, one wake-up and one ACK for all of them. One that
+ * comes after a pause goes at once. */
+void repl_gate(struct repl *r, uint64_t now)
+{
+	if (now >= r->push_at)
+		r->due = store_seq(r->store);
+}
+
+uint64_t repl_next(const struct repl *r)
+{
+	return store_seq(r->store) > r->due ? r->push_at : UINT64_MAX;
+}
+
 bool repl_pending(struct repl *r, uint8_t i)
 {
 	struct repl_peer *p = &r->p[i];
 	struct store_change ch;
 
 	if (!p->up)
+		return false;
+	/* A peer that is behind goes on: only live changes wait */
+	if (p->told >= r->due && p->told >= p->feed_to && !p->cur.seeking)
 		return false;
 	return p->cur.seeking || store_cursor_peek(r->store, &p->cur, &ch) ||
 	       p->told < p->feed_to;
@@ -195,6 +212,8 @@ static void fill_one(struct repl *r, struct repl_peer *p, struct buf *b,
 		wire_push_wait(b, REPL_ACK_WAIT);
 	wire_push_end(b, at, last, n);
 	p->told = p->said = p->pushed = last;
+	if (now >= r->push_at)
+		r->push_at = now + r->gap;
 	if (p->mark <= p->acked && last > p->acked) {
 		p->mark = last;
 		p->mark_at = now;

@@ -50,6 +50,9 @@ struct repl {
 	uint32_t samples;
 	uint64_t acked;              /**< largest of all, never falls         */
 	uint8_t prompt;              /**< whose ACKs are wanted at once, 0 = all */
+	uint32_t gap;                /**< [ms] between PUSHes of live changes, 0 = none */
+	uint64_t push_at;            /**< [ms] those made since wait until then */
+	uint64_t due;                /**< sequence: up to this they need not wait */
 };
 
 void repl_init(struct repl *r, struct store *s, const struct members *ms);
@@ -77,9 +80,15 @@ void repl_down(struct repl *r, uint8_t i, uint64_t window, uint64_t now);
 /** Version 1: give peer i everything of the last `window` ms again, whoever
  *  brought it: somebody was lost, and may have told only us */
 void repl_rewind(struct repl *r, uint8_t i, uint64_t window, uint64_t now);
-/** Something to give? */
+/** Once a turn, before anything is given: what was changed up to now is due,
+ *  unless the last PUSH is younger than `gap` */
+void repl_gate(struct repl *r, uint64_t now);
+/** When what waits for that becomes due [ms] */
+uint64_t repl_next(const struct repl *r);
+/** Something to give, and due? */
 bool repl_pending(struct repl *r, uint8_t i);
-/** Appends PUSH frames until b holds `limit` bytes or all is given */
+/** Appends PUSH frames until b holds `limit` bytes or all is given, what isn't due
+ *  as well: something is sent to that peer anyway */
 void repl_fill(struct repl *r, uint8_t i, struct buf *b, size_t limit,
 	       uint64_t now);
 /** How far its link is covered: for a heartbeat that goes out now */

@@ -104,6 +104,7 @@ struct node_config {
 	} trace;
 	uint32_t replicate_ack;            /**< 0 or 1                        */
 	uint32_t replicate_ack_timeout;    /**< [ms]                          */
+	uint32_t replicate_gap;            /**< [ms]                          */
 	char state_dir[256];
 	struct {
 		uint32_t level, target;
@@ -152,6 +153,10 @@ int  node_config_read(struct node_config *c, const char *path,
 int  node_config_read_mem(struct node_config *c, const char *name,
 			  const char *text, struct cfg_errs *errs);
 void node_config_clear(struct node_config *c);
+/** What cluster_set_gap() is to get: a 200 to a REGISTER waits for it, so it
+ *  stays well below the time that one may take; without such a wait it would
+ *  only be late */
+uint32_t node_push_gap(const struct node_config *c);
 /** Over what all nodes of a cluster must agree on (domains, auth, registrar) */
 uint64_t node_config_digest(const struct node_config *c);
 

@@ -379,6 +379,7 @@ static int open_cluster(struct node *n)
 	       cc->npeers * sizeof(cc->peers[0]));
 	cc->heartbeat = n->cf.cluster.heartbeat;
 	cc->sync_rate = n->cf.cluster.sync_rate * 1000;
+	cc->push_gap = node_push_gap(&n->cf);
 	cc->dead = n->cf.cluster.dead;
 	cc->max_expires = n->cf.registrar.max_expires;
 	cc->changedh = on_cluster;

@@ -139,6 +139,8 @@ void reload_now(struct node *n)
 	node_store_settings(n, &sc);
 	store_reconf(n->store, &sc);
 	node_tell_digests(n);
+	if (n->cluster)
+		cluster_set_gap(n->cluster, node_push_gap(&n->cf));
 	persist_io_reconf(n->persist_io);
 	api_reload(n->api);
 	log_level_set(n->cf.log.level);

@@ -242,6 +242,9 @@ bool sim_give(struct sim *s, int i)
 	struct sim_node *x = &s->node[i];
 	bool more = false;
 
+	sim_enter(s, i);
+	mesh_gate(x->mesh, s->now);
+	sim_leave();
 	for (uint8_t l = 0; l < x->links; l++) {
 		bool want;
 

@@ -153,6 +153,129 @@ Test(repl, while_nobody_is_ready_all_acknowledge_at_once)
 	done(s);
 }
 
+/* --- changes that wait for each other ------------------------------------------------ */
+
+static void gap_20(struct sim *s, int i, struct mesh_conf *mc)
+{
+	(void)s;
+	(void)i;
+	mc->push_gap = 20;
+}
+
+/* Three that are READY, and node 0 has told nothing for a while */
+static struct sim *three_gap(void)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+
+	cr_assert_not_null(s);
+	log_init("test", LOG_TO_NONE, LOG_LV_ERROR);
+	sim_init(s, 3, 20);
+	s->confh = gap_20;
+	s->trace = getenv("SIM_TRACE") != NULL;
+	for (int i = 0; i < 3; i++)
+		sim_start(s, i);
+	sim_run(s, 12000);
+	for (int i = 0; i < 3; i++)
+		mesh_set_state(s->node[i].mesh, CLUSTER_READY);
+	sim_run(s, 1100);
+	return s;
+}
+
+static void put_n(struct sim *s, int i, int n)
+{
+	uint64_t wall = sim_wall(s, i);
+	char aor[16];
+
+	(void)snprintf(aor, sizeof(aor), "n%d", n);
+	cr_assert_eq(store_put(s->node[i].store, sl_cstr(aor), SL("k"), 0x100,
+			       1, wall + 600000, SL("v"), wall), 0);
+}
+
+static uint64_t contacts(struct sim *s, int i)
+{
+	return store_stats(s->node[i].store)->contacts;
+}
+
+Test(repl, with_a_gap_a_change_after_a_pause_goes_at_once)
+{
+	struct sim *s = three_gap();
+
+	for (int n = 1; n <= 3; n++) {
+		put_n(s, 0, n);
+		sim_run(s, 12);
+		cr_expect_eq(contacts(s, 1), n);
+		cr_expect_eq(contacts(s, 2), n);
+		cr_expect_eq(s->node[0].acked, store_seq(s->node[0].store));
+		sim_run(s, 30);
+	}
+	done(s);
+}
+
+Test(repl, changes_within_the_gap_are_told_together)
+{
+	struct sim *s = three_gap();
+	uint64_t before = mesh_stats(s->node[0].mesh)->frames_out;
+
+	for (int n = 0; n < 100; n++) {
+		put_n(s, 0, n);
+		sim_run(s, 1);
+	}
+	sim_run(s, 32);
+	cr_expect_eq(contacts(s, 1), 100);
+	cr_expect_eq(contacts(s, 2), 100);
+	cr_expect_eq(s->node[0].acked, store_seq(s->node[0].store));
+	/* to two peers: 6 times, and a heartbeat or two */
+	cr_expect_leq(mesh_stats(s->node[0].mesh)->frames_out - before, 18);
+	done(s);
+}
+
+Test(repl, a_change_that_waits_goes_along_with_an_ack)
+{
+	struct sim *s = three_gap();
+
+	sim_run(s, 100);
+	put_n(s, 0, 1);
+	sim_run(s, 4);
+	put_n(s, 0, 2);                 /* waits for 16 ms */
+	put_n(s, 2, 3);                 /* node 0 is to acknowledge it at once */
+	sim_run(s, 11);
+	cr_expect_eq(contacts(s, 2), 3);
+	cr_expect_eq(contacts(s, 1), 2, "nothing went there");
+	sim_run(s, 20);
+	cr_expect_eq(contacts(s, 1), 3);
+	done(s);
+}
+
+/* What does not fit into one frame is not live any more when the next is made */
+Test(repl, who_is_behind_is_not_made_to_wait)
+{
+	struct sim *s = three_gap();
+
+	s->limit = 1000;
+	for (int n = 0; n < 3000; n++)
+		put_n(s, 0, n);
+	sim_run(s, 70);
+	cr_expect_eq(contacts(s, 1), 3000);
+	done(s);
+}
+
+Test(repl, the_gap_may_change_at_any_time)
+{
+	struct sim *s = three_gap();
+	uint64_t before;
+
+	mesh_set_gap(s->node[0].mesh, 0);
+	before = mesh_stats(s->node[0].mesh)->frames_out;
+	for (int n = 0; n < 100; n++) {
+		put_n(s, 0, n);
+		sim_run(s, 1);
+	}
+	sim_run(s, 12);
+	cr_expect_eq(contacts(s, 1), 100);
+	cr_expect_geq(mesh_stats(s->node[0].mesh)->frames_out - before, 190);
+	done(s);
+}
+
 Test(repl, what_a_dead_node_told_one_is_told_on)
 {
 	for (int loud = 0; loud < 2; loud++) {

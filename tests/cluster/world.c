@@ -131,6 +131,7 @@ static void configure(struct sim *s, int i, struct mesh_conf *mc)
 	mc->no_repair = w->k->bare;
 	mc->no_hints = world_hintless(w, i);
 	mc->check_every = w->check_every;
+	mc->push_gap = w->seed * 0x9e3779b97f4a7c15 >> 63 ? 20 : 0;
 }
 
 static void init(struct world *w, const struct world_kind *k, uint64_t seed)

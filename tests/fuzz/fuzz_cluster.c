@@ -57,6 +57,7 @@ static void effects(struct world *w)
 /* Send what is to be sent, to nobody */
 static void give(struct world *w)
 {
+	mesh_gate(w->m, w->now);
 	for (uint8_t l = 0; l < MESH_LINKS; l++) {
 		struct buf b;
 

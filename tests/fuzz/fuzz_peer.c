@@ -93,6 +93,7 @@ static bool carry(struct world *w, int i, uint8_t l)
 	size_t total, used = 0;
 	int to = !i;
 
+	mesh_gate(w->m[i], w->now);
 	if (!mesh_want(w->m[i], l))
 		return false;
 	buf_reset(&w->out);

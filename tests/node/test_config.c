@@ -91,6 +91,7 @@ Test(config, mistakes_are_named)
 		  "cluster.ca_file is missing" },
 		{ "cluster = { join = ( \"host:5080\" ); };", "join" },
 		{ "replicate_ack = 2;", "replicate_ack" },
+		{ "replicate_gap = 101;", "replicate_gap" },
 		{ "name = \"\";", "name" },
 		{ "name = \"a b\";", "name" },
 		{ "name = \"a/b\";", "name" },
@@ -183,4 +184,27 @@ Test(config, what_needs_a_restart_is_known)
 			 "sip.port");
 	node_config_clear(&a);
 	node_config_clear(&b);
+}
+
+Test(config, the_gap_between_pushes_fits_the_wait_for_an_acknowledgement)
+{
+	static const struct {
+		const char *text;
+		uint32_t gap;
+	} t[] = {
+		{ "", 20 },
+		{ "replicate_gap = 0;", 0 },
+		{ "replicate_gap = 100;", 50 },
+		{ "replicate_ack_timeout = 30;", 3 },
+		{ "replicate_ack_timeout = 0;", 0 },
+		{ "replicate_ack = 0;", 0 },
+	};
+
+	for (unsigned i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct node_config c;
+
+		cr_assert(!conf(&c, t[i].text));
+		cr_expect_eq(node_push_gap(&c), t[i].gap, "%s", t[i].text);
+		node_config_clear(&c);
+	}
 }
