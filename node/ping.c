@@ -304,11 +304,15 @@ static void walk(struct ping *p, uint16_t bucket, uint64_t now, uint64_t wall)
 
 /* --- time ----------------------------------------------------------------------- */
 
-/* Many at once cost less: each look wakes us, the edge and us again */
+/* Many at once cost less: each look wakes us, the edge and us again. But a call
+ * that comes meanwhile waits for all of them. */
 static uint64_t tick_of(const struct ping *p)
 {
+	uint64_t n = store_stats(p->loc->store)->contacts;
 	uint64_t ms = p->cf->ping.interval / 300;
 
+	if (ms * n > (uint64_t)PING_LOOK * p->cf->ping.interval)
+		ms = (uint64_t)PING_LOOK * p->cf->ping.interval / n;
 	return ms < PING_TICK ? PING_TICK :
 		ms > PING_TICK_MAX ? PING_TICK_MAX : ms;
 }

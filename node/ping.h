@@ -21,6 +21,7 @@
 
 enum { PING_TICK = 20,           /**< [ms] between two looks at least        */
        PING_TICK_MAX = 100,      /**< and at most; 1/300 of the interval     */
+       PING_LOOK = 1024,         /**< of all contacts looked at in one, about   */
        PING_QUIET = 500,         /**< ... while nobody is to be asked        */
        PING_TAILS = 8,           /**< ends of Paths that are known           */
        PING_EDGES = 64,          /**< edges whose silence is known           */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N = 3, MANY = 30000, INTERVAL = 30000, STEP = 20, HELD = 256 };
+enum { N = 3, MANY = 30000, MORE = 600000, INTERVAL = 30000, STEP = 20, HELD = 256 };
 
 /* What the edge makes of a batch of questions */
 enum ask_mode { ASKS, ASKS_NOT, ASKS_MUTE, ASKS_FULL, ASKS_HALF };
@@ -118,7 +118,7 @@ static void start_node(int i)
 static void box(const char *conf, uint32_t phones)
 {
 	static struct cfg_errs errs;
-	struct store_conf sc = { .node = 1, .max_records = MANY + 100,
+	struct store_conf sc = { .node = 1, .max_records = MORE + MANY,
 		.max_per_aor = 10, .max_expires = 3600, .guard = 10000 };
 	uint8_t key[32] = { 7 };
 	struct keyset keys;
@@ -850,6 +850,28 @@ static unsigned looks_of(uint64_t ms, uint32_t *pings)
 	for (uint32_t i = 0; i < b->phones; i++)
 		*pings += b->ph[i].pings;
 	return n;
+}
+
+/* A call waits behind a look: with many contacts there are more, shorter ones */
+Test(ping, looks_are_short_with_many_contacts)
+{
+	box("sip = { address = \"127.0.0.11\"; };", 1000);
+	pass(SLOTS_NEW + 1000);
+	cr_expect_eq(ping_next(&b->ping[0]), b->ping[0].ticked +
+		     PING_TICK_MAX);
+	for (uint32_t i = 0; i < MORE; i++) {
+		char aor[64];
+
+		(void)snprintf(aor, sizeof(aor), "sip:m%u@example.com", i);
+		cr_assert_eq(store_put(b->store, sl_cstr(aor), SL("k"), 0x100,
+				       1, b->wall + 3600000, SL("v"),
+				       b->wall), 0);
+	}
+	pass(1000);
+	cr_expect_leq(ping_next(&b->ping[0]), b->ping[0].ticked +
+		      PING_LOOK * INTERVAL / MORE);
+	cr_expect_gt(b->by[0], 0);
+	done();
 }
 
 Test(ping, a_node_with_nobody_to_ask_looks_twice_a_second_and_misses_nobody)
