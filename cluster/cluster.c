@@ -377,6 +377,10 @@ void cluster_free(struct cluster *c)
 	c->closed = true;
 	if (c->stats)
 		stat_del_owner(c->stats, c);
+	if (c->mesh && c->tr && c->timer) {
+		mesh_set_gap(c->mesh, 0);       /* the last changes, too */
+		pump(c);
+	}
 	if (c->mesh && c->tr) {
 		mesh_leave(c->mesh, clk_now());
 		while (mesh_poll(c->mesh, &o))

@@ -16,6 +16,7 @@ void mesh_set_state(struct mesh *m, enum cluster_state s)
 void mesh_set_gap(struct mesh *m, uint32_t gap)
 {
 	m->repl.gap = gap;
+	m->repl.push_at = 0;           /* what waits for the old one goes */
 }
 
 void mesh_set_digests(struct mesh *m, uint64_t settings, uint64_t users)

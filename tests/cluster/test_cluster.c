@@ -94,6 +94,18 @@ Test(cluster, a_change_is_on_every_node_and_acknowledged, .init = up)
 	stop3();
 }
 
+Test(cluster, what_waits_to_be_told_is_told_before_the_node_leaves, .init = up)
+{
+	start3();
+	cluster_set_gap(n[0].c, 100);
+	put(&n[0], "a", 1);
+	put(&n[0], "b", 1);
+	live_stop(&n[0]);
+	cr_expect(live_until(everywhere, "a", 3000));
+	cr_expect(live_until(everywhere, "b", 3000));
+	stop3();
+}
+
 Test(cluster, a_restarted_node_gets_everything_back, .init = up)
 {
 	uint8_t key[32];

@@ -264,14 +264,19 @@ Test(repl, the_gap_may_change_at_any_time)
 	struct sim *s = three_gap();
 	uint64_t before;
 
+	put_n(s, 0, 1000);
+	sim_run(s, 5);
+	put_n(s, 0, 1001);
 	mesh_set_gap(s->node[0].mesh, 0);
+	sim_run(s, 6);
+	cr_expect_eq(contacts(s, 1), 2, "it does not wait any more");
 	before = mesh_stats(s->node[0].mesh)->frames_out;
 	for (int n = 0; n < 100; n++) {
 		put_n(s, 0, n);
 		sim_run(s, 1);
 	}
 	sim_run(s, 12);
-	cr_expect_eq(contacts(s, 1), 100);
+	cr_expect_eq(contacts(s, 1), 102);
 	cr_expect_geq(mesh_stats(s->node[0].mesh)->frames_out - before, 190);
 	done(s);
 }
