@@ -1,7 +1,7 @@
 /* count.c - The work whose instructions are counted, nothing else: a real edge
  * and real nodes on virtual time. tests/count/run counts and compares.
  *
- * usage: count call|register|ping|scan|frame|merge N */
+ * usage: count call|register|refusal|ping|scan|frame|merge N */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 
 #define T0 1700000000000ull
 #define LIFE 3600000ull
+#define LATE_US 400000     /* waited in line: too long for a stranger */
 
 static void must(bool ok, const char *what)
 {
@@ -79,6 +80,36 @@ static void registers(unsigned n)
 		world_run(w, 100);
 		must(r->final == 200, "a REGISTER failed");
 	}
+	end(w);
+}
+
+/** INVITE 503 ACK, refused at first sight under overload */
+static void refusals(unsigned n)
+{
+	struct edge_overload_conf c = { .target = 20 };
+	struct vphone *a, *b;
+	struct world *w = world_new_with(1, NULL, &world_real, false);
+
+	a = world_phone(w, "alice", SIM_DATAGRAM);
+	b = world_phone(w, "bob", SIM_DATAGRAM);
+	(void)phone_register(b);
+	world_run(w, 100);
+	edge_overload_conf(w->edge, &c, w->net->now);
+	for (unsigned i = 0; i < 15; i++) {
+		edge_waited(w->edge, 0, LATE_US, w->net->now);
+		world_run(w, 20);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct vreq *r;
+
+		edge_waited(w->edge, 0, LATE_US, w->net->now);
+		r = phone_invite(a, "bob");
+		world_run(w, 20);
+		must(r->final == 503, "a call was not refused");
+	}
+	must(world_stat(w, "sbc_shed_early_total", "what=\"ack\"") == n &&
+	     world_stat(w, "sbc_shed_early_total", "what=\"request\"") == n,
+	     "it was not at first sight");
 	end(w);
 }
 
@@ -305,7 +336,7 @@ int main(int argc, char **argv)
 		void (*run)(unsigned n);
 	} v[] = {
 		{ "call", calls }, { "register", registers },
-		{ "ping", pings },
+		{ "refusal", refusals }, { "ping", pings },
 		{ "scan", scans }, { "frame", frames },
 		{ "merge", merges },
 	};
@@ -317,6 +348,7 @@ int main(int argc, char **argv)
 		v[i].run((unsigned)atoi(argv[2]));
 		return 0;
 	}
-	fprintf(stderr, "usage: count call|register|ping|scan|frame|merge N\n");
+	fprintf(stderr, "usage: count call|register|refusal|ping|scan|frame|"
+		"merge N\n");
 	return 2;
 }
