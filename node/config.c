@@ -264,9 +264,9 @@ const struct cfg_key node_config_keys[] = {
 	     "the edge's timers.noreply"),
 	U32R("replicate_gap", replicate_gap, 0, 100, "20", "ms",
 	     "changes that follow each other within this time are told to the "
-	     "other nodes together, which costs all nodes less; one after a "
-	     "pause goes at once; 0 = each at once. Not used with "
-	     "replicate_ack = 0; at most a tenth of replicate_ack_timeout"),
+	     "other nodes together, one after a pause at once; 0 = each at "
+	     "once, as with replicate_ack = 0; at most a tenth of "
+	     "replicate_ack_timeout"),
 	{ .name = "cluster.ack_timeout", .type = CFG_U32,
 	  .off = OFF(replicate_ack_timeout), .max = 5000, .def = "500",
 	  .unit = "ms", .help = "old name of replicate_ack_timeout",
