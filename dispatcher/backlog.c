@@ -31,7 +31,8 @@ static void learn_base(struct backlog *b, uint32_t target)
 }
 
 /** Next to nothing waits, and still all answers are late: the way may have become
- *  longer. If it becomes slow again soon, that was wrong: begins() */
+ *  longer. If that was wrong, twice as many wait as should, until one does not:
+ *  less than what too few for a far node would cost. */
 static void try_base(struct backlog *b, uint32_t target)
 {
 	bool few = b->late && backlog_room(b, target) == BACKLOG_LEAST;
@@ -40,7 +41,6 @@ static void try_base(struct backlog *b, uint32_t target)
 	b->rest -= b->rest > 0;
 	if (b->few < BACKLOG_CALM || b->rest || b->timed < BACKLOG_SOME)
 		return;
-	b->was = b->base;
 	b->known = false;
 	b->rest = BACKLOG_REST;
 }
@@ -76,10 +76,6 @@ void backlog_tick(struct backlog *b, uint32_t target, uint64_t now)
 static void begins(struct backlog *b, uint64_t now)
 {
 	b->slow = true;
-	if (b->rest) {
-		b->base = b->was < b->base ? b->was : b->base;
-		b->rest = BACKLOG_REST;
-	}
 	b->rate = (uint32_t)(b->done * (uint64_t)EIGHTHS * BACKLOG_INTERVAL /
 			     (now - b->late_at));
 }

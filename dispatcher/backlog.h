@@ -34,7 +34,6 @@ struct backlog {
 	uint32_t done;               /**< answers since then                 */
 	uint32_t base;               /**< [us] when nothing waits            */
 	uint32_t calm, few, rest;    /**< intervals                          */
-	uint32_t was;                /**< base before the last guess         */
 	bool known;                  /**< base is                            */
 	bool full;                   /**< one more was too many, in this one */
 	bool late;                   /**< there was a standing queue in it   */

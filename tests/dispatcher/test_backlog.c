@@ -226,7 +226,7 @@ Test(backlog, nor_is_one_that_is_far_away)
 }
 
 /* A slow one with little to do may be far; it was not */
-Test(backlog, a_wrong_guess_of_the_way_is_taken_back)
+Test(backlog, a_wrong_guess_of_the_way_ends_with_the_first_quick_answer)
 {
 	node(1000, 1);
 	load(500, 2000);
@@ -237,6 +237,20 @@ Test(backlog, a_wrong_guess_of_the_way_is_taken_back)
 	load(5000, 5000);
 	cr_expect_leq(got.worst, 150, "%u", got.worst);
 	cr_expect_geq(got.heard, 4900, "%u", got.heard);
+}
+
+/* While it stays slow, what comes of that is bounded */
+Test(backlog, a_wrong_guess_makes_nobody_wait_for_two_targets_more)
+{
+	node(1000, 1);
+	load(500, 2000);
+	for (uint32_t rate = 50; rate <= 400; rate += 50) {
+		q[0].rate = rate;
+		load(1000, 5000);
+		load(1000, 35000);
+		cr_expect_leq(got.worst, 300, "%u: %u", rate, got.worst);
+		cr_expect_geq(got.heard, rate * 34, "%u: %u", rate, got.heard);
+	}
 }
 
 /* Its way has become longer: what is full at that does not shrink */
