@@ -20,7 +20,7 @@ enum {
 					  many, nor waited long: over        */
 	BACKLOG_REST = 300,          /**< intervals between two guesses that the
 					  way has become longer              */
-	BACKLOG_LEAST = 8,           /**< may always wait                    */
+	BACKLOG_LEAST = 16,          /**< may always wait                    */
 	BACKLOG_FAR = 4,             /**< targets that a way may take        */
 };
 

@@ -161,26 +161,36 @@ static int all_full(struct disp *d)
 }
 
 /** full: nodes that get none. @return 0, ENOENT, ENOBUFS */
+static int free_nodes(const struct disp *d, struct disp_set tried,
+		      struct disp_set full, struct disp_set *set,
+		      enum pick_class *cls)
+{
+	for (int c = PICK_UP; c < PICK_CLASSES; c++) {
+		*cls = (enum pick_class)c;
+		*set = pick_class(&d->pool, *cls, tried);
+		if (!set->bits)
+			continue;
+		set->bits &= ~full.bits;
+		if (set->bits)
+			return 0;
+		if (c >= PICK_OUT)
+			return ENOBUFS;
+	}
+	return ENOENT;
+}
+
 static int choose(struct disp *d, uint64_t key, struct disp_set tried,
 		  struct disp_set full, uint16_t *idx)
 {
 	struct disp_set set;
-	int c;
+	enum pick_class cls;
+	int err = free_nodes(d, tried, full, &set, &cls);
 
-	for (c = PICK_UP; c < PICK_CLASSES; c++) {
-		set = pick_class(&d->pool, (enum pick_class)c, tried);
-		if (!set.bits)
-			continue;
-		set.bits &= ~full.bits;
-		if (!set.bits && c < PICK_OUT)
-			continue;
-		if (!set.bits)
-			return ENOBUFS;
-		*idx = pick_one(&d->pool, set, d->cf.alg, key);
-		d->cls = (enum pick_class)c;
-		return 0;
-	}
-	return ENOENT;
+	if (err)
+		return err;
+	*idx = pick_one(&d->pool, set, d->cf.alg, key);
+	d->cls = cls;
+	return 0;
 }
 
 int disp_pick_as(struct disp *d, enum disp_rank rank, uint64_t key,
@@ -221,6 +231,20 @@ int disp_pick(struct disp *d, uint64_t key, const struct disp_set *tried,
 	      uint16_t *idx, uint64_t now)
 {
 	return disp_pick_as(d, DISP_NEW, key, tried, idx, now);
+}
+
+bool disp_no_room(struct disp *d, uint64_t now)
+{
+	struct disp_set set, no = { 0 }, full = {
+		d->pool.full.bits | d->pool.busy.bits,
+	};
+	enum pick_class cls;
+
+	if (!full.bits || free_nodes(d, no, full, &set, &cls) != ENOBUFS)
+		return false;
+	d->now = now;
+	(void)all_full(d);
+	return true;
 }
 
 bool disp_limited(const struct disp *d)

@@ -164,6 +164,8 @@ enum disp_rank {
 };
 int  disp_pick_as(struct disp *d, enum disp_rank rank, uint64_t key,
 		  const struct disp_set *tried, uint16_t *idx, uint64_t now);
+/** Would disp_pick() say ENOBUFS? If so it counts as said */
+bool disp_no_room(struct disp *d, uint64_t now);
 /** Is a node full, or does one ask for less? Else the rank does not matter */
 bool disp_limited(const struct disp *d);
 static inline void disp_set_add(struct disp_set *s, uint16_t i)

@@ -60,13 +60,26 @@ static bool absorb(struct edge *e, const struct sip_msg *m)
 	return true;
 }
 
+/** For want of nodes with room, as call_give_up() would: OPTIONS may be for us */
+static bool no_room(struct edge *e, const struct sip_msg *m,
+		    const struct flow *f, uint64_t now)
+{
+	if (m->meth == SIP_OPTIONS || !disp_limited(e->disp) ||
+	    edge_overload_rank(e, m, f, now) != DISP_NEW ||
+	    !disp_no_room(e->disp, now))
+		return false;
+	e->led.full++;
+	edge_overload_refuse(e, m, f);
+	return true;
+}
+
 bool edge_early(struct edge *e, const struct flow *f, struct sl msg,
 		uint64_t now)
 {
 	struct sip_msg *m = &e->msg;
-	bool done;
+	bool done, on = overload_on(&e->ovl);
 
-	if (!overload_on(&e->ovl) || edge_is_core(e, f) ||
+	if ((!on && !disp_limited(e->disp)) || edge_is_core(e, f) ||
 	    sl_starts(msg, SL("SIP/")) || !glance(m, msg.p, msg.n))
 		return false;
 	if (m->meth == SIP_ACK)
@@ -76,7 +89,8 @@ bool edge_early(struct edge *e, const struct flow *f, struct sl msg,
 	    txnl_knows(e->txnl, m->top.branch, m->top.sentby))
 		return false;
 	e->early.quiet = true;
-	done = !edge_overload_takes(e, m, f, now);
+	done = no_room(e, m, f, now) ||
+		(on && !edge_overload_takes(e, m, f, now));
 	e->early.quiet = false;
 	return done;
 }

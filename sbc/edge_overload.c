@@ -148,8 +148,8 @@ uint64_t edge_overload_id(const struct edge *e, const struct sip_msg *m)
 	return request_id(call_id(e, m), m);
 }
 
-static void say_no(struct edge *e, const struct sip_msg *m,
-		   const struct flow *f)
+void edge_overload_refuse(struct edge *e, const struct sip_msg *m,
+			  const struct flow *f)
 {
 	char room[32];
 
@@ -163,7 +163,7 @@ static bool its_turn(struct edge *e, const struct sip_msg *m,
 		     const struct flow *f, uint64_t now)
 {
 	if (e->line.now == LINE_LATE) {
-		say_no(e, m, f);
+		edge_overload_refuse(e, m, f);
 		return false;
 	}
 	overload_serves(&e->ovl, now);
@@ -193,7 +193,7 @@ bool edge_overload_takes(struct edge *e, const struct sip_msg *m,
 	a.ahead = line_ahead(&e->line, a.rank);
 	if (!overload_takes(&e->ovl, &a, now) ||
 	    !edge_line_put(e, m, f, &a, now))
-		say_no(e, m, f);
+		edge_overload_refuse(e, m, f);
 	return false;
 }
 

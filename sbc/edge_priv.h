@@ -269,6 +269,9 @@ int  edge_overload_init(struct edge *e);
 void edge_overload_phone(struct edge *e, uint64_t aor, const struct flow *f,
 			 uint64_t now);
 /** A client's new request. @return false: it has been answered, or waits in line */
+/** 503 with Retry-After */
+void edge_overload_refuse(struct edge *e, const struct sip_msg *m,
+			  const struct flow *f);
 bool edge_overload_takes(struct edge *e, const struct sip_msg *m,
 			 const struct flow *f, uint64_t now);
 /** How much a request matters to nodes that are full or ask for less */

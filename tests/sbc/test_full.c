@@ -97,6 +97,39 @@ Test(full, a_silent_node_gets_so_many_calls_and_the_others_the_rest)
 }
 
 /* Nobody else is asked for them either: they wait where they are */
+static uint64_t early(const char *what)
+{
+	char l[40];
+
+	(void)snprintf(l, sizeof(l), "what=\"%s\"", what);
+	return world_stat(w, "sbc_shed_early_total", l);
+}
+
+/* What overload refuses is not worth a closer look either */
+Test(full, it_is_refused_at_first_sight_but_for_what_is_for_the_edge)
+{
+	struct vreq *r;
+
+	all(sim_freeze);
+	for (unsigned i = 0; i < W_NODES * CAP; i++)
+		(void)phone_invite(a, "bob");
+	world_run(w, 5);
+	cr_expect_eq(early("request"), 0);
+	r = phone_invite(a, "bob");
+	world_run(w, 20);
+	cr_expect_eq(r->final, 503);
+	cr_expect_eq(early("request"), 1);
+	cr_expect_eq(early("ack"), 1);
+	cr_expect_eq(world_stat(w, "sbc_full_total", NULL), 1);
+	cr_expect_eq(world_stat(w, "pool_full_total", NULL), 1);
+	r = phone_send(a, SIP_OPTIONS, NULL, NULL);
+	world_run(w, 20);
+	cr_expect_eq(early("request"), 1);
+	world_run(w, 400);
+	all(sim_thaw);
+	nothing_is_left();
+}
+
 Test(full, when_all_have_so_many_the_next_one_gets_503_and_a_later_one_passes)
 {
 	struct vreq *r[W_NODES * CAP], *more;
