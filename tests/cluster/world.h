@@ -169,7 +169,8 @@ bool world_covers(const struct world *w, const struct seen *r,
 		  const struct op *o);
 const struct seen_entry *world_entry(const struct seen *r, uint64_t lineage);
 bool world_past(const struct world *w, const struct op *o);
-bool world_same(const struct seen *a, const struct seen *b, uint64_t tol);
+bool world_same(const struct seen *a, const struct seen *b, uint64_t tol,
+		uint64_t skew);
 
 /* world_check.c */
 void world_check_crash(struct world *w, int i);  /**< i is about to die      */

@@ -569,7 +569,8 @@ void world_check_quiet(struct world *w)
 		check_last_word(w, b);
 		for (int i = first + 1; i < s->n; i++)
 			if (s->node[i].mesh &&
-			    !world_same(&r[first][b], &r[i][b], tol))
+			    !world_same(&r[first][b], &r[i][b], tol,
+					2 * (uint64_t)w->k->clock))
 				sim_fail(s, "I2: nodes %d and %d differ in "
 					 "binding %d", first, i, b);
 	}

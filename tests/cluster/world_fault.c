@@ -251,7 +251,9 @@ static void turn(struct world *w, int by, int who)
 	moved(w);
 }
 
-/* The network is healed */
+/* The network is healed. Who was taken out by one who died before he could tell
+ * is out again when that one is back, though somebody who did not know of it took
+ * him in meanwhile: the larger count wins (decision 22) */
 void world_all_in(struct world *w)
 {
 	struct sim *s = &w->s;
@@ -260,6 +262,9 @@ void world_all_in(struct world *w)
 		return;
 	for (int k = 0; k < 10 && !s->failed; k++) {
 		sim_run(s, 2000);
+		for (int i = 0; i < s->n; i++)
+			if (s->node[i].mesh && mesh_removed(s->node[i].mesh))
+				w->out = i;
 		for (int i = 0; i < s->n; i++)
 			if (w->out >= 0 && s->node[i].mesh)
 				turn(w, i, 0);

@@ -149,10 +149,11 @@ bool world_covers(const struct world *w, const struct seen *r,
 		const struct seen_entry *e = &r->e[k];
 
 		if (e->lineage == o->lineage)
-			return stamp_cmp(e->g, o->stamp) >= 0 &&
+			return (stamp_cmp(e->g, o->stamp) >= 0 &&
 				(e->cseq > o->cseq ||
 				 (e->cseq == o->cseq &&
-				  stamp_cmp(e->v, o->stamp) >= 0));
+				  stamp_cmp(e->v, o->stamp) >= 0))) ||
+				outlived(w, o);
 		newer = newer && stamp_cmp(e->g, o->stamp) > 0;
 	}
 	/* a record holds the latest five lineages */
@@ -164,8 +165,12 @@ static bool near(uint64_t a, uint64_t b, uint64_t tol)
 	return (a > b ? a - b : b - a) <= tol;
 }
 
-/* tol: what clamping (4.3) may do to a time when clocks are far apart */
-bool world_same(const struct seen *a, const struct seen *b, uint64_t tol)
+/* tol: what clamping (4.3) may do to a time when clocks are far apart.
+ * skew: between any two clocks. Who was cut off with an older version and a
+ * clock ahead remembers longer than who only saw the later version; no digest
+ * has the hold (6.3), and both are long enough for what they hold. */
+bool world_same(const struct seen *a, const struct seen *b, uint64_t tol,
+		uint64_t skew)
 {
 	if (a->has != b->has)
 		return false;
@@ -175,7 +180,7 @@ bool world_same(const struct seen *a, const struct seen *b, uint64_t tol)
 		return false;
 	/* killed on both sides of a cut, the same version: one stamp, two holds,
 	 * which no digest tells apart. Each is long enough (6.3). */
-	if (!a->kill.t && !near(a->hold, b->hold, tol))
+	if (!a->kill.t && !near(a->hold, b->hold, tol > skew ? tol : skew))
 		return false;
 	for (uint8_t k = 0; k < a->n; k++) {
 		const struct seen_entry *x = &a->e[k], *y = &b->e[k];

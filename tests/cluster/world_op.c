@@ -305,7 +305,18 @@ static void repeat_later(struct world *w, int u)
 		l->op = w->ua[u].last;
 }
 
-/* Where the change is known, its repetition is none */
+/* Entries are in the order in which they count: of two generations the later
+ * one decides what is new (4.2) */
+static const struct seen_entry *latest(const struct seen *r, uint64_t lineage)
+{
+	for (uint8_t k = 0; r->has && k < r->n; k++)
+		if (((r->e[k].lineage ^ lineage) & ~0xffull) == 0)
+			return &r->e[k];
+	return NULL;
+}
+
+/* Where the change is known, its repetition is none; but who has counted anew
+ * since, somewhere where it was not known, is asked for more than that count */
 static void repeat(struct world *w, int i, const struct op *o)
 {
 	struct op want = *o;
@@ -319,8 +330,8 @@ static void repeat(struct world *w, int i, const struct op *o)
 		return;
 	want.lineage &= ~0xffull;       /* the generation is the store's to give */
 	world_look(w, i, r);
-	e = world_entry(&r[o->binding], o->lineage);
-	known = e && e->cseq >= o->cseq &&
+	e = latest(&r[o->binding], o->lineage);
+	known = e && e->lineage == o->lineage && e->cseq >= o->cseq &&
 		(e->dead || e->expires > sim_wall(&w->s, i));
 	err = change(w, i, &want, any_life(w));
 	if (err == 0 && known && w->k->clock <= 500)
