@@ -165,6 +165,7 @@ void world_all_in(struct world *w);
 /* world_look.c: what a store holds, and what a history implies */
 void world_look(struct world *w, int i, struct seen *r);   /* all bindings */
 void world_settle(const struct world *w, struct seen *r, uint64_t wall);
+bool world_has(const struct world *w, const struct seen *r, const struct op *o);
 bool world_covers(const struct world *w, const struct seen *r,
 		  const struct op *o);
 const struct seen_entry *world_entry(const struct seen *r, uint64_t lineage);

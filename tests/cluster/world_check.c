@@ -41,7 +41,7 @@ void world_check_gone(struct world *w)
 
 		for (int i = 0; i < w->s.n && !held; i++)
 			held = w->s.node[i].mesh &&
-			       world_covers(w, &r[i][p->binding], p);
+			       world_has(w, &r[i][p->binding], p);
 		if (!held)
 			sim_say(&w->s, "op %d is lost", o);
 		p->lost = p->lost || !held;
@@ -62,7 +62,7 @@ void world_check_start(struct world *w, int i)
 		w->join[i].had[o] = 0;
 		for (int k = 0; k < w->s.n; k++)
 			if (k != i && w->s.node[k].mesh &&
-			    world_covers(w, &r[k][p->binding], p))
+			    world_has(w, &r[k][p->binding], p))
 				w->join[i].had[o] |= 1u << k;
 	}
 	for (int k = 0; k < w->s.n; k++)
@@ -263,7 +263,7 @@ static int lacks(const struct world *w, int i, int k, uint64_t seq,
 		const struct seen *own = &r[k][p->binding];
 
 		if (own->has && own->via == 0 && own->seq <= seq &&
-		    world_covers(w, own, p) &&
+		    world_has(w, own, p) &&
 		    !world_covers(w, &r[i][p->binding], p))
 			return o;
 	}

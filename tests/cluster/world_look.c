@@ -131,33 +131,43 @@ static bool outlived(const struct world *w, const struct op *o)
 	return false;
 }
 
-/* Is o in r, or something that stands above it for good? */
-bool world_covers(const struct world *w, const struct seen *r,
-		  const struct op *o)
+/* A record holds the latest five lineages */
+static bool given_way(const struct seen *r, const struct op *o)
 {
-	bool newer = r->n == REC_LINEAGES;
+	bool newer = r->has && r->n == REC_LINEAGES;
+
+	for (uint8_t k = 0; newer && k < r->n; k++)
+		newer = stamp_cmp(r->e[k].g, o->stamp) > 0;
+	return newer;
+}
+
+/* Has r met o, and does it say so still? It, or what stands above it for good */
+bool world_has(const struct world *w, const struct seen *r, const struct op *o)
+{
+	const struct seen_entry *e = world_entry(r, o->lineage);
 
 	if (world_past(w, o))
 		return true;
-	if (!r->has)
-		return o->kill || o->ext ? false : outlived(w, o);
 	if (o->kill)
-		return stamp_cmp(r->kill, o->stamp) >= 0;
+		return r->has && stamp_cmp(r->kill, o->stamp) >= 0;
 	if (o->ext)
-		return r->ext >= o->val;
-	for (uint8_t k = 0; k < r->n; k++) {
-		const struct seen_entry *e = &r->e[k];
+		return r->has && r->ext >= o->val;
+	if (!e)
+		return given_way(r, o);
+	return stamp_cmp(e->g, o->stamp) >= 0 &&
+		(e->cseq > o->cseq ||
+		 (e->cseq == o->cseq && stamp_cmp(e->v, o->stamp) >= 0));
+}
 
-		if (e->lineage == o->lineage)
-			return (stamp_cmp(e->g, o->stamp) >= 0 &&
-				(e->cseq > o->cseq ||
-				 (e->cseq == o->cseq &&
-				  stamp_cmp(e->v, o->stamp) >= 0))) ||
-				outlived(w, o);
-		newer = newer && stamp_cmp(e->g, o->stamp) > 0;
-	}
-	/* a record holds the latest five lineages */
-	return newer || outlived(w, o);
+/* May r be the record of a node that has met o? One without its lineage may have
+ * forgotten it, or never heard of it: nothing tells them apart. So it may be asked
+ * of who has to have o, and says nothing about who had it: world_has() does. */
+bool world_covers(const struct world *w, const struct seen *r,
+		  const struct op *o)
+{
+	return world_has(w, r, o) ||
+		(!o->kill && !o->ext && !world_entry(r, o->lineage) &&
+		 outlived(w, o));
 }
 
 static bool near(uint64_t a, uint64_t b, uint64_t tol)
