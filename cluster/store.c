@@ -86,6 +86,22 @@ static uint32_t load(struct store *s, uint32_t hash, struct sl aor,
 
 /* --- own changes -------------------------------------------------------------- */
 
+/* The generation in which a client counts anew. Two sides of a cut may have begun
+ * different ones: the next one may be here, with CSeqs that the new one would lose
+ * to after it was admitted. */
+static uint64_t anew(const struct record *rec, uint64_t lineage)
+{
+	bool taken = true;
+
+	while (taken) {
+		lineage = (lineage & ~0xffull) | ((lineage + 1) & 0xff);
+		taken = false;
+		for (uint8_t i = 0; i < rec->n; i++)
+			taken |= rec->e[i].lineage == lineage;
+	}
+	return lineage;
+}
+
 /* May this version in, and under which generation of the lineage? */
 static int admit(const struct record *rec, uint64_t lineage, uint32_t cseq,
 		 uint64_t wall, uint64_t *as)
@@ -107,7 +123,7 @@ static int admit(const struct record *rec, uint64_t lineage, uint32_t cseq,
 	    ((e->dead || e != rec->e ||
 	      stamp_cmp(e->vstamp, rec->kill) <= 0) &&
 	     stamp_ms(e->vstamp) + RETRANS <= wall)) {
-		*as |= (e->lineage + 1) & 0xff;
+		*as = anew(rec, e->lineage);
 		return 0;
 	}
 	return cseq == e->cseq ? EALREADY : ESTALE;

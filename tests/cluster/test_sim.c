@@ -30,6 +30,7 @@ Test(sim, seeds_that_found_a_bug_find_none)
 		{ "short", 1007521 }, { "short", 1009265 },
 		{ "short", 1001048 }, { "both", 1002680 },
 		{ "slow", 1004076 }, { "skew", 1007781 },
+		{ "short", 3005065 },   /* counting anew after a cut */
 		{ "members", 1004077 }, { "members", 1007293 },
 	};
 

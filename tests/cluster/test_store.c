@@ -185,6 +185,46 @@ Test(store, merge_moves_a_contact_to_another_node)
 	store_free(t);
 }
 
+/* What `from` says of the only binding becomes known to `to` */
+static void tell(struct store *from, struct store *to, uint64_t wall)
+{
+	struct store_cursor c = { 0 };
+	struct store_change ch;
+	struct record r;
+	bool changed;
+
+	store_cursor_add(from, &c, 0);
+	cr_assert(store_cursor_peek(from, &c, &ch));
+	cr_assert_eq(record_decode(&r, ch.packed), 0);
+	cr_assert_eq(store_merge(to, &r, 3, wall, &changed), 0);
+	cr_assert(changed);
+	store_cursor_del(from, &c);
+}
+
+Test(store, counting_anew_takes_a_generation_that_is_not_there)
+{
+	struct store *s = mk(1), *t = mk(2);
+	struct store_contact c;
+	uint64_t t1 = T0 + 20000, t2 = T0 + 30000, t3 = T0 + 60000;
+
+	/* a cut: one side has begun a second generation, the other goes on with
+	 * the first, and is the later one */
+	cr_assert_eq(store_put(s, A, K, L1, 1, T0 + 9000, SL("a"), T0), 0);
+	cr_assert_eq(store_put(s, A, K, L1, 1, t1 + 9000, SL("b"), t1), 0);
+	cr_assert_eq(store_put(s, A, K, L1, 12, t1 + 9000, SL("c"), t1), 0);
+	cr_assert_eq(store_put(t, A, K, L1, 15, t2 + 9000, SL("d"), t2), 0);
+	tell(t, s, t2);
+	cr_assert_eq(store_find(s, A, K, t2, &c), 0);
+	cr_assert(sl_eq(c.value, SL("d")));
+	/* what is admitted is there */
+	cr_assert_eq(store_put(s, A, K, L1, 1, t3 + 9000, SL("e"), t3), 0);
+	cr_assert_eq(store_find(s, A, K, t3, &c), 0);
+	cr_assert(sl_eq(c.value, SL("e")));
+	cr_assert_eq(c.cseq, 1);
+	store_free(s);
+	store_free(t);
+}
+
 Test(store, caps_refuse_and_count)
 {
 	struct store *s = mk(1);
