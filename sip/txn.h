@@ -169,8 +169,8 @@ bool ctxn_zombie(const struct ctxn *c);
 uint16_t ctxn_code(const struct ctxn *c);         /**< last status heard, 0 = none */
 uint64_t ctxn_sent_at(const struct ctxn *c);
 /** All live branches on a lost flow: equal tp and peer, and equal conn when both
- *  name one (a branch sent with conn 0 is lost with any connection to its peer).
- *  h may abandon branches and make new ones. */
+ *  name one (a branch sent with conn 0 is lost with any connection to its peer),
+ *  the oldest first. h may abandon branches and make new ones. */
 void txnl_each_ctxn(struct txnl *t, const struct flow *f,
 		    void (*h)(struct ctxn *c, void *arg), void *arg);
 

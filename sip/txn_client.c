@@ -34,6 +34,19 @@ static void link_peer(struct ctxn *c)
 	*head = c;
 }
 
+/** The one that was begun next; c is not the last of its bucket */
+static struct ctxn *newer(const struct ctxn *c)
+{
+	char *p = (char *)c->pprev - offsetof(struct ctxn, next);
+
+	return (struct ctxn *)(void *)p;
+}
+
+static void each_next(struct each *e)
+{
+	e->next = e->next == e->last ? NULL : newer(e->next);
+}
+
 static void unlink_peer(struct ctxn *c)
 {
 	struct each *e;
@@ -42,7 +55,9 @@ static void unlink_peer(struct ctxn *c)
 		return;
 	for (e = c->l->each; e; e = e->up) {
 		if (e->next == c)
-			e->next = c->next;
+			each_next(e);
+		if (e->last == c)
+			e->last = c->next;
 	}
 	*c->pprev = c->next;
 	if (c->next)
@@ -51,6 +66,7 @@ static void unlink_peer(struct ctxn *c)
 	c->pprev = NULL;
 }
 
+/* The oldest first: what is sent again stays in the order in which it came */
 void txnl_each_ctxn(struct txnl *t, const struct flow *f,
 		    void (*h)(struct ctxn *c, void *arg), void *arg)
 {
@@ -58,11 +74,13 @@ void txnl_each_ctxn(struct txnl *t, const struct flow *f,
 	struct ctxn *c;
 
 	e.up = t->each;
-	e.next = *bucket(t, f);
+	e.last = e.next = *bucket(t, f);
+	while (e.next && e.next->next)
+		e.next = e.next->next;
 	t->each = &e;
 	while (e.next) {
 		c = e.next;
-		e.next = c->next;
+		each_next(&e);
 		if (c->flow.tp == f->tp && addr_eq(&c->flow.peer, &f->peer) &&
 		    (!f->conn || !c->flow.conn || c->flow.conn == f->conn))
 			h(c, arg);

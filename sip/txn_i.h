@@ -124,7 +124,7 @@ struct ctxn {
 /** One running txnl_each_ctxn(); unlinking moves it on */
 struct each {
 	struct each *up;
-	struct ctxn *next;
+	struct ctxn *next, *last;
 };
 
 /** What identifies a request, RFC 3261 17.2.3 */

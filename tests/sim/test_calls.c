@@ -232,6 +232,29 @@ Test(serial, frozen_node_that_wakes_up_asks_nobody_again)
 	cr_expect_eq(r->final, 200);
 }
 
+/* The older one is of a connection that has ended: as the last word it would take
+ * the contact away */
+Test(serial, registrations_under_way_at_a_dead_node_go_on_in_their_order)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r;
+
+	sim_freeze(w->net, &n->host);
+	phone_cut(b1);
+	(void)phone_register(b1);
+	world_run(w, 10);
+	phone_cut(b1);
+	(void)phone_register(b1);
+	world_run(w, 10);
+	node_kill(n);
+	world_run(w, 3000);
+	b1->answer = 50;
+	r = phone_invite(a, "bob");
+	world_run(w, 500);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(b1->invc, 1);
+}
+
 Test(serial, phone_that_came_back_on_a_new_connection_is_not_asked_again)
 {
 	struct vreq *r = phone_invite(a, "bob");

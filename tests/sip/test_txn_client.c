@@ -566,6 +566,26 @@ Test(txn_client, handler_may_abandon_branches_not_yet_visited)
 	cr_assert_eq(x.gone, 4);
 }
 
+static void in_order(struct ctxn *c, void *arg)
+{
+	struct ctxn ***due = arg;
+
+	cr_expect_eq(c, **due);
+	++*due;
+	ctxn_abandon(c, x.now);
+	(void)fx_client(&x, SIP_INVITE, &x.tcp, NULL);
+}
+
+Test(txn_client, the_branches_of_a_lost_flow_come_oldest_first)
+{
+	struct ctxn *c[5] = { NULL }, **due = c;
+
+	for (unsigned i = 0; i < 4; i++)
+		c[i] = fx_client(&x, SIP_INVITE, &x.tcp, NULL);
+	txnl_each_ctxn(x.t, &x.tcp, in_order, &due);
+	cr_expect_eq(due, c + 4);
+}
+
 Test(txn_client, abandoning_an_answered_branch_keeps_its_timers)
 {
 	struct ctxn *c = fx_client(&x, SIP_INVITE, &x.udp, NULL);
