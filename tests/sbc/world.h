@@ -95,6 +95,7 @@ struct vreq {
 	uint64_t cancelled;          /**< [ms], 0 = not                        */
 	bool dialog;                 /**< inside one                           */
 	uint64_t back;               /**< [ms] of phone_again(), 0 = never     */
+	uint32_t conn;               /**< it was sent on last, 0 = UDP         */
 	bool retry_after;
 };
 
@@ -128,6 +129,7 @@ struct vphone {
 					its connection was lost, 0 = never     */
 	unsigned downs;              /**< times it lost its connection         */
 	uint64_t down_at[32];        /**< [ms]                                 */
+	uint32_t down_conn[32];      /**< which                                */
 	uint32_t conn;
 	uint32_t ring;               /**< [ms] until 180, UINT32_MAX = never   */
 	uint32_t answer;             /**< [ms] until the final, UINT32_MAX     */

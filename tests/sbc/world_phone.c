@@ -84,9 +84,16 @@ static void again(void *arg, uint64_t v)
 	sim_at(p->w->net, p->w->net->now + r->wait, again, p, v);
 }
 
-static void send_first(struct vphone *p, struct vreq *r)
+static void send_now(struct vphone *p, struct vreq *r)
 {
 	send(p, r->req);
+	r->conn = p->kind == SIM_STREAM ?
+		sim_between(p->w->net, &p->host.addr, &p->w->client.addr) : 0;
+}
+
+static void send_first(struct vphone *p, struct vreq *r)
+{
+	send_now(p, r);
 	r->wait = T1;
 	if (p->kind == SIM_DATAGRAM && r->meth != SIP_ACK)
 		sim_at(p->w->net, p->w->net->now + T1, again, p,
@@ -129,7 +136,7 @@ struct vreq *phone_register(struct vphone *p)
 void phone_again(struct vphone *p, struct vreq *r)
 {
 	r->back = p->w->net->now;
-	send(p, r->req);
+	send_now(p, r);
 }
 
 void phone_cut(struct vphone *p)
@@ -603,11 +610,12 @@ static void lost(struct sim_host *h, uint32_t conn, const struct addr *peer,
 {
 	struct vphone *p = h->arg;
 
-	(void)conn;
 	(void)peer;
 	(void)err;
-	if (p->downs < 32)
+	if (p->downs < 32) {
 		p->down_at[p->downs] = p->w->net->now;
+		p->down_conn[p->downs] = conn;
+	}
 	p->downs++;
 	if (p->back)
 		sim_at(p->w->net, p->w->net->now + p->back, register_again, p,

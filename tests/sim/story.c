@@ -517,7 +517,7 @@ static void check_ringing(struct story *s, struct vphone *p, struct vinv *v)
 		       v->callid);
 	gone = r->final ? r->ended : UINT64_MAX;
 	for (unsigned i = 0; i < caller->downs && i < 32; i++)
-		if (caller->down_at[i] >= (r->back ? r->back : r->sent) &&
+		if (caller->down_conn[i] == r->conn &&
 		    caller->down_at[i] + GONE < gone)
 			gone = caller->down_at[i] + GONE;
 	/* what passes each other on the way: CANCEL in, INVITE out */
