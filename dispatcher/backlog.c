@@ -38,11 +38,9 @@ static void try_base(struct backlog *b, uint32_t target)
 	bool few = b->late && backlog_room(b, target) == BACKLOG_LEAST;
 
 	b->few = few ? b->few + 1 : 0;
-	b->rest -= b->rest > 0;
-	if (b->few < BACKLOG_CALM || b->rest || b->timed < BACKLOG_SOME)
+	if (b->few < BACKLOG_CALM || b->timed < BACKLOG_SOME)
 		return;
 	b->known = false;
-	b->rest = BACKLOG_REST;
 }
 
 static void close_interval(struct backlog *b, uint32_t target)
@@ -80,13 +78,25 @@ static void begins(struct backlog *b, uint64_t now)
 			     (now - b->late_at));
 }
 
-static void judge(struct backlog *b, uint32_t us, uint32_t target, uint64_t now)
+/** Is it a queue that does not go away? One that was quick until now may only have
+ *  been without the CPU for a moment: then what waits is soon made up for */
+static bool stands(const struct backlog *b, uint64_t left, uint32_t target,
+		   uint64_t now)
 {
-	uint32_t half = (target + 1) / 2;
+	uint64_t ms = now - b->late_at;
 
-	if (!b->timed++ || us < b->least)
-		b->least = us;
-	if (!b->known || us <= b->base + half * 1000) {
+	if (b->latec < BACKLOG_SOME || ms < (target + 1) / 2)
+		return false;
+	return b->slow || ms >= BACKLOG_STANDS * (uint64_t)target ||
+	       left * ms >= BACKLOG_LONG * (uint64_t)target * b->done;
+}
+
+static void judge(struct backlog *b, const struct backlog_got *g,
+		  uint32_t target, uint64_t now)
+{
+	if (!b->timed++ || g->us < b->least)
+		b->least = g->us;
+	if (!b->known || g->us <= b->base + (target + 1) / 2 * 1000) {
 		b->latec = 0;
 		return;
 	}
@@ -94,21 +104,21 @@ static void judge(struct backlog *b, uint32_t us, uint32_t target, uint64_t now)
 		b->late_at = now;
 		b->done = 0;
 	}
-	if (b->latec < BACKLOG_SOME || now - b->late_at < half)
+	if (!stands(b, g->left, target, now))
 		return;
 	b->late = true;
 	if (!b->slow)
 		begins(b, now);
 }
 
-void backlog_answer(struct backlog *b, uint32_t us, bool timed,
+void backlog_answer(struct backlog *b, const struct backlog_got *g,
 		    uint32_t target, uint64_t now)
 {
 	backlog_tick(b, target, now);
 	b->answered++;
 	b->done++;
-	if (timed)
-		judge(b, us, target, now);
+	if (g->timed)
+		judge(b, g, target, now);
 }
 
 uint32_t backlog_room(const struct backlog *b, uint32_t target)

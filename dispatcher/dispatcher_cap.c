@@ -114,7 +114,9 @@ void disp_waited(struct disp *d, uint16_t idx, uint32_t us, bool timed,
 		return;
 	d->now = now;
 	n->quiet_at = now;
-	backlog_answer(&n->backlog, us, timed, d->cf.target, now);
+	backlog_answer(&n->backlog, &(struct backlog_got){
+		.us = us, .timed = timed, .left = n->stat.unanswered,
+	}, d->cf.target, now);
 	cap_note(d, idx);
 }
 

@@ -218,6 +218,21 @@ Test(backlog, a_node_that_stood_still_is_not_slow)
 	}
 }
 
+/* Its caches are cold: the first answers are no measure */
+Test(backlog, nor_is_one_that_begins_again_slowly)
+{
+	node(2000, 1);
+	load(200, 5000);
+	for (int i = 0; i < 10; i++) {
+		q[0].stalled = now + 600;
+		q[0].rate = 300;
+		load(200, 615);
+		q[0].rate = 2000;
+		load(200, 1400);
+		cr_expect_eq(got.no, 0, "%u", got.no);
+	}
+}
+
 Test(backlog, nor_is_one_that_is_far_away)
 {
 	node(1000, 150);
@@ -300,9 +315,43 @@ Test(backlog, three_late_answers_tell_nothing)
 {
 	node(1000, 1);
 	load(100, 1000);
+	for (int i = 0; i < 10; i++)
+		disp_begin(d, 0);
 	for (int i = 1; i <= 4; i++) {
 		disp_waited(d, 0, 100000, true, now += 30);
 		cr_expect_eq(figure("node_room", "node=\"n0\"") != 0, i == 4);
+	}
+}
+
+/* Four targets, 200 ms, after the first */
+Test(backlog, nor_do_more_where_little_waits_until_they_stay)
+{
+	node(1000, 1);
+	load(100, 1000);
+	for (int i = 0; i < 9; i++) {
+		cr_expect_eq(figure("node_room", "node=\"n0\""), 0, "%d", i);
+		disp_waited(d, 0, 40000, true, now += 25);
+	}
+	cr_expect_neq(figure("node_room", "node=\"n0\""), 0);
+}
+
+/* As when others take the CPU: it is made up for, but not at once */
+Test(backlog, a_moment_without_the_cpu_turns_nobody_away)
+{
+	for (int i = 0; i < N; i++)
+		node(2000, 1);
+	load(600, 3000);
+	for (int k = 0; k < 20; k++) {
+		for (int i = 0; i < N; i++) {
+			q[i].stalled = now + 100;
+			q[i].rate = 270;
+		}
+		load(600, 600);
+		cr_expect_eq(got.no, 0, "%d: %u", k, got.no);
+		for (int i = 0; i < N; i++)
+			q[i].rate = 2000;
+		load(600, 1000);
+		cr_expect_eq(got.no, 0, "%d: %u", k, got.no);
 	}
 }
 
