@@ -246,7 +246,7 @@ void call_start(struct edge *e, const struct sip_msg *m, const struct flow *f,
 	/* unproved, he gets no more than the answer: he repeats what he sent
 	 * until it comes */
 	if (m->meth == SIP_INVITE && !edge_source_quiet(e, f, now))
-		stxn_trying(c->stxn, now);
+		stxn_trying_soon(c->stxn, now);
 	call_try(c, m, now);
 	if (c->cur)
 		log_debug("event=request method=%s node=%s call_id=%s",

@@ -92,12 +92,8 @@ static void relay_start(struct edge *e, const struct sip_msg *m,
 	}
 	y->e = e;
 	e->pending++;
-	/* a node's stream repeats nothing that a 100 would have to stop, and
-	 * most phones ring before it is due */
-	if (m->meth == SIP_INVITE && tp_stream(f->tp) && edge_is_core(e, f))
+	if (m->meth == SIP_INVITE)
 		stxn_trying_soon(y->stxn, now);
-	else if (m->meth == SIP_INVITE)
-		stxn_trying(y->stxn, now);
 	if (ctxn_alloc(&y->ctxn, e->txnl, m->meth, y)) {
 		y->ctxn = NULL;
 		e->led.overload++;

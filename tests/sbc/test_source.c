@@ -310,7 +310,8 @@ Test(source_edge, phones_register_and_call)
 	cr_expect_eq(p->req[0].final, 200, "perhaps with a copy of it");
 	cr_expect_eq(q->req[0].final, 200);
 	cr_expect_eq(world_stat(w, "sbc_sources_proved", NULL), 2);
-	q->answer = 100;
+	q->ring = 300;
+	q->answer = 400;
 	r = phone_invite(p, "bob");
 	world_run(w, 3000);
 	cr_expect_eq(r->final, 200);
