@@ -200,7 +200,7 @@ Test(repl, with_a_gap_a_change_after_a_pause_goes_at_once)
 {
 	struct sim *s = three_gap();
 
-	for (int n = 1; n <= 3; n++) {
+	for (unsigned n = 1; n <= 3; n++) {
 		put_n(s, 0, n);
 		sim_run(s, 12);
 		cr_expect_eq(contacts(s, 1), n);
