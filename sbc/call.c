@@ -209,6 +209,10 @@ void call_try(struct call *c, const struct sip_msg *m, uint64_t now)
 	struct attempt *old = c->attempts;
 	uint16_t node;
 
+	if (c->cut) {
+		call_reply(c, 408, now);
+		return;
+	}
 	if (!c->chosen && !call_next(c, &c->next_node, now)) {
 		call_give_up(c, now);
 		return;

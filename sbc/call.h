@@ -66,6 +66,7 @@ struct call {
 	struct call *gone_next, **gone_pprev; /**< whose connection is lost   */
 	uint64_t gone_at;          /**< [ms] when it is given up, 0 = never   */
 	uint32_t conn;             /**< in that list of                       */
+	bool cut;                  /**< a REGISTER's, whose connection is lost */
 };
 
 /** A phone that has answered a branch of this call, with a failure: no further

@@ -1,7 +1,9 @@
 /**
  * @file call_caller.c  Pure. The stream over which a caller sent his INVITE is
  * lost: he can neither be answered nor cancel. After a while his phones stop
- * ringing, unless he is back with a copy of the INVITE.
+ * ringing, unless he is back with a copy of the INVITE. A REGISTER whose connection
+ * is lost goes to no further node: the contact it is for leads nowhere any more, and
+ * there it would come after what the phone registers over its next connection.
  *
  * Calls are found by the connection in e->callers; those whose connection is
  * lost stand in e->gone too, in the order in which their time is up.
@@ -49,8 +51,10 @@ void call_caller_add(struct call *c)
 	const struct flow *f = stxn_flow(c->stxn);
 	struct call **head = &c->e->callers[f->conn % EDGE_CALLERS];
 
-	if (!tp_stream(f->tp) || stxn_method(c->stxn) != SIP_INVITE)
+	if (!tp_stream(f->tp) || (stxn_method(c->stxn) != SIP_INVITE &&
+				  stxn_method(c->stxn) != SIP_REGISTER))
 		return;
+	c->cut = false;
 	c->conn = f->conn;
 	c->next = *head;
 	c->pprev = head;
@@ -65,9 +69,14 @@ void call_caller_lost(struct edge *e, const struct flow *f, uint64_t now)
 
 	if (!f->conn)
 		return;
-	for (; c; c = c->next)
-		if (c->conn == f->conn && !c->gone_pprev && !c->cancelled)
+	for (; c; c = c->next) {
+		if (c->conn != f->conn)
+			continue;
+		if (stxn_method(c->stxn) == SIP_REGISTER)
+			c->cut = true;
+		else if (!c->gone_pprev && !c->cancelled)
 			gone_add(c, now + e->tune.caller_gone);
+	}
 }
 
 void call_caller_seen(struct call *c)

@@ -255,6 +255,31 @@ Test(serial, registrations_under_way_at_a_dead_node_go_on_in_their_order)
 	cr_expect_eq(b1->invc, 1);
 }
 
+/* The node that has the older one is slow, the newer one goes past it */
+Test(serial, a_registration_whose_connection_ended_is_tried_nowhere_else)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *old, *r;
+
+	sim_freeze(w->net, &n->host);
+	old = phone_register(b1);
+	world_run(w, 10);
+	phone_cut(b1);
+	world_run(w, 10);
+	disp_report(edge_disp(w->edge), n->idx, DISP_SILENT, 0, w->net->now);
+	r = phone_register(b1);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(old->final, 0);
+	world_run(w, 3000);
+	b1->answer = 50;
+	r = phone_invite(a, "bob");
+	world_run(w, 500);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(b1->invc, 1);
+	sim_thaw(w->net, &n->host);
+}
+
 Test(serial, phone_that_came_back_on_a_new_connection_is_not_asked_again)
 {
 	struct vreq *r = phone_invite(a, "bob");
