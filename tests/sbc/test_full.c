@@ -144,6 +144,11 @@ Test(full, when_all_have_so_many_the_next_one_gets_503_and_a_later_one_passes)
 	cr_expect_eq(more->final, 503);
 	cr_expect(more->retry_after);
 	cr_expect_eq(world_stat(w, "sbc_full_total", NULL), 1);
+	/* it might be for the edge: not refused at first sight */
+	more = phone_send(a, SIP_OPTIONS, "bob", NULL);
+	world_run(w, 20);
+	cr_expect_eq(more->final, 503);
+	cr_expect_eq(world_stat(w, "sbc_full_total", NULL), 2);
 	cr_expect_eq(world_stat(w, "sbc_lost_total", "why=\"no_node\""), 0);
 	world_run(w, 400);
 	all(sim_thaw);
