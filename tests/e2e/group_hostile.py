@@ -182,8 +182,9 @@ class BadNode:
 def t_bad_node(ctx):
     """a pool of three that answers nonsense: the edge lives, phones get finals"""
     lab = ctx.new_lab(users=USERS, nodes=3, edge_conf={
-        'core': {'transport': 'udp'}, 'timers': {'t1': 50, 't2': 500,
-                                                 't4': 500}})
+        'core': {'transport': 'udp'},
+        # what waits for nodes that all say nothing does so until the deadline
+        'timers': {'t1': 50, 't2': 500, 't4': 500, 'deadline': 3000}})
     bad = [BadNode((ip, lab.plan.sip), i)
            for i, ip in enumerate(lab.plan.node_ips)]
     for n in bad:
