@@ -6,7 +6,7 @@
 
 #include "base/secret.h"
 #include "cluster/slots.h"
-#include "node/core.h"
+#include "node/core_priv.h"
 #include "tests/sbc/world_i.h"
 
 struct real {
@@ -83,7 +83,11 @@ static struct addr dialled_from(const struct vnode *n, uint32_t conn,
 static bool swallowed(struct vnode *n, const struct sip_msg *m,
 		      const struct sim_pkt *p)
 {
-	if (n->mode == V_NORMAL || m->meth == SIP_OPTIONS ||
+	struct real *r = n->real;
+
+	/* a copy of what it works on is absorbed in any mood */
+	if (n->mode == V_NORMAL ||
+	    txnl_knows(r->core->txnl, m->top.branch, m->top.sentby) || m->meth == SIP_OPTIONS ||
 	    m->meth == SIP_ACK || m->meth == SIP_CANCEL)
 		return false;
 	if (n->mode == V_BUSY)
