@@ -6,9 +6,6 @@
 
 #include "sip/txn_i.h"
 
-#define container(ptr, type, member) \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
-
 /** Time after which Timer E of a client has grown to T2, RFC 4320 4.1 */
 static uint32_t e_is_t2(const struct txn_conf *cf)
 {

@@ -37,9 +37,7 @@ static void link_peer(struct ctxn *c)
 /** The one that was begun next; c is not the last of its bucket */
 static struct ctxn *newer(const struct ctxn *c)
 {
-	char *p = (char *)c->pprev - offsetof(struct ctxn, next);
-
-	return (struct ctxn *)(void *)p;
+	return container(c->pprev, struct ctxn, next);
 }
 
 static void each_next(struct each *e)

@@ -9,6 +9,10 @@
 #include "base/wheel.h"
 #include "sip/txn.h"
 
+/** The struct that a member stands in */
+#define container(ptr, type, member) \
+	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
 enum {
 	TXN_SLAB = 128,            /**< transactions per allocation             */
 	TXN_PEERS = 4096,          /**< buckets of branches by remote address   */

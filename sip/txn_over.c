@@ -50,10 +50,8 @@ bool txn_room(struct txnl *t, bool server, uint64_t now)
 	}
 	t->st.ended_early++;
 	if (server)
-		stxn_end((struct stxn *)(void *)((char *)o -
-					 offsetof(struct stxn, over)));
+		stxn_end(container(o, struct stxn, over));
 	else
-		ctxn_end((struct ctxn *)(void *)((char *)o -
-					 offsetof(struct ctxn, over)));
+		ctxn_end(container(o, struct ctxn, over));
 	return true;
 }
