@@ -210,6 +210,7 @@ void call_try(struct call *c, const struct sip_msg *m, uint64_t now)
 	uint16_t node;
 
 	if (c->cut) {
+		call_caller_end(c, now);
 		call_reply(c, 408, now);
 		return;
 	}

@@ -207,6 +207,8 @@ void call_caller_del(struct call *c);
 void call_caller_lost(struct edge *e, const struct flow *f, uint64_t now);
 /** A copy of the request of c came, perhaps over a new connection */
 void call_caller_seen(struct call *c);
+/** Given up for good: counted and logged */
+void call_caller_end(struct call *c, uint64_t now);
 void call_caller_tick(struct edge *e, uint64_t now);
 uint64_t call_caller_next(const struct edge *e);
 /** A 2xx to an INVITE: when branch r has had one, or the caller has one already,

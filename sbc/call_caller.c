@@ -87,18 +87,25 @@ void call_caller_seen(struct call *c)
 	call_caller_add(c);
 }
 
+void call_caller_end(struct call *c, uint64_t now)
+{
+	struct edge *e = c->e;
+
+	(void)call_request(c);
+	e->led.caller_gone++;
+	if (log_allow(&e->led.lim_odd, 10, now))
+		log_info("event=caller_gone method=%s after=%llums call_id=%s",
+			 call_method(c), (unsigned long long)(now - c->begin),
+			 log_esc(e->msg2.callid));
+}
+
 void call_caller_tick(struct edge *e, uint64_t now)
 {
 	struct call *c;
 
 	while ((c = e->gone) && c->gone_at <= now) {
 		gone_del(c);
-		(void)call_request(c);
-		e->led.caller_gone++;
-		if (log_allow(&e->led.lim_odd, 10, now))
-			log_info("event=caller_gone after=%llums call_id=%s",
-				 (unsigned long long)(now - c->begin),
-				 log_esc(e->msg2.callid));
+		call_caller_end(c, now);
 		call_cancel(c, SL_NONE, now);
 	}
 }

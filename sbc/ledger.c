@@ -49,7 +49,8 @@ static const struct row rows[] = {
 	ROW(replayed, "sbc_replayed_total", NULL,
 	    "Branches answered with what the phone had said before"),
 	ROW(caller_gone, "sbc_caller_gone_total", NULL,
-	    "Calls given up because the caller's connection was lost"),
+	    "Calls and REGISTERs given up because the caller's connection "
+	    "was lost"),
 	ROW(saved, "sbc_saved_total", NULL,
 	    "Requests answered after a failover"),
 	ROW(rescued, "sbc_rescued_total", NULL,
