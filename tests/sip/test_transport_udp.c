@@ -97,12 +97,29 @@ Test(transport_udp, what_waited_in_the_socket_is_said_to_have)
 	struct addr at;
 	int fd = peer_udp(&at);
 
-	tfx_late(fd, &y.udp_at);
-	cr_expect_eq(y.waits, y.recvs, "the room for the stamp is given again");
+	for (unsigned i = 1; i <= 2; i++) {
+		y.waits = 0;
+		tfx_until_stamped(fd, &y.udp_at);
+		cr_expect_eq(y.recvs, i, "the room for the stamp is given again");
+		cr_expect_eq(y.waited_lst, y.udp);
+		cr_expect_lt(y.waited, 5000000);
+	}
+	close(fd);
+}
+
+Test(transport_udp, a_stamp_is_told_as_the_time_since_then)
+{
+	tfx_stamped(y.udp, 30000);
+	cr_expect_eq(y.waits, 1);
 	cr_expect_eq(y.waited_lst, y.udp);
 	cr_expect_geq(y.waited, 30000);
 	cr_expect_lt(y.waited, 5000000);
-	close(fd);
+	/* somebody has set the wall clock back meanwhile */
+	tfx_stamped(y.udp, -60000000);
+	cr_expect_eq(y.waited, 0);
+	/* or forward, by more than can be told */
+	tfx_stamped(y.udp, 7200000000);
+	cr_expect_eq(y.waited, UINT32_MAX);
 }
 
 static bool some_lost(void)

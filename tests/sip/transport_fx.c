@@ -113,20 +113,38 @@ bool tfx_until(bool (*cond)(void))
 	return cond();
 }
 
-static unsigned late_seen;
-
-static bool late_came(void) { return y.recvs > late_seen; }
-
-void tfx_late(int fd, const struct addr *to)
+void tfx_stamped(uint16_t lst, int64_t us)
 {
-	/* The system begins to stamp a moment after it is asked to; what came
-	 * before that is stamped when it is read, as if it had not waited. */
-	for (int i = 0; i < 2 || (i < 100 && y.waited < 30000); i++) {
-		late_seen = y.recvs;
+	uint64_t at = clk_wall_us() - (uint64_t)us;
+	struct timespec ts = { .tv_sec = (time_t)(at / 1000000),
+			       .tv_nsec = (long)(at % 1000000 * 1000) };
+	union tr_ctl room;
+	struct msghdr mh = { .msg_control = &room,
+			     .msg_controllen = CMSG_SPACE(sizeof(ts)) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+
+	memset(&room, 0, sizeof(room));
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_TIMESTAMPNS;
+	c->cmsg_len = CMSG_LEN(sizeof(ts));
+	memcpy(CMSG_DATA(c), &ts, sizeof(ts));
+	tr_waited(&y.t->lst[lst], &mh);
+}
+
+static unsigned seen;
+
+static bool one_more(void) { return y.recvs > seen; }
+
+/* TCP has none for what came before the system began to stamp, which is a moment
+ * after it is asked to */
+void tfx_until_stamped(int fd, const struct addr *to)
+{
+	for (int i = 0; i < 100 && !y.waits; i++) {
+		seen = y.recvs;
 		peer_send(fd, MSG, strlen(MSG), to);
-		usleep(30000);
-		cr_assert(tfx_until(late_came));
+		cr_assert(tfx_until(one_more));
 	}
+	cr_assert(y.waits);
 }
 
 void tfx_for(uint64_t ms)

@@ -38,8 +38,10 @@ void tfx_start(void);           /* transport, both listeners */
 void tfx_close(void);
 /** Run the loop until cond() or 5 s have passed. @return cond() */
 bool tfx_until(bool (*cond)(void));
-/** Send MSG, twice or until it is said to have waited the 30 ms it has */
-void tfx_late(int fd, const struct addr *to);
+/** What a read brings that came to lst so long ago [us] */
+void tfx_stamped(uint16_t lst, int64_t us);
+/** Send MSG until one is said to have waited */
+void tfx_until_stamped(int fd, const struct addr *to);
 void tfx_for(uint64_t ms);
 void tfx_send(const struct flow *f, const char *txt);
 void tfx_do(enum sip_out_kind k, const struct flow *f, const struct addr *a);
