@@ -26,6 +26,8 @@ base_libbase_a_SOURCES = \
 	base/file.h \
 	base/log.c \
 	base/log.h \
+	base/mem.c \
+	base/mem.h \
 	base/net.c \
 	base/net.h \
 	base/poison.h \

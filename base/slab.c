@@ -1,4 +1,5 @@
 /* slab.c - Pure. Objects of one size. */
+#include "base/mem.h"
 #include "base/poison.h"
 #include "base/slab.h"
 #include <stdlib.h>
@@ -28,6 +29,7 @@ static bool piece(struct slab *s)
 
 	if (!p)
 		return false;
+	mem_have(p, HEAD + n);
 	((struct link *)(void *)p)->next = s->pieces;
 	s->pieces = p;
 	s->next = p + HEAD;

@@ -285,7 +285,7 @@ const struct cfg_key node_config_keys[] = {
 	U32("trace.messages", trace.messages, 0, 1000000, "8192", NULL,
 	    "messages kept for `edgewise trace`; 0 = none"),
 	U32("trace.bytes", trace.bytes, TRACE_BYTES_MIN, 1073741824, "8388608",
-	    "bytes", "memory of their texts"),
+	    "bytes", "memory of their texts; taken at start"),
 	STR("state_dir", state_dir, "/var/lib/edgewise-node",
 	    "the node's identity"),
 	ENUM("log.level", log.level, level_names, "info", true,

@@ -324,7 +324,7 @@ const struct cfg_key sbc_keys[] = {
 	  .help = "Messages kept for `edgewise trace`; 0 = none." },
 	{ .name = "trace.bytes", .type = CFG_U32, .min = 65536,
 	  .max = 1073741824, .def = "8388608", .unit = "bytes",
-	  .off = O(trace.bytes), .help = "Memory of their texts." },
+	  .off = O(trace.bytes), .help = "Memory of their texts; taken at start." },
 	{ .name = "state_dir", .type = CFG_STR, .min = 1, .max = 255,
 	  .def = "/var/lib/edgewise-sbc", .off = O(state_dir),
 	  .help = "Folder of what outlives a restart." },

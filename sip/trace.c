@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "sip/uri.h"
 
 enum {
@@ -27,6 +28,8 @@ int trace_init(struct trace *t, uint32_t messages, uint32_t bytes)
 		trace_free(t);
 		return ENOMEM;
 	}
+	mem_have(t->v, messages * sizeof(*t->v));
+	mem_have(t->mem, bytes);
 	t->cap = messages;
 	t->bytes = bytes;
 	t->longest = TRACE_TEXT;

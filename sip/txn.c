@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "sip/txn_i.h"
 
 /** Time after which Timer E of a client has grown to T2, RFC 4320 4.1 */
@@ -79,6 +80,7 @@ int txn_slab(void ***v, uint32_t *n, size_t size)
 	slab = malloc(TXN_SLAB * size);
 	if (!slab)
 		return ENOMEM;
+	mem_have(slab, TXN_SLAB * size);
 
 	/* grows by one pointer per 128 transactions, in powers of two */
 	if ((*n & (*n - 1)) == 0) {

@@ -10,6 +10,7 @@ tests_base_test_base_SOURCES = tests/support/fini.c \
 	tests/base/test_net.c \
 	tests/base/test_prio.c \
 	tests/base/test_text.c \
+	tests/base/test_mem.c \
 	tests/base/test_wheel.c
 tests_base_test_base_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 tests_base_test_base_LDADD = base/libbase.a $(CONFIG_LIBS) $(SODIUM_LIBS) \
