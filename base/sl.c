@@ -37,6 +37,23 @@ size_t sl_chr(struct sl s, char c)
 	return p ? (size_t)(p - s.p) : s.n;
 }
 
+size_t sl_find(struct sl s, struct sl word)
+{
+	size_t at = 0, n;
+
+	if (!word.n)
+		return 0;
+	for (; s.n - at >= word.n; at++) {
+		n = s.n - at - word.n + 1;       /* where it may begin */
+		at += sl_chr(sl_mk(s.p + at, n), word.p[0]);
+		if (at + word.n > s.n)
+			break;
+		if (memcmp(s.p + at, word.p, word.n) == 0)
+			return at;
+	}
+	return s.n;
+}
+
 static inline bool blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';

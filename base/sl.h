@@ -60,6 +60,9 @@ static inline bool sl_starts(struct sl s, struct sl prefix)
 bool sl_istarts(struct sl s, struct sl prefix);
 /** First position of c, or s.n */
 size_t sl_chr(struct sl s, char c);
+/** First position of word, or s.n. Quicker than memmem(), which prepares for long
+ *  texts, where the first character of word is rare */
+size_t sl_find(struct sl s, struct sl word);
 /** Without leading and trailing SP, HTAB, CR, LF (folding included) */
 struct sl sl_trim(struct sl s);
 /** Lower-case copy into dst (at least s.n bytes); returns the copy */

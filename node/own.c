@@ -1,8 +1,5 @@
 /* own.c - Pure. Probes of edges and our pings. */
-#define _GNU_SOURCE        /* memmem */
 #include "node/own.h"
-
-#include <string.h>
 
 #include "sip/trace.h"
 
@@ -11,7 +8,7 @@
 static bool may_be(struct sl msg, struct sl method)
 {
 	if (sl_starts(msg, SL("SIP/2.0 ")))
-		return memmem(msg.p, msg.n, method.p, method.n) != NULL;
+		return sl_find(msg, method) < msg.n;
 	return sl_starts(msg, method) && msg.n > method.n &&
 		msg.p[method.n] == ' ';
 }
@@ -43,7 +40,8 @@ static bool is_uri(struct sl from, struct sl uri)
 bool own_is(struct sl msg, struct sl method, struct sl from)
 {
 	const struct sl options = SL("OPTIONS");
-	bool probe = may_be(msg, options), ping = may_be(msg, method);
+	bool probe = may_be(msg, options);
+	bool ping = sl_eq(method, options) ? probe : may_be(msg, method);
 	struct sl v[TRACE_FIELDS];
 
 	if (!probe && !ping)

@@ -1,6 +1,5 @@
 /* api_trace.c - Shell. Messages kept for GET /api/v1/trace, and what the edge
  * knows beside their texts. */
-#define _GNU_SOURCE        /* memmem */
 #include "sbc/sbc_priv.h"
 
 #include <string.h>
@@ -107,7 +106,7 @@ static bool is_asked(struct sl msg)
 
 	via = sl_sub(msg, sl_chr(msg, '\n') + 1, msg.n);
 	via = sl_sub(via, 0, sl_chr(via, '\n'));
-	return memmem(via.p, via.n, mark.p, mark.n) != NULL;
+	return sl_find(via, mark) < via.n;
 }
 
 /** So would the pings of nodes to contacts, four messages each: msg is an
@@ -127,12 +126,10 @@ static bool is_ping(struct sbc *s, struct sl msg)
  *  those to pings take. Or one of ours to a node that wants keep-alives */
 static bool is_answer(struct sbc *s, bool inside, bool sent, struct sl msg)
 {
-	const struct sl m = SL("OPTIONS");
-
 	if (sent && sl_starts(msg, SL("SIP/2.0 200 " EDGE_KEPT "\r\n")))
 		return true;
 	return s->pinged && sent == inside &&
-		memmem(msg.p, msg.n, m.p, m.n) && is_ping(s, msg);
+		sl_find(msg, SL("OPTIONS")) < msg.n && is_ping(s, msg);
 }
 
 /** Not kept. All but a few messages are let through by their first byte */

@@ -51,6 +51,13 @@ Test(sl, trims_searches_and_orders)
 	cr_assert_eq(sl_chr(SL("abc"), 'c'), 2);
 	cr_assert_eq(sl_chr(SL("abc"), 'x'), 3);
 	cr_assert_eq(sl_chr(SL_NONE, 'x'), 0);
+	cr_assert_eq(sl_find(SL("abcabd"), SL("abd")), 3);
+	cr_assert_eq(sl_find(SL("abcabd"), SL("abcabd")), 0);
+	cr_assert_eq(sl_find(SL("aaab"), SL("aab")), 1);
+	cr_assert_eq(sl_find(SL("abcab"), SL("abd")), 5);
+	cr_assert_eq(sl_find(SL("ab"), SL("abc")), 2);
+	cr_assert_eq(sl_find(SL("ab"), SL("")), 0);
+	cr_assert_eq(sl_find(SL_NONE, SL("a")), 0);
 	cr_assert(sl_eq(sl_lower(m, SL("AbZ@")), SL("abz@")));
 	cr_assert_lt(sl_cmp(SL("a"), SL("ab")), 0);
 	cr_assert_gt(sl_cmp(SL("b"), SL("ab")), 0);
