@@ -44,6 +44,11 @@ void blobs_free(struct blobs *bs)
 		end(bs);
 }
 
+const uint64_t *blobs_now(const struct blobs *bs)
+{
+	return &bs->live;
+}
+
 struct blob *blobs_room(struct blobs *bs, size_t n)
 {
 	const size_t head = offsetof(struct blob, p);

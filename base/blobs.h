@@ -13,6 +13,8 @@ struct blobs;
 struct blobs *blobs_alloc(void);
 /** No further ones are made; the memory stays until the last one has gone */
 void blobs_free(struct blobs *bs);
+/** How many of up to 2 KiB live now: a gauge, as long as bs */
+const uint64_t *blobs_now(const struct blobs *bs);
 /** n bytes for the caller to fill. bs NULL: by malloc(). NULL: no memory */
 struct blob *blobs_room(struct blobs *bs, size_t n);
 /** The same with these bytes */

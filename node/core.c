@@ -68,6 +68,11 @@ static int core_stats(struct core *c, struct stats *st)
 	};
 	int err = stat_rows(st, row, NULL, c);
 
+	if (c->proxy.blobs)
+		err |= stat_add(st, STAT_GAUGE, "node_messages_kept", NULL,
+				"Messages of up to 2 KiB in memory: of "
+				"transactions and queues",
+				blobs_now(c->proxy.blobs), c);
 	err |= core_wait_stats(c, st);
 	err |= access_stats(&c->access, st);
 	err |= registrar_stats(&c->reg, st);
@@ -133,6 +138,8 @@ int core_alloc(struct core **cp, const struct core_conf *cc,
 	c->access.subs = c->subs;
 	if (!err)
 		err = outq_init(&c->out, OUTQ_MAX);
+	/* without memory for it malloc() does */
+	tc.blobs = c->proxy.blobs = blobs_alloc();
 	if (!err)
 		err = txnl_alloc(&c->txnl, &tc, &c->out, now);
 	if (!err)
@@ -165,6 +172,7 @@ void core_free(struct core *c)
 	proxy_close(&c->proxy);
 	txnl_free(c->txnl);
 	outq_free(&c->out);
+	blobs_free(c->proxy.blobs);
 	access_close(&c->access);
 	core_wait_close(c);
 	free(c);

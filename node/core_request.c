@@ -18,18 +18,16 @@ void core_reply(struct core *c, const struct flow *f, uint16_t code,
 	const struct sip_msg *m = &c->msg;
 	uint64_t h = secret_hash(c->secret, m->callid.p, m->callid.n);
 	char mem[20];
-	struct buf b, tag;
+	struct buf *b = &c->proxy.msg, tag;
 	struct blob *blob;
 
 	if (m->meth == SIP_ACK)
 		return;
 	buf_fixed(&tag, mem, sizeof(mem));
 	buf_hex(&tag, &h, sizeof(h));
-	buf_init(&b, SIP_MAX_MSG);
-	reply_write(&b, m, &f->peer, code, sl_cstr(why), buf_as_sl(&tag),
-		    extra);
-	blob = b.err ? NULL : blob_make(b.p, b.n);
-	buf_free(&b);
+	buf_reset(b);
+	reply_write(b, m, &f->peer, code, sl_cstr(why), buf_as_sl(&tag), extra);
+	blob = b->err ? NULL : blobs_make(c->proxy.blobs, b->p, b->n);
 	if (blob)
 		outq_send(&c->out, f, blob);
 }

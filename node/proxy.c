@@ -21,6 +21,8 @@ void proxy_init(struct proxy *p)
 {
 	p->forks = NULL;
 	p->forks_now = p->forks_open = 0;
+	buf_init(&p->top, SIP_MAX_HEAD);
+	buf_init(&p->msg, SIP_MAX_MSG);
 }
 
 void proxy_over(struct fork *f)
@@ -57,6 +59,8 @@ void proxy_close(struct proxy *p)
 {
 	while (p->forks)
 		fork_free(p->forks);
+	buf_free(&p->top);
+	buf_free(&p->msg);
 }
 
 static struct fork *fork_new(struct proxy *p, const struct proxy_job *j)

@@ -5,6 +5,7 @@
 #ifndef NODE_PROXY_H
 #define NODE_PROXY_H
 
+#include "base/blobs.h"
 #include "base/stat.h"
 #include "node/access.h"
 #include "node/location.h"
@@ -26,6 +27,8 @@ struct proxy {
 	uint8_t key[32];                  /**< of stateless branches          */
 	struct fork *forks;               /**< all that live                  */
 	struct sip_msg tmp;               /**< for scanning a kept request    */
+	struct blobs *blobs;              /**< borrowed; NULL: malloc()       */
+	struct buf top, msg;              /**< messages are built here        */
 
 	uint64_t forks_now, forks_open;   /**< gauges: all; without a final answer */
 	uint64_t started, branches, cut, no_hop, flow_dead, lost, late;

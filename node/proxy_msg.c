@@ -8,8 +8,6 @@
 #include "sip/splice.h"
 #include <errno.h>
 
-enum { REQUEST_MAX = SIP_MAX_MSG };
-
 /* --- next hop ------------------------------------------------------------- */
 
 /* Only edges are sent to, whatever a contact or a Route claims */
@@ -138,44 +136,40 @@ static void strip_own(struct splice *s, const struct fork *f)
 	}
 }
 
-static struct blob *finish(struct splice *s)
+static struct blob *finish(struct proxy *p, struct splice *s)
 {
-	struct blob *msg = NULL;
-	struct buf out;
+	struct buf *b = &p->msg;
 
-	buf_init(&out, REQUEST_MAX);
+	buf_reset(b);
 	/* the edge's framer takes no more, and would end the connection */
-	if (!splice_write(s, &out) && out.n - s->m->body.n <= SIP_MAX_HEAD)
-		msg = blob_make(out.p, out.n);
-	buf_free(&out);
-	return msg;
+	if (splice_write(s, b) || b->n - s->m->body.n > SIP_MAX_HEAD)
+		return NULL;
+	return blobs_make(p->blobs, b->p, b->n);
 }
 
 struct blob *proxy_request(struct branch *b, const struct flow *hop)
 {
 	struct fork *f = b->f;
-	struct blob *req = stxn_request(f->s), *msg = NULL;
+	struct blob *req = stxn_request(f->s);
+	struct buf *top = &f->p->top;
 	struct sip_msg *m = &f->p->tmp;
 	struct sip_fault fault;
 	struct splice s;
-	struct buf top;
 	char room[32];
 
 	if (sip_scan(m, req->p, req->n, true, &fault))
 		return NULL;
-	buf_init(&top, SIP_MAX_HEAD);
+	buf_reset(top);
 	splice_init(&s, m);
-	put_via(&top, f->p, hop->tp, ctxn_branch(b->c));
-	buf_sl(&top, stxn_vias(f->s));
+	put_via(top, f->p, hop->tp, ctxn_branch(b->c));
+	buf_sl(top, stxn_vias(f->s));
 	splice_del_all(&s, SIP_VIA);
-	retarget(&s, b, &top);
+	retarget(&s, b, top);
 	strip_own(&s, f);
-	if (!hop_maxfwd(&s, m, room) && !top.err) {
-		splice_top(&s, buf_as_sl(&top));
-		msg = finish(&s);
-	}
-	buf_free(&top);
-	return msg;
+	if (hop_maxfwd(&s, m, room) || top->err)
+		return NULL;
+	splice_top(&s, buf_as_sl(top));
+	return finish(f->p, &s);
 }
 
 /* Stateless: the branch is a function of the request, so that copies of one
@@ -197,7 +191,7 @@ void proxy_ack(struct proxy *p, const struct sip_msg *m, const struct flow *from
 	struct flow hop;
 	struct splice s;
 	struct blob *msg;
-	struct buf top, branch;
+	struct buf *top = &p->top, branch;
 
 	if (proxy_route_hop(p, m, own_routes, &hop)) {
 		p->acks_dropped++;
@@ -205,19 +199,18 @@ void proxy_ack(struct proxy *p, const struct sip_msg *m, const struct flow *from
 	}
 	buf_fixed(&branch, br, sizeof(br));
 	ack_branch(p, m, &branch);
-	buf_init(&top, SIP_MAX_HEAD);
-	put_via(&top, p, hop.tp, buf_as_sl(&branch));
-	hop_vias_put(&top, m, &from->peer);
+	buf_reset(top);
+	put_via(top, p, hop.tp, buf_as_sl(&branch));
+	hop_vias_put(top, m, &from->peer);
 	splice_init(&s, m);
 	splice_del_all(&s, SIP_VIA);
 	hop_route_strip(&s, m, own_routes);
-	if (!hop_maxfwd(&s, m, room) && !top.err) {
-		splice_top(&s, buf_as_sl(&top));
-		msg = finish(&s);
-		if (msg)
-			outq_send(p->out, &hop, msg);
-	}
-	buf_free(&top);
+	if (hop_maxfwd(&s, m, room) || top->err)
+		return;
+	splice_top(&s, buf_as_sl(top));
+	msg = finish(p, &s);
+	if (msg)
+		outq_send(p->out, &hop, msg);
 }
 
 /* --- answers -------------------------------------------------------------- */
@@ -228,7 +221,7 @@ struct blob *proxy_answer(const struct fork *f, const struct sip_msg *m)
 
 	splice_init(&s, m);
 	hop_reply_vias(&s, stxn_vias(f->s));
-	return finish(&s);
+	return finish(f->p, &s);
 }
 
 struct blob *proxy_best(struct fork *f)
@@ -245,6 +238,6 @@ struct blob *proxy_best(struct fork *f)
 	splice_del_all(&s, SIP_WWW_AUTHENTICATE);
 	splice_del_all(&s, SIP_PROXY_AUTHENTICATE);
 	splice_end(&s, buf_as_sl(&f->challenges));
-	msg = finish(&s);
+	msg = finish(f->p, &s);
 	return msg ? msg : blob_ref(f->best_msg);
 }
