@@ -42,6 +42,24 @@ static const size_t eobj_size[EO_N] = {
 	[EO_ASKED] = sizeof(struct asked), [EO_TELL] = sizeof(struct tell),
 };
 
+static int own_stats(struct edge *e, struct stats *st)
+{
+	int err = stat_add(st, STAT_COUNTER, "sbc_cdr_total",
+			   "result=\"unqueued\"", "Call records",
+			   &e->cdrs.dropped, e);
+
+	if (!err)
+		err = stat_add(st, STAT_GAUGE, "sbc_pending", NULL,
+			       "Requests without a final answer", &e->pending,
+			       e);
+	if (!err && e->blobs)
+		err = stat_add(st, STAT_GAUGE, "sbc_messages_kept", NULL,
+			       "Messages of up to 2 KiB in memory: of "
+			       "transactions, calls and queues",
+			       blobs_now(e->blobs), e);
+	return err;
+}
+
 int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	       uint64_t now)
 {
@@ -100,9 +118,7 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	if (!err)
 		err = ledger_txn(st, txnl_stats(e->txnl), e);
 	if (!err)
-		err = stat_add(st, STAT_COUNTER, "sbc_cdr_total",
-			       "result=\"unqueued\"", "Call records",
-			       &e->cdrs.dropped, e);
+		err = own_stats(e, st);
 	if (!err)
 		err = edge_learn_init(e, now);
 	if (!err)
@@ -111,10 +127,6 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 		err = edge_early_init(e);
 	if (!err)
 		err = edge_line_init(e);
-	if (!err)
-		err = stat_add(st, STAT_GAUGE, "sbc_pending", NULL,
-			       "Requests without a final answer", &e->pending,
-			       e);
 	if (err) {
 		edge_free(e);
 		return err;

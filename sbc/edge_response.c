@@ -10,6 +10,8 @@ static void settle(struct relay *r, uint16_t code, struct blob *msg,
 	r->settled = true;
 	r->ended = now;
 	r->e->pending--;
+	blob_unref(r->ringing);         /* nobody is told of it any more */
+	r->ringing = NULL;
 	if (r->attempt)
 		call_answered(r, code, msg, now);
 }

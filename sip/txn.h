@@ -164,7 +164,8 @@ void *ctxn_user(const struct ctxn *c);
 void ctxn_set_user(struct ctxn *c, void *user);
 const struct flow *ctxn_flow(const struct ctxn *c);
 enum sip_method ctxn_method(const struct ctxn *c);
-struct blob *ctxn_request(const struct ctxn *c);  /**< as sent, no ref taken */
+/** As sent, no ref taken; NULL after a 2xx */
+struct blob *ctxn_request(const struct ctxn *c);
 bool ctxn_zombie(const struct ctxn *c);
 uint16_t ctxn_code(const struct ctxn *c);         /**< last status heard, 0 = none */
 uint64_t ctxn_sent_at(const struct ctxn *c);

@@ -283,6 +283,14 @@ static bool invite_fail(struct ctxn *c, const struct sip_msg *m, uint64_t now)
 	return true;
 }
 
+/** It is not sent again, acknowledged or cancelled: no reason to hold its memory, most
+ *  of what a branch costs, until its last timer */
+static void forget_request(struct ctxn *c)
+{
+	blob_unref(c->req);
+	c->req = NULL;
+}
+
 /**
  * A 2xx is news in every state: also a copy, another fork's, and one that
  * comes behind a failure (a fork below a stateless hop).
@@ -292,6 +300,7 @@ static void invite_2xx(struct ctxn *c, const struct sip_msg *m, uint64_t now)
 	if (c->state == CS_ACCEPTED)
 		return;
 	stop_all(c);
+	forget_request(c);
 	c->state = CS_ACCEPTED;
 	c->code = m->status;
 	wheel_set(c->l->w, &c->life, txn_end_at(now + c->l->t64)); /* M */
@@ -336,6 +345,8 @@ static enum txn_kind recv_other(struct ctxn *c, const struct sip_msg *m,
 	else {
 		stop_all(c);
 		c->state = CS_COMPLETED;
+		if (m->status < 300)
+			forget_request(c);
 		if (tp_stream(c->flow.tp))
 			ctxn_end(c);                    /* Timer K = 0 */
 		else

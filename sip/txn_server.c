@@ -199,6 +199,9 @@ static void invite_final(struct stxn *s, uint16_t code, uint64_t now)
 
 	if (code < 300) {
 		s->state = SS_ACCEPTED;
+		/* who sends it again is the one who answered: RFC 6026 7.1 */
+		blob_unref(s->last);
+		s->last = NULL;
 		txn_over(t, &s->over, true, now);
 	}
 	else {

@@ -698,3 +698,35 @@ Test(call, answered_calls_do_not_mind_the_loss_of_the_callers_connection)
 	cr_expect_eq(world_stat(w, "sbc_caller_gone_total", NULL), 0);
 	cr_expect_eq(b->got[SIP_BYE], 0);
 }
+
+/* --- when it is over --- */
+
+/* For 32 s more a call has the requests by which copies are known, two INVITEs and a
+ * BYE, and the answer to the BYE. Not what it sent, nor what nobody repeats */
+Test(call, over_it_keeps_four_messages)
+{
+	enum { CALLS = 20, EACH = 4 };
+	struct vphone *c = world_phone(w, "carol", SIM_DATAGRAM);
+	uint64_t before, after;
+
+	(void)phone_register(c);
+	b->ring = 5;
+	b->answer = 20;
+	world_run(w, 40000);
+	before = world_stat(w, "sbc_messages_kept", NULL);
+	for (unsigned i = 0; i < CALLS; i++) {
+		struct vreq *r = phone_invite(c, "bob"), *bye;
+
+		world_run(w, 50);
+		cr_assert(r->final == 200 && r->provc);
+		bye = phone_in_dialog(c, r, SIP_BYE);
+		world_run(w, 50);
+		cr_assert_eq(bye->final, 200);
+	}
+	after = world_stat(w, "sbc_messages_kept", NULL);
+	/* one more or less is a probe's */
+	cr_expect_leq(after, before + EACH * CALLS + 1);
+	cr_expect_geq(after + 1, before + EACH * CALLS);
+	world_run(w, 70000);
+	cr_expect_leq(world_stat(w, "sbc_messages_kept", NULL), before + 1);
+}

@@ -107,6 +107,39 @@ Test(txn_client, late_2xx_behind_a_failure_is_not_swallowed)
 		     TXN_RESPONSE);
 }
 
+/* Most of what a branch costs until its last timer */
+Test(txn_client, a_2xx_lets_go_of_the_request)
+{
+	const enum sip_method v[] = { SIP_INVITE, SIP_BYE };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct ctxn *c = fx_client(&x, v[i], &x.udp, NULL);
+		struct blob *b = blob_ref(ctxn_request(c));
+
+		fx_recv(&x, &x.udp, fx_resp(c, 200, NULL));
+		cr_assert_null(ctxn_request(c));
+		cr_assert_eq(b->ref, 1);
+		blob_unref(b);
+		fx_recv(&x, &x.udp, fx_resp(c, 200, NULL));
+		fx_recv(&x, &x.udp, fx_resp(c, 486, NULL));
+	}
+	fx_run(&x, 40000);
+	fx_expect(&x, "0>INVITE 0?RESPONSE 0?RESPONSE 0>BYE 0?RESPONSE "
+		  "5056-c 32000-c");
+}
+
+/* Who was asked, and refused, is read in it */
+Test(txn_client, a_failure_keeps_the_request)
+{
+	struct ctxn *c = fx_client(&x, SIP_INVITE, &x.udp, NULL),
+		    *d = fx_client(&x, SIP_BYE, &x.udp, NULL);
+
+	fx_recv(&x, &x.udp, fx_resp(c, 486, NULL));
+	fx_recv(&x, &x.udp, fx_resp(d, 481, NULL));
+	cr_assert_not_null(ctxn_request(c));
+	cr_assert_not_null(ctxn_request(d));
+}
+
 Test(txn_client, timer_e_grows_to_t2_and_timer_f_ends)
 {
 	fx_client(&x, SIP_OPTIONS, &x.udp, NULL);

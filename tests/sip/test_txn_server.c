@@ -196,6 +196,28 @@ Test(txn_server, accepted_absorbs_invites_and_passes_2xx_and_ack)
 	fx_expect(&x, "10000?ACK 32000-s");
 }
 
+Test(txn_server, a_2xx_to_an_invite_is_not_kept_what_may_be_repeated_is)
+{
+	struct stxn *v[3] = {
+		fx_server(&x, &x.udp, fx_req("INVITE", BR "1", NULL)),
+		fx_server(&x, &x.udp, fx_req("INVITE", BR "2", NULL)),
+		fx_server(&x, &x.udp, fx_req("BYE", BR "3", NULL)),
+	};
+	const uint16_t code[3] = { 200, 486, 200 };
+	const unsigned held[3] = { 0, 1, 1 };
+	struct sip_out o;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct blob *b = blob_make("SIP/2.0 ...", 11);
+
+		cr_assert_eq(stxn_forward(v[i], code[i], b, x.now), 0);
+		while (outq_poll(&x.q, &o))
+			blob_unref(o.blob);
+		cr_expect_eq(b->ref, 1 + held[i], "%zu", i);
+		blob_unref(b);
+	}
+}
+
 Test(txn_server, nothing_follows_a_failure)
 {
 	struct stxn *s = fx_server(&x, &x.tcp, fx_req("INVITE", BR, NULL));
