@@ -18,6 +18,8 @@ struct cluster {
 	struct ntimer *timer;
 	struct stream *conn[MESH_LINKS];
 	uint8_t conns;             /* places in use are below this   */
+	uint64_t seq, hints;       /* of store and hints, as far as looked at */
+	bool told;                 /* the node has told us something since    */
 	bool pumping;
 	bool closed;               /* cluster_free() is under way */
 };
@@ -98,6 +100,9 @@ static void pump(struct cluster *c)
 	while (mesh_poll(c->mesh, &o))
 		carry_out(c, &o);
 	mesh_gate(c->mesh, clk_now());
+	c->told = false;
+	c->seq = store_seq(c->store);
+	c->hints = mesh_hints(c->mesh)->seq;
 	send_all(c);
 	while (mesh_poll(c->mesh, &o))
 		carry_out(c, &o);
@@ -412,7 +417,10 @@ uint16_t cluster_port(const struct cluster *c)
 
 void cluster_flush(struct cluster *c)
 {
-	pump(c);
+	/* the end of most turns: a call changes nothing here */
+	if (c->told || c->seq != store_seq(c->store) ||
+	    c->hints != mesh_hints(c->mesh)->seq)
+		pump(c);
 }
 
 uint64_t cluster_acked(const struct cluster *c)
@@ -449,6 +457,7 @@ int cluster_turn(struct cluster *c, uint64_t node, bool in, bool force)
 {
 	int err = mesh_turn(c->mesh, node, in, force, clk_now(), clk_wall());
 
+	c->told = true;
 	ntimer_at(c->timer, clk_now());
 	return err;
 }
@@ -477,17 +486,20 @@ bool cluster_majority(const struct cluster *c)
 void cluster_set_state(struct cluster *c, enum cluster_state s)
 {
 	mesh_set_state(c->mesh, s);
+	c->told = true;
 	ntimer_at(c->timer, clk_now());
 }
 
 void cluster_set_gap(struct cluster *c, uint32_t gap)
 {
 	mesh_set_gap(c->mesh, gap);
+	c->told = true;
 }
 
 void cluster_set_digests(struct cluster *c, uint64_t settings, uint64_t users)
 {
 	mesh_set_digests(c->mesh, settings, users);
+	c->told = true;
 }
 
 void cluster_verify(struct cluster *c)

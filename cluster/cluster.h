@@ -83,8 +83,8 @@ void cluster_rekey(struct cluster *c, const struct keyset *k);
 /** The port that we listen on */
 uint16_t cluster_port(const struct cluster *c);
 
-/** Push what changed in the store: call once at the end of a loop turn that
- *  changed it (cheap when nothing did) */
+/** Push what changed in the store and in hints: call once at the end of a loop turn
+ *  (cheap when nothing did) */
 void cluster_flush(struct cluster *c);
 /** Every own change up to this sequence (store_seq() right after it) is held by
  *  another living node; 0 = none */
