@@ -343,7 +343,9 @@ void proxy_start(struct proxy *p, const struct proxy_job *j, uint64_t now,
 	if (err == ENOENT && !j->relay && !j->known && j->route)
 		err = proxy_way_targets(f, j);
 	if (!err) {
+		f->m = j->m;
 		fork_go(f, now);
+		f->m = NULL;
 		return;
 	}
 	proxy_over(f);

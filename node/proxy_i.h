@@ -31,6 +31,7 @@ struct fork {
 	struct proxy *p;
 	struct fork *next, **pprev;
 	struct stxn *s;               /**< until its TXN_GONE                 */
+	const struct sip_msg *m;      /**< the request, in proxy_start() only */
 	uint32_t refs;                /**< transactions that point here       */
 	bool invite, relay;
 	bool cancelled;               /**< by the caller                      */

@@ -147,17 +147,25 @@ static struct blob *finish(struct proxy *p, struct splice *s)
 	return blobs_make(p->blobs, b->p, b->n);
 }
 
+/* For a further target, after an answer */
+static const struct sip_msg *kept(struct fork *f)
+{
+	struct blob *req = stxn_request(f->s);
+	struct sip_msg *m = &f->p->tmp;
+	struct sip_fault fault;
+
+	return sip_scan(m, req->p, req->n, true, &fault) ? NULL : m;
+}
+
 struct blob *proxy_request(struct branch *b, const struct flow *hop)
 {
 	struct fork *f = b->f;
-	struct blob *req = stxn_request(f->s);
 	struct buf *top = &f->p->top;
-	struct sip_msg *m = &f->p->tmp;
-	struct sip_fault fault;
+	const struct sip_msg *m = f->m ? f->m : kept(f);
 	struct splice s;
 	char room[32];
 
-	if (sip_scan(m, req->p, req->n, true, &fault))
+	if (!m)
 		return NULL;
 	buf_reset(top);
 	splice_init(&s, m);
