@@ -123,6 +123,9 @@ bool ping_response(struct ping *p, const struct sip_msg *m, uint64_t now,
 uint32_t ping_pass_over(struct ping *p, struct sl aor, struct loc_set *set,
 			uint64_t now);
 
+/** Where to send for this contact, by its Path or Contact. @return 0 or EACCES: not to
+ *  an edge */
+int  ping_hop(struct ping *p, const struct binding *b, struct flow *f);
 /** key: of the binding */
 void ping_look(const struct ping *p, struct sl aor, struct sl key,
 	       const struct binding *b, uint64_t now, struct ping_look *l);

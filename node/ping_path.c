@@ -2,6 +2,9 @@
  * listener of an edge have the same but for the token: what was made of the text
  * behind that is kept. */
 #include "node/ping_i.h"
+
+#include <errno.h>
+
 #include "node/proxy_i.h"
 #include "sip/chr.h"
 #include "sip/hop.h"
@@ -63,15 +66,42 @@ static void parse(const struct ping *p, struct ping_who *w)
 	w->hop_ok = u && !proxy_uri_hop(p->proxy, u, &w->hop);
 }
 
+/** *txt: what is behind the token. NULL: unknown */
+static const struct ping_tail *tail_of(const struct ping *p, struct sl path,
+				       struct sl *token, struct sl *txt)
+{
+	*token = token_of(path);
+	*txt = SL_NONE;
+	if (!token->n)
+		return NULL;
+	*txt = sl_sub(path, 5 + token->n, path.n);
+	return find(p, *txt);
+}
+
+int ping_hop(struct ping *p, const struct binding *b, struct flow *f)
+{
+	const struct ping_tail *t;
+	struct sl token, txt;
+	struct ping_who w;
+
+	t = tail_of(p, b->path, &token, &txt);
+	if (!t) {
+		w.b = *b;
+		w.uri_seen = false;
+		ping_path(p, &w);
+		if (!w.hop_ok)
+			return EACCES;
+	}
+	*f = t ? t->hop : w.hop;
+	return 0;
+}
+
 void ping_path(struct ping *p, struct ping_who *w)
 {
-	struct sl token = token_of(w->b.path), txt = SL_NONE;
-	const struct ping_tail *t = NULL;
+	const struct ping_tail *t;
+	struct sl token, txt;
 
-	if (token.n) {
-		txt = sl_sub(w->b.path, 5 + token.n, w->b.path.n);
-		t = find(p, txt);
-	}
+	t = tail_of(p, w->b.path, &token, &txt);
 	if (!t) {
 		parse(p, w);
 		if (token.n)

@@ -175,7 +175,7 @@ static void branch_send(struct branch *b, uint64_t now)
 	struct flow hop = f->hop;
 	struct blob *msg;
 
-	if (b->lc && proxy_hop(p, &b->lc->b, &hop)) {
+	if (b->lc && ping_hop(p->ping, &b->lc->b, &hop)) {
 		p->no_hop++;
 		branch_fail(b, CODE_DEAD_FLOW, NULL);
 		return;
@@ -304,7 +304,7 @@ static int targets(struct fork *f, uint64_t now, uint64_t wall)
 	int err;
 
 	err = location_get(f->p->loc, f->aor, wall, &set);
-	if (!err && f->p->ping)
+	if (!err)
 		f->p->passed_over += ping_pass_over(f->p->ping, f->aor, &set,
 						    now);
 	if (!err)

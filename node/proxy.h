@@ -19,7 +19,7 @@ struct proxy {
 	const struct node_config *cf;     /**< borrowed                       */
 	const struct access *access;      /**< borrowed                       */
 	struct location *loc;             /**< borrowed                       */
-	struct ping *ping;                /**< borrowed; NULL = none          */
+	struct ping *ping;                /**< borrowed                       */
 	struct txnl *txnl;                /**< borrowed                       */
 	struct outq *out;                 /**< borrowed                       */
 	uint16_t lst_udp, lst_tcp;        /**< our listeners                  */

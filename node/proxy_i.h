@@ -70,9 +70,7 @@ void proxy_refuse(struct fork *f, uint16_t code, uint64_t now);
 
 /* proxy_msg.c */
 
-/** Where to send for this contact. @return 0 or EACCES */
-int  proxy_hop(const struct proxy *p, const struct binding *b, struct flow *f);
-/** The same, of a URI that was parsed */
+/** Where to send for this URI. @return 0 or EACCES: not to an edge */
 int  proxy_uri_hop(const struct proxy *p, const struct uri *u, struct flow *f);
 /** To the edge that a request came from, by the address in its Via */
 void proxy_edge_hop(const struct proxy *p, const struct sip_msg *m,

@@ -31,22 +31,6 @@ int proxy_uri_hop(const struct proxy *p, const struct uri *u, struct flow *f)
 	return 0;
 }
 
-int proxy_hop(const struct proxy *p, const struct binding *b, struct flow *f)
-{
-	struct sl rest = b->path, elem;
-	struct uri u;
-	bool lr;
-
-	if (sl_elem(&rest, &elem)) {
-		if (hop_route_parse(elem, &u, &lr))
-			return EACCES;
-		return proxy_uri_hop(p, &u, f);
-	}
-	if (uri_parse(&u, b->uri))
-		return EACCES;
-	return proxy_uri_hop(p, &u, f);
-}
-
 int proxy_route_hop(const struct proxy *p, const struct sip_msg *m,
 		    unsigned skip, struct flow *f)
 {

@@ -8,6 +8,7 @@
 #include "sip/hop.h"
 #include "sip/inner.h"
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -694,6 +695,7 @@ Test(ping, a_path_whose_end_is_known_is_read_as_any)
 	};
 	enum { PATHS = sizeof(path) / sizeof(*path) };
 	struct ping_who is, as;
+	struct flow hop;
 
 	box(SIP, 0);
 	for (int k = 0; k < PATHS * PATHS; k++) {
@@ -711,6 +713,10 @@ Test(ping, a_path_whose_end_is_known_is_read_as_any)
 		cr_assert(sl_eq(is.token, as.token), "%s", one);
 		cr_assert(sl_eq(is.params, as.params), "%s", one);
 		cr_assert(!is.hop_ok || flow_eq(&is.hop, &as.hop), "%s", one);
+		/* a call goes the same way */
+		cr_assert_eq(ping_hop(&b->ping[0], &is.b, &hop),
+			     as.hop_ok ? 0 : EACCES, "%s", one);
+		cr_assert(!as.hop_ok || flow_eq(&hop, &as.hop), "%s", one);
 	}
 	read_path(path[1], &is);
 	cr_assert(is.hop_ok && is.alone && sl_eq(is.token, SL("u-2_x.~")));
