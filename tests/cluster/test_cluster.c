@@ -4,6 +4,7 @@
 #include "base/clk.h"
 #include "base/net.h"
 #include "base/secret.h"
+#include "cluster/hints.h"
 #include "live.h"
 
 static struct live n[3];
@@ -91,6 +92,24 @@ Test(cluster, a_change_is_on_every_node_and_acknowledged, .init = up)
 	cr_assert_eq(cluster_acked(n[0].c), seq);
 	cr_assert(live_until(all_synced, NULL, 10000));
 	cr_assert(cluster_majority(n[2].c));
+	stop3();
+}
+
+/* At the end of the turn, not with the next heartbeat */
+Test(cluster, a_hint_is_told_at_once_and_nothing_when_nothing_is_new, .init = up)
+{
+	struct hints *h;
+	uint64_t out;
+
+	start3();
+	cr_assert(live_until(all_synced, NULL, 10000));
+	h = cluster_hints(n[0].c);
+	out = h->out;
+	cluster_flush(n[0].c);
+	cr_expect_eq(h->out, out);
+	hints_say(h, 0x1234, 1000);
+	cluster_flush(n[0].c);
+	cr_expect_gt(h->out, out);
 	stop3();
 }
 

@@ -596,6 +596,27 @@ Test(proxy, contacts_that_lead_elsewhere_are_not_followed)
 	rig_free(r);
 }
 
+/* What was known of its address when it was one */
+Test(proxy, an_edge_that_is_none_any_more_is_sent_nothing)
+{
+	struct rig *r = with("edges = ( \"127.0.0.1\", \"10.0.0.5\" );\n", 1,
+			     one);
+	struct node_config cf = r->cf;
+	struct rig_leg a;
+
+	call(r, "");
+	rig_leg(r, &a, "INVITE");
+	rig_leg_free(&a);
+	cf.edge_nets++;
+	cf.edge_n--;
+	core_reconf(r->core, &cf, r->users);
+	cr_assert(addr_parse(&r->edge.peer, SL("10.0.0.5:40000"), 0) == 0);
+	call(r, "");
+	cr_expect_eq(rig_final(r), 480);
+	cr_expect_eq(rig_stat(r, "node_no_hop_total", NULL), 1);
+	rig_free(r);
+}
+
 Test(proxy, no_more_branches_than_allowed)
 {
 	struct rig *r = with("max_branches = 2;\n", 3, ranked);
