@@ -425,9 +425,24 @@ bool keep_response(struct keep *k, const struct sip_msg *m, keep_h *h,
 	return true;
 }
 
+static uint32_t lost_after(const struct keep *k)
+{
+	return k->asks ? k->wait + ASK_LOST : KEEP_LOST;
+}
+
+uint64_t keep_due(const struct keep *k)
+{
+	uint64_t due = k->first ? k->first->sent + lost_after(k) : UINT64_MAX;
+
+	for (uint32_t i = 0; i < k->fills; i++)
+		if (k->fill[i]->since + KEEP_WAIT < due)
+			due = k->fill[i]->since + KEEP_WAIT;
+	return due;
+}
+
 void keep_tick(struct keep *k, uint64_t now, keep_h *h, void *arg)
 {
-	uint32_t lost = k->asks ? k->wait + ASK_LOST : KEEP_LOST;
+	uint32_t lost = lost_after(k);
 
 	for (uint32_t i = k->fills; i-- > 0;)
 		if (now >= k->fill[i]->since + KEEP_WAIT)

@@ -75,6 +75,8 @@ typedef void keep_h(const struct keep_one *one, const struct flow *hop,
 		    const struct keep_said *said, void *arg);
 /** Send what has waited, give up what got no answer: of questions h hears it */
 void keep_tick(struct keep *k, uint64_t now, keep_h *h, void *arg);
+/** When keep_tick() has something to do [ms], UINT64_MAX = nothing is open */
+uint64_t keep_due(const struct keep *k);
 /** A response. h is called for each line of the batch that it answers.
  *  @return false: not to one of ours */
 bool keep_response(struct keep *k, const struct sip_msg *m, keep_h *h,

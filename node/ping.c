@@ -317,22 +317,27 @@ static uint64_t tick_of(const struct ping *p)
 		ms > PING_TICK_MAX ? PING_TICK_MAX : ms;
 }
 
-/* ... and none at all costs least: how long the buckets ahead are empty, or not ours.
- * Who registers into them meanwhile is asked that much later. */
+/* ... and a look at nobody, or at one, costs nearly as much as a look at some:
+ * until so many buckets with contacts of ours are behind us, or the first of them
+ * has waited long enough. Who registers meanwhile is asked that much later. */
 static uint64_t quiet_for(const struct ping *p)
 {
 	uint64_t interval = p->cf->ping.interval, pos = p->pos, at;
 	uint64_t end = pos + PING_QUIET * STORE_BUCKETS / interval;
+	uint32_t some = 0, n;
 
 	if (p->back < p->back_to || !p->slots)
 		return 0;
-	while (pos < end) {
+	for (; pos < end; pos += n ? n : 1) {
 		uint16_t b = (uint16_t)(pos % STORE_BUCKETS);
-		uint32_t n = empty_from(p, b);
 
-		if (!n && slots_mine(p->slots, b / SLOTS_BUCKETS))
+		n = empty_from(p, b);
+		if (n || !slots_mine(p->slots, b / SLOTS_BUCKETS))
+			continue;
+		if (++some == PING_FEW)
 			break;
-		pos += n ? n : 1;
+		if (some == 1 && end > pos + STORE_BUCKETS / PING_LATE)
+			end = pos + STORE_BUCKETS / PING_LATE;
 	}
 	pos = pos < end ? pos : end;
 	at = (pos + 1) * interval / STORE_BUCKETS + 1;     /* it is behind us */
@@ -340,13 +345,27 @@ static uint64_t quiet_for(const struct ping *p)
 	       at - p->clock < PING_QUIET ? at - p->clock : PING_QUIET;
 }
 
+/* When something open is over, or a batch has waited */
+static uint64_t due_of(const struct ping *p)
+{
+	uint64_t due = keep_due(&p->keep), ask = keep_due(&p->ask);
+
+	if (ask < due)
+		due = ask;
+	if (p->first && p->first->sent + p->cf->ping.timeout < due)
+		due = p->first->sent + p->cf->ping.timeout;
+	return due;
+}
+
 /* From the last look to the next */
 static uint64_t wait_of(const struct ping *p)
 {
-	bool busy = p->items || p->keep.lines || p->ask.lines;
-	uint64_t tick = tick_of(p);
+	uint64_t tick = tick_of(p), due = due_of(p);
+	uint64_t wait = p->quiet > tick ? p->quiet : tick;
 
-	return busy || p->quiet < tick ? tick : p->quiet;
+	if (due < p->ticked + wait)
+		wait = due > p->ticked + tick ? due - p->ticked : tick;
+	return wait;
 }
 
 static uint64_t pos_of(const struct ping *p)

@@ -23,6 +23,8 @@ enum { PING_TICK = 20,           /**< [ms] between two looks at least        */
        PING_TICK_MAX = 100,      /**< and at most; 1/300 of the interval     */
        PING_LOOK = 1024,         /**< of all contacts looked at in one, about   */
        PING_QUIET = 500,         /**< ... while nobody is to be asked        */
+       PING_FEW = 8,             /**< buckets that are worth a look          */
+       PING_LATE = 100,          /**< of the interval: one waits for others  */
        PING_TAILS = 8,           /**< ends of Paths that are known           */
        PING_EDGES = 64,          /**< edges whose silence is known           */
        PING_OPEN = 1 << 17 };    /**< questions open and contacts failing    */
@@ -81,7 +83,7 @@ struct ping {
 	uint64_t slew;           /**< [ms] not made use of yet               */
 	uint32_t swept;          /**< place of the table                     */
 	uint64_t ticked;         /**< [ms] 0 = never                         */
-	uint64_t quiet;          /**< [ms] from then on nobody is to be asked */
+	uint64_t quiet;          /**< [ms] from then on no look is worth it */
 	struct ping_tail tail[PING_TAILS];
 	uint32_t tails;          /**< learned so far                         */
 	struct ping_edge edge[PING_EDGES];
