@@ -129,13 +129,12 @@ static json_t *slots_json(const struct cluster_view *v)
 	return o;
 }
 
-static json_t *cluster_json(const struct node *n)
+/** @param v  NULL = not known */
+static json_t *cluster_json(const struct node *n, const struct cluster_view *v)
 {
 	json_t *o = json_object(), *list = json_array();
-	struct cluster_view *v = calloc(1, sizeof(*v));
 
-	if (v && n->cluster) {
-		cluster_view(n->cluster, v);
+	if (v) {
 		jsn_str(o, "state", cluster_state_name(v->state));
 		jsn_bool(o, "synced", v->synced);
 		jsn_bool(o, "majority", v->majority);
@@ -153,7 +152,6 @@ static json_t *cluster_json(const struct node *n)
 			(void)json_array_append_new(list,
 						    member_json(&v->m[i]));
 	}
-	free(v);
 	jsn_put(o, "certificate", certificate_json(&n->certs));
 	jsn_put(o, "keys", keys_json(&n->keys));
 	jsn_put(o, "members", list);
@@ -161,9 +159,9 @@ static json_t *cluster_json(const struct node *n)
 }
 
 /* What an operator should look at */
-static json_t *warnings_json(const struct node *n)
+static json_t *warnings_json(const struct node *n,
+			     const struct cluster_view *v)
 {
-	struct cluster_view *v = calloc(1, sizeof(*v));
 	json_t *list = json_array();
 	char txt[160];
 
@@ -177,8 +175,6 @@ static json_t *warnings_json(const struct node *n)
 		(void)json_array_append_new(list, json_string(txt));
 	if (api_db_warning(n, txt, sizeof(txt)))
 		(void)json_array_append_new(list, json_string(txt));
-	if (v && n->cluster)
-		cluster_view(n->cluster, v);
 	for (uint32_t i = 0; v && i < v->n; i++) {
 		const struct cluster_member_view *m = &v->m[i];
 
@@ -199,7 +195,6 @@ static json_t *warnings_json(const struct node *n)
 			(void)json_array_append_new(list, json_string(txt));
 		}
 	}
-	free(v);
 	return list;
 }
 
@@ -207,9 +202,12 @@ static json_t *status(void *arg)
 {
 	struct api *a = arg;
 	struct node *n = a->n;
+	struct cluster_view *cv = n->cluster ? calloc(1, sizeof(*cv)) : NULL;
 	json_t *o = json_object();
 	struct core_view v;
 
+	if (cv)
+		cluster_view(n->cluster, cv);
 	core_view(n->core, &v);
 	jsn_str(o, "program", "edgewise-node");
 	jsn_str(o, "version", PACKAGE_VERSION);
@@ -233,10 +231,11 @@ static json_t *status(void *arg)
 	jsn_u64(o, "malformed", v.malformed);
 	jsn_put(o, "registrar", registrar_json(n, &v));
 	jsn_put(o, "ping", api_ping_status(n));
-	jsn_put(o, "cluster", cluster_json(n));
+	jsn_put(o, "cluster", cluster_json(n, cv));
 	if (n->persist_io)
 		jsn_put(o, "sql", api_db_json(n));
-	jsn_put(o, "warnings", warnings_json(n));
+	jsn_put(o, "warnings", warnings_json(n, cv));
+	free(cv);
 	return o;
 }
 

@@ -37,6 +37,13 @@ static const json_t *view(struct dash *d, bool anew)
 	return d->view;
 }
 
+/** For somebody who looks */
+static const json_t *shown(struct dash *d)
+{
+	d->looked = clk_now();
+	return view(d, false);
+}
+
 static void put_json(struct buf *b, const char *event, uint64_t id,
 		     const json_t *o)
 {
@@ -76,7 +83,7 @@ static void get_page(struct http_call *c, void *arg)
 {
 	struct dash *d = arg;
 	const struct asset *a = asset_find("/");
-	json_t *v = (json_t *)(uintptr_t)view(d, false);
+	json_t *v = (json_t *)(uintptr_t)shown(d);
 	struct buf b;
 
 	buf_init(&b, PAGE_MAX);
@@ -90,7 +97,7 @@ static void get_page(struct http_call *c, void *arg)
 
 static void get_view(struct http_call *c, void *arg)
 {
-	jsn_reply(c, 200, json_incref((json_t *)(uintptr_t)view(arg, false)));
+	jsn_reply(c, 200, json_incref((json_t *)(uintptr_t)shown(arg)));
 }
 
 static void get_past(struct http_call *c, void *arg)
@@ -110,9 +117,9 @@ static void get_stream(struct http_call *c, void *arg)
 	buf_init(&b, PAGE_MAX);
 	buf_lit(&b, "retry: 2000\n\n");
 	if (page)
-		put_sections(&b, view(d, false));
+		put_sections(&b, shown(d));
 	else
-		put_json(&b, "status", 0, view(d, false));
+		put_json(&b, "status", 0, shown(d));
 	http_srv_stream(c, "text/event-stream", page ? TO_PAGE : TO_API,
 			buf_as_sl(&b));
 	buf_free(&b);
@@ -155,14 +162,15 @@ static void put_row(struct buf *b, const struct dash *d)
 	buf_free(&row);
 }
 
-static void publish(struct dash *d, bool row, bool anew)
+/** @param told  the nodes have been asked since the last one */
+static void publish(struct dash *d, bool row, bool told, bool anew)
 {
 	bool api = http_srv_listeners(d->s->http, TO_API);
 	bool page = http_srv_listeners(d->s->http, TO_PAGE);
 	struct buf b;
 
 	/* the word is a figure and a line in the log, whoever looks */
-	if ((row || d->s->hooks) && !api && !page)
+	if ((told || d->s->hooks) && !api && !page)
 		(void)view(d, true);
 	buf_init(&b, PAGE_MAX);
 	if (api) {
@@ -244,18 +252,28 @@ static void look_pool(struct dash *d, bool row, uint64_t now)
 	}
 }
 
+/** Nobody waits for what the nodes say, most of the time */
+static uint32_t pace(const struct dash *d, uint64_t now)
+{
+	bool looks = d->s->hooks || (d->looked && now - d->looked < DASH_LOOKED);
+
+	return looks || http_srv_listeners(d->s->http, TO_API) ||
+		http_srv_listeners(d->s->http, TO_PAGE) ? SCRAPE_EVERY :
+		SCRAPE_REST;
+}
+
 static void turn(struct dash *d, bool anew)
 {
 	uint64_t now = clk_now(), v[HISTORY_SERIES];
-	bool row = now >= d->h->due;
+	bool row = now >= d->h->due, told = d->told;
 
 	if (row) {
 		dash_series(d, v, now);
 		(void)history_add(d->h, v, now);
 	}
 	look_pool(d, row, now);
-	scrape_turn(d->scrape, now);
-	publish(d, row, anew);
+	d->told = scrape_turn(d->scrape, pace(d, now), now);
+	publish(d, row, told, anew);
 }
 
 static void timer(void *arg)
@@ -269,7 +287,7 @@ static void timer(void *arg)
 
 void dash_look(struct sbc *s)
 {
-	(void)view(s->dash, false);
+	(void)shown(s->dash);
 }
 
 /* Who pressed a button sees it at once; a script that presses a hundred times a

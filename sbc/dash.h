@@ -13,6 +13,7 @@
 enum {
 	DASH_TURN = 1000,            /**< [ms] between two views             */
 	DASH_KEEP = 500,             /**< [ms] a view is given to who asks   */
+	DASH_LOOKED = 30000,         /**< [ms] he is taken to go on looking  */
 	DASH_PAST = 300000,          /**< [ms] of "in the last 5 min"        */
 	DASH_HOUR = 3600000,
 };
@@ -37,6 +38,8 @@ struct dash {
 	json_t *view;                /**< the latest                         */
 	uint64_t view_at;            /**< [ms] 0 = none                      */
 	uint64_t turned;             /**< [ms] last turn of the timer         */
+	uint64_t looked;             /**< [ms] somebody asked for the view    */
+	bool told;                   /**< the nodes were asked a turn ago     */
 	uint64_t seen;               /**< last event sent to followers       */
 	struct blob *past;           /**< history as JSON, NULL = not made   */
 	uint64_t past_seq;           /**< of h when it was made              */

@@ -24,7 +24,7 @@ struct scrape {
 	struct curlm *m;
 	struct place *v;
 	uint32_t n;
-	uint64_t due;
+	uint64_t began;              /* [ms] the last round; 0 = at once     */
 	uint64_t done, failed;
 };
 
@@ -54,7 +54,7 @@ void scrape_set(struct scrape *s, uint32_t i, const char *name,
 	p->http = *http;
 	/* one that is new is not unknown for longer than it must */
 	if (http->af)
-		s->due = 0;
+		s->began = 0;
 }
 
 static void failed(struct place *p, const char *why)
@@ -111,11 +111,11 @@ static void answered(int err, unsigned status, struct sl body, void *arg)
 	p->at = clk_now();
 }
 
-void scrape_turn(struct scrape *s, uint64_t now)
+bool scrape_turn(struct scrape *s, uint32_t every, uint64_t now)
 {
-	if (now < s->due)
-		return;
-	s->due = now + SCRAPE_EVERY;
+	if (s->began && now < s->began + every)
+		return false;
+	s->began = now;
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct place *p = &s->v[i];
 
@@ -125,6 +125,7 @@ void scrape_turn(struct scrape *s, uint64_t now)
 			      SCRAPE_PATIENCE, SCRAPE_BODY, answered, p))
 			failed(p, "no memory");
 	}
+	return true;
 }
 
 void scrape_view(const struct scrape *s, uint32_t i, uint64_t now,

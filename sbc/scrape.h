@@ -1,7 +1,7 @@
 /**
  * @file scrape.h  Shell. What the nodes of the pool say of themselves: their
- * /api/v1/status, asked for every 2 s. A node that is slow or dead delays
- * nothing; its figures only grow old.
+ * /api/v1/status, asked for every 2 s while somebody looks, else every 5 s. A
+ * node that is slow or dead delays nothing; its figures only grow old.
  */
 #ifndef SBC_SCRAPE_H
 #define SBC_SCRAPE_H
@@ -10,9 +10,10 @@
 #include <jansson.h>
 
 enum {
-	SCRAPE_EVERY = 2000,         /**< [ms]                               */
+	SCRAPE_EVERY = 2000,         /**< [ms] while somebody looks          */
+	SCRAPE_REST = 5000,          /**< [ms] else                          */
 	SCRAPE_PATIENCE = 1000,      /**< [ms] for one answer                */
-	SCRAPE_STALE = 6000,         /**< [ms] older figures are not trusted */
+	SCRAPE_STALE = 9000,         /**< [ms] older figures are not trusted */
 	SCRAPE_LATELY = 300000,      /**< [ms] of `unacked`                  */
 	SCRAPE_BODY = 256 * 1024,    /**< longest answer [bytes]             */
 };
@@ -26,8 +27,10 @@ void scrape_free(struct scrape *s);
  *  name or address forgets what was there */
 void scrape_set(struct scrape *s, uint32_t i, const char *name,
 		const struct addr *http);
-/** Begin a round if it is time. One request a node is under way at most */
-void scrape_turn(struct scrape *s, uint64_t now);
+/** Begin a round if it is time; one request a node is under way at most
+ *  @param every  [ms] between two of them
+ *  @return whether it has begun */
+bool scrape_turn(struct scrape *s, uint32_t every, uint64_t now);
 
 struct scrape_view {
 	bool asked;                  /**< there is an address to ask         */

@@ -300,6 +300,30 @@ def t_nodes_slow(ctx):
     equal(a.register().status, 200, 'REGISTER meanwhile')
 
 
+@test(name='nodes-asked-as-somebody-looks')
+def t_nodes_pace(ctx):
+    """nodes are asked every 5 s for the verdict, every 2 s once somebody looks"""
+    lab = ctx.new_lab(users=USERS)
+    lab.start()
+
+    def asked(secs):
+        name = 'edgewise_dash_scrapes_total'
+        was = lab.edge.metrics()[name]
+        time.sleep(secs)
+        return (lab.edge.metrics()[name] - was) / 3
+    eventually(lambda: lab.edge.metrics()['edgewise_sbc_verdict'] == 0, 20,
+               'the word is said though nobody looks', 0.3)
+    rest = asked(10.5)
+    s = Stream(lab)
+    ctx.after(s.close)
+    eventually(lambda: any(n['said'].get('age_ms', 9999) < 1000
+                           for d in s.of('status') for n in d['pool']), 5,
+               'who begins to look waits for no round', 0.1)
+    looks = asked(8.5)
+    check(1 <= rest <= 3, 'at rest: %s rounds in 10.5 s', rest)
+    check(looks >= 3.5, 'looked at: %s rounds in 8.5 s', looks)
+
+
 class Fake(http.server.BaseHTTPRequestHandler):
     """A node's management address that answers .text"""
     text = b'{}'
