@@ -267,9 +267,12 @@ def t_browser(ctx):
     lab = begin(ctx)
     p = look(ctx, lab, width=1400, height=1000)
     p.wait('document.querySelector("#drill-choice")')
-    p.click('#drill-choice summary')
-    n = p.js('performance.now()')
+    # rows of nodes that have not told yet grow under the mouse
     well(p)
+    p.wait('document.querySelector("#live").textContent === "live"')
+    p.click('#drill-choice summary')
+    p.wait('document.querySelector("#drill-choice").open')
+    n = p.js('performance.now()')
     phone(p, 'open', 'drill-phone')
     p.wait('performance.now() - %d > 2500' % n)
     check(p.js('document.querySelector("#drill-choice").open'),
