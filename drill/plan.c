@@ -115,11 +115,13 @@ static const struct drill_plan builtin[] = {
 		     [CLAIM_MTTD] = 1000, [CLAIM_RECOVER] = 15000,
 		     [CLAIM_PRODUCTION] = NO_CLAIM, [CLAIM_STEADY] = 0,
 		     NO_DB } },
+	/* Who has heard nothing when the edge dies repeats his INVITE, and only
+	 * the dead edge knew that it had reached a phone */
 	{ .name = "edge-restart", .kind = DRILL_EDGE, COMMON(500, 20, 0),
 	  .text = "the edge killed and started: answered calls go on",
 	  .limit = { [CLAIM_LOST] = NO_CLAIM, [CLAIM_LOST_UP] = 0,
 		     [CLAIM_SILENT] = NO_CLAIM, [CLAIM_GHOST] = NO_CLAIM,
-		     [CLAIM_TWICE] = 0, [CLAIM_REG] = NO_CLAIM,
+		     [CLAIM_TWICE] = NO_CLAIM, [CLAIM_REG] = NO_CLAIM,
 		     [CLAIM_EXTRA] = NO_CLAIM, [CLAIM_MTTD] = NO_CLAIM,
 		     [CLAIM_RECOVER] = 10000, [CLAIM_PRODUCTION] = NO_CLAIM,
 		     [CLAIM_STEADY] = 0, NO_DB } },
@@ -133,7 +135,7 @@ static const struct drill_plan builtin[] = {
 		  "from databases",
 	  .limit = { [CLAIM_LOST] = NO_CLAIM, [CLAIM_LOST_UP] = NO_CLAIM,
 		     [CLAIM_SILENT] = NO_CLAIM, [CLAIM_GHOST] = NO_CLAIM,
-		     [CLAIM_TWICE] = 0, [CLAIM_REG] = NO_CLAIM,
+		     [CLAIM_TWICE] = NO_CLAIM, [CLAIM_REG] = NO_CLAIM,
 		     [CLAIM_EXTRA] = NO_CLAIM, [CLAIM_MTTD] = NO_CLAIM,
 		     [CLAIM_RECOVER] = 15000,
 		     [CLAIM_PRODUCTION] = NO_CLAIM, [CLAIM_STEADY] = 0,
