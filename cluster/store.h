@@ -79,9 +79,9 @@ int  store_find(struct store *s, struct sl aor, struct sl key, uint64_t wall,
 		struct store_contact *c);
 /** Visible contacts of an AoR */
 uint32_t store_count(struct store *s, struct sl aor, uint64_t wall);
-/** Every visible contact of the store, a piece at a time (status, dumps):
+/** Every visible contact of the store, a bucket at a time (status, dumps):
  *  *pos = 0 at first. @return false at the end. Contacts added or removed between
- *  calls may be missed or seen twice. */
+ *  calls may be missed, or seen twice when they come back; no other is. */
 bool store_walk(struct store *s, uint64_t *pos, uint64_t wall,
 		void (*h)(struct sl aor, const struct store_contact *c,
 			  void *arg), void *arg);

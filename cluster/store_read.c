@@ -89,15 +89,15 @@ bool store_walk(struct store *s, uint64_t *pos, uint64_t wall,
 			  void *arg), void *arg)
 {
 	struct store_contact c;
+	struct store_scan it;
 	struct sl aor;
-	uint64_t end = *pos + 256;
 
-	for (; *pos < s->chains && *pos < end; ++*pos) {
-		uint32_t r = store_chain(s, (uint32_t)*pos);
-
-		for (; r; r = srec_at(s, r)->hnext)
-			if (visible(s, r, wall, &c, &aor))
-				h(aor, &c, arg);
+	if (*pos >= STORE_BUCKETS)
+		return false;
+	if (s->digest[*pos]) {
+		store_scan(s, (uint16_t)*pos, &it);
+		while (store_scan_contact(&it, wall, &aor, &c))
+			h(aor, &c, arg);
 	}
-	return *pos < s->chains;
+	return ++*pos < STORE_BUCKETS;
 }

@@ -14,16 +14,18 @@
 #include <stdlib.h>
 
 enum {
-	GROUPS = 256,            /* pieces of the store looked at for a page */
+	BUCKETS = 16384,         /* looked at for a page                      */
 };
 
-/* One answer being made. A place in the store is a piece and how many of its
- * contacts were given already: "PIECE.SKIP". */
+/* One answer being made. A place in the store is a bucket and how many of its
+ * contacts were given already: "BUCKET.SKIP". A page ends between two buckets,
+ * where nothing that comes and goes until the next one moves what is left; only a
+ * bucket that is longer than a page is cut. */
 struct page {
 	json_t *list;
 	uint64_t wall;
 	uint32_t limit, n;
-	uint64_t pos;            /* piece                                    */
+	uint64_t pos;            /* bucket                                   */
 	uint64_t skip;           /* of its contacts, given before            */
 	uint64_t seen;           /* of its contacts, in this turn            */
 	uint32_t undecoded;
@@ -159,22 +161,29 @@ static void add(struct sl aor, const struct store_contact *c, void *arg)
 						 p->wall));
 }
 
-/* True: the page ends inside of this piece or at its end, there is more */
-static bool one_piece(struct page *p, struct store *s, bool *more)
+/* True: the page ends, there is more */
+static bool one_bucket(struct page *p, struct store *s, bool *more)
 {
-	uint64_t at = p->pos;
-	uint32_t before = p->n;
+	struct page was = *p;
+	size_t size = json_array_size(p->list);
 
 	p->seen = 0;
 	*more = store_walk(s, &p->pos, p->wall, add, p);
-	if (p->seen > p->skip + (p->n - before)) {
-		p->skip += p->n - before;
-		p->pos = at;
-		*more = true;
-		return true;
+	if (p->seen <= p->skip + (p->n - was.n)) {
+		p->skip = 0;
+		return *more && p->n >= p->limit;
 	}
-	p->skip = 0;
-	return *more && p->n >= p->limit;
+	if (was.n) {                    /* the next page's, as a whole */
+		while (json_array_size(p->list) > size)
+			(void)json_array_remove(p->list,
+						json_array_size(p->list) - 1);
+		*p = was;
+	} else {
+		p->skip += p->n;
+		p->pos = was.pos;
+	}
+	*more = true;
+	return true;
 }
 
 static bool place(struct http_call *c, struct page *p)
@@ -204,8 +213,8 @@ static void contacts(struct http_call *c, void *arg)
 		return;
 	p.limit = (uint32_t)limit;
 	p.list = json_array();
-	for (unsigned i = 0; i < GROUPS && more; i++) {
-		if (one_piece(&p, n->store, &more))
+	for (unsigned i = 0; i < BUCKETS && more; i++) {
+		if (one_bucket(&p, n->store, &more))
 			break;
 	}
 	o = json_object();

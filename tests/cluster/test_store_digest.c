@@ -154,6 +154,39 @@ static void copy(struct store *to, struct store *from, uint64_t wall)
 	store_cursor_del(from, &c);
 }
 
+static void note(struct sl aor, const struct store_contact *c, void *arg)
+{
+	uint8_t *seen = arg;
+	uint32_t i;
+
+	(void)c;
+	cr_assert_eq(sl_u32(sl_sub(aor, 5, sl_chr(aor, '@')), 1000000, &i), 0);
+	if (i < 1000)
+		seen[i]++;
+}
+
+/* The index grows a hundredfold and others come and go on the way */
+Test(store_digest, a_walk_meets_all_that_stay_once)
+{
+	struct store *s = mk(1);
+	uint8_t seen[1000] = { 0 };
+	uint64_t pos = 0;
+	int more = 1000;
+
+	for (int i = 0; i < 1000; i++)
+		put(s, i, 1, T0);
+	while (store_walk(s, &pos, T0, note, seen)) {
+		if (pos % 2 || more >= 100000)
+			continue;
+		for (int k = 0; k < 4; k++, more++)
+			put(s, more, 1, T0);
+	}
+	cr_assert_geq(more, 100000);
+	for (int i = 0; i < 1000; i++)
+		cr_assert_eq(seen[i], 1, "%d", i);
+	store_free(s);
+}
+
 Test(store_digest, equal_when_the_records_are_and_else_not)
 {
 	struct store *a = mk(1), *b = mk(2);

@@ -60,6 +60,29 @@ def http_json(node, path):
     return json.loads(body)
 
 
+@test(name='pages-meanwhile')
+def t_pages(ctx):
+    """who leaves while somebody reads page by page takes nobody else out of the pages, nor into two"""
+    lab = ctx.lab(users={'u%d' % i: 'pw' for i in range(40)})
+    ua = {'u%d@example.com' % i: lab.ua('u%d' % i) for i in range(40)}
+    for u in ua.values():
+        equal(u.register().status, 200, 'REGISTER')
+    eventually(lambda: contacts(lab) == [40] * 3, 2, 'contacts')
+    got, place = [], ''
+    while True:
+        page = http_json(lab.nodes[0], '/api/v1/contacts?limit=7' + place)
+        mine = [c['aor'] for c in page['contacts']]
+        got += mine
+        if page['next'] is None:
+            break
+        place = '&from=' + page['next']
+        for who in mine:
+            equal(ua[who].register(contact='*', expires=0).status, 200, who)
+        left = 40 - len(got)
+        eventually(lambda: contacts(lab) == [left] * 3, 2, 'removed')
+    equal(sorted(got), sorted(ua), 'all pages')
+
+
 @test(name='location')
 def t_location(ctx):
     """the contacts of one AoR, and pages of all, are the same on each node"""
