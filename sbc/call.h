@@ -92,7 +92,8 @@ struct attempt {
 	uint16_t node;
 	uint16_t replayed;         /**< branches answered for phones that had
 					been asked before                    */
-	uint32_t rang, told;       /**< 101-199 of branches; of the node      */
+	uint32_t rang, told;       /**< 101-199 of branches; of the node, or
+					straight to the caller               */
 	uint16_t egress;           /**< branches ever opened                  */
 	uint16_t open;             /**< of these, without a final answer      */
 	uint64_t ghost;            /**< for edge_ghost()                      */
@@ -152,6 +153,9 @@ void call_adopt(struct attempt *a, enum fail_why why, uint64_t now);
  *  node, may be NULL (a reference is taken) */
 void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 	       uint64_t now);
+/** 101-199 to the INVITE of a branch that is young: straight to the caller, past
+ *  its node. @return true when it is done, false: it goes to the node */
+bool call_rings(struct relay *r, const struct sip_msg *m, uint64_t now);
 void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now);
 /* call.c for the others */
 /** Its node has said something, or never will. @return false: it had before */

@@ -13,9 +13,13 @@
  */
 #include "sbc/edge_priv.h"
 
-/** [ms] A node that works has passed on a phone's answer by then; a phone
- *  repeats its 2xx after T1 */
-enum { PASS_ON = 250 };
+enum {
+	PASS_ON = 250,   /* [ms] a node that works has passed on a phone's answer
+			    by then; a phone repeats its 2xx after T1         */
+	STRAIGHT = 4000, /* [ms] of a branch. Less than what Timer C of an
+			    attempt is longer: a 1xx restarts that of its
+			    branch alone                                      */
+};
 
 static bool adopted(const struct attempt *a)
 {
@@ -192,6 +196,25 @@ void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 	    !edge_pass_up(a->call->e, a->call->stxn, m, 0, NULL, now) &&
 	    m->status >= 180)
 		call_alerted(a->call, now);
+}
+
+bool call_rings(struct relay *r, const struct sip_msg *m, uint64_t now)
+{
+	struct attempt *a = r->attempt;
+	struct call *c = a ? a->call : NULL;
+
+	if (m->meth != SIP_INVITE || !c || !a->live || c->cancelled ||
+	    !c->stxn || stxn_final(c->stxn) || !r->stxn ||
+	    !c->e->node[a->node].ours || !c->e->tune.straight ||
+	    now - ctxn_sent_at(r->ctxn) >= STRAIGHT ||
+	    edge_pass_up(c->e, c->stxn, m, 0, NULL, now))
+		return false;
+	a->rang++;
+	a->told++;
+	c->e->led.straight++;
+	if (m->status >= 180)
+		call_alerted(c, now);
+	return true;
 }
 
 bool call_again(struct relay *r, const struct sip_msg *m, uint64_t now)

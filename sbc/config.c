@@ -167,6 +167,10 @@ const struct cfg_key sbc_keys[] = {
 	{ .name = "pool_learn", .type = CFG_BOOL, .def = "true",
 	  .off = O(pool_learn), .reload = true,
 	  .help = "Nodes may name further nodes of their cluster." },
+	{ .name = "ring_straight", .type = CFG_BOOL, .def = "true",
+	  .off = O(ring_straight), .reload = true,
+	  .help = "The caller hears at once, past the node, that a phone "
+		  "rings." },
 	{ .name = "faults", .type = CFG_BOOL, .def = "true",
 	  .off = O(faults), .reload = true,
 	  .help = "Drills may bring faults towards one node." },

@@ -62,6 +62,7 @@ struct sbc_config {
 		uint32_t fall, rise, jitter;
 	} probe;
 	bool pool_learn;
+	bool ring_straight;
 	bool faults;
 	struct {
 		char tool[256], plans[256], phones[256], domain[128];

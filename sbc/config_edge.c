@@ -28,6 +28,7 @@ void sbc_config_tune(const struct sbc_config *c, struct edge_tune *t)
 		.flow_timer = flow_timer(c),
 		.max_attempts = c->max_attempts,
 		.max_message = c->limits.max_message,
+		.straight = c->ring_straight,
 		.hide = c->hide == 0, .dialog_token = c->dialog_token,
 		.private_targets = c->private_targets,
 		.learn = c->pool_learn, .oc = c->overload.oc,

@@ -45,6 +45,8 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 	edge_peer_heard(r, m, now);
 	if (m->status == 100)
 		return;
+	if (m->status < 200 && call_rings(r, m, now))
+		return;
 	if (m->status == 503 && r->by_node && !r->inner) {
 		(void)edge_hops_failed(r, FAIL_REFUSED, now);
 		return;

@@ -114,7 +114,7 @@ static void start(struct run *r)
 		.lst = l, .lstc = 3, .core = 2, .node = &n, .nodec = 1,
 		.tune = {
 			.no100 = 250, .no18x = 2000, .noreply = 500,
-			.ring = 20000, .deadline = 10000, .max_attempts = 2,
+			.straight = true, .ring = 20000, .deadline = 10000, .max_attempts = 2,
 			.max_message = 65535, .hide = true,
 			.dialog_token = true,
 			.probe = { .inter = 1000, .fastinter = 200,

@@ -5,6 +5,7 @@ tests_sbc_test_sbc_SOURCES = tests/support/fini.c \
 	tests/sbc/test_cdr.c \
 	tests/sbc/test_cdrfile.c \
 	tests/sbc/test_call.c \
+	tests/sbc/test_straight.c \
 	tests/sbc/test_config.c \
 	tests/sbc/test_drills.c \
 	tests/sbc/test_edge.c \

@@ -467,6 +467,7 @@ Test(call, early_dialogs_of_an_adopted_fork_keep_their_tags)
 	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r, *upd;
 
+	world_foreign(w);
 	(void)phone_register(c);
 	world_run(w, 50);
 	b->ring = c->ring = UINT32_MAX;

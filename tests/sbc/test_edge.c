@@ -266,6 +266,7 @@ Test(edge, ringing_that_died_with_the_node_is_heard_by_the_caller)
 	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r;
 
+	world_foreign(w);
 	b->ring = UINT32_MAX;
 	r = phone_invite(a, "bob");
 	world_run(w, 100);
@@ -294,6 +295,7 @@ Test(edge, ringing_kept_by_a_frozen_node_is_heard_before_probes_tell)
 	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r;
 
+	world_foreign(w);
 	b->ring = UINT32_MAX;
 	r = phone_invite(a, "bob");
 	world_run(w, 100);

@@ -298,7 +298,7 @@ static void start_edge(unsigned nodes)
 		.max_transactions = 100000, .key = { 1 }, .branch_key = { 2 },
 		.boot = 1, .seed = 1,
 		.tune = {
-			.noreply = 500, .ring = 180000,
+			.noreply = 500, .ring = 180000, .straight = true,
 			.deadline = 10000, .max_attempts = 3,
 			.max_message = 65535, .hide = true, .learn = true,
 			.probe = {

@@ -203,6 +203,7 @@ static void listeners(struct world *w)
 
 static const struct edge_tune tune_default = {
 	.no100 = 250, .no18x = 2000, .noreply = 500, .ring = 180000,
+	.straight = true,
 	.deadline = 10000, .caller_gone = 5000, .flow_timer = 120, .max_attempts = 3, .max_message = 65535,
 	.hide = true, .dialog_token = true, .oc = true,
 	.probe = {

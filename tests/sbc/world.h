@@ -52,6 +52,7 @@ struct vnode {
 	bool deaf;              /**< answers to INVITE are lost in it         */
 	unsigned idx, branches;
 	unsigned got[SIP_M_N];  /**< requests, copies included                */
+	unsigned got100, got18x;     /**< answers to its INVITEs              */
 	unsigned sick;          /**< probe is answered 503                    */
 	uint16_t told_code;     /**< answer to ended connections, 0 = 200;
 				     1 = none                                 */
@@ -60,6 +61,7 @@ struct vnode {
 	const char *reg_more;   /**< lines of its 200 to REGISTER, or NULL    */
 	const char *oc;         /**< of another make, NULL = ours: stands in its
 				     answers instead of the oc it is offered  */
+	bool foreign;           /**< of another make: no Edgewise-Health      */
 	unsigned offered;       /**< oc in requests                           */
 	unsigned kept;          /**< answers to its keep-alives               */
 	char kept_last[4096];   /**< body of the last one                     */
@@ -203,6 +205,8 @@ void world_run(struct world *w, uint64_t ms);
 void world_restart_edge(struct world *w);
 struct vphone *world_phone(struct world *w, const char *user,
 			   enum sim_kind kind);
+/** All nodes are of another make from now on, and the edge knows it */
+void world_foreign(struct world *w);
 /** alice and a phone that rings and answers within 20 ms, both registered */
 void world_two_phones(struct world *w, const char *callee, struct vphone **a,
 		      struct vphone **b);

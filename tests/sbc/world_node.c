@@ -320,6 +320,10 @@ static void do_response(struct vnode *n, const struct sip_msg *m)
 				c = &n->call[i];
 				break;
 			}
+	if (c && m->meth == SIP_INVITE) {
+		n->got100 += m->status == 100;
+		n->got18x += m->status > 100 && m->status < 200;
+	}
 	if (!c || m->status == 100 || m->meth == SIP_CANCEL)
 		return;
 	up = pop_via(m);
@@ -396,7 +400,8 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 	if (m.meth == SIP_OPTIONS && m.count[SIP_VIA] == 1 &&
 	    !memchr(m.ruri.p, '@', m.ruri.n))
 		vnode_answer(n, p->conn, &m, n->sick ? 503 : 200,
-		       n->oc ? "" : "Edgewise-Health: state=ready\r\n");
+		       n->oc || n->foreign ? "" :
+		       "Edgewise-Health: state=ready\r\n");
 	else if (m.meth == SIP_CANCEL)
 		do_cancel(n, p->conn, &m);
 	else if (m.meth != SIP_ACK)
@@ -512,4 +517,11 @@ const char *world_token(const struct world *w, unsigned i)
 	(void)snprintf(p, 256, "%s", w->loc[i].path + 5);
 	*strchr(p, '@') = '\0';
 	return p;
+}
+
+void world_foreign(struct world *w)
+{
+	for (int i = 0; i < W_NODES; i++)
+		w->node[i].foreign = true;
+	world_run(w, 2500);          /* a probe or two */
 }

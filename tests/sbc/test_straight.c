@@ -1,0 +1,206 @@
+/* A phone that rings is told to the caller at once, past the node that asked it;
+ * the answer goes by the node. */
+#include <criterion/criterion.h>
+
+#include "world.h"
+
+static struct world *w;
+static struct vphone *a, *b;
+
+static void off(struct edge_conf *ec)
+{
+	ec->tune.straight = false;
+}
+
+static void make(void (*tune)(struct edge_conf *ec))
+{
+	w = world_new(1, tune);
+	a = world_phone(w, "alice", SIM_DATAGRAM);
+	b = world_phone(w, "bob", SIM_DATAGRAM);
+	(void)phone_register(a);
+	(void)phone_register(b);
+	world_run(w, 1500);            /* a probe: nodes have told what they are */
+	b->ring = UINT32_MAX;
+}
+
+static void begin(void)
+{
+	make(NULL);
+}
+
+static void begin_off(void)
+{
+	make(off);
+}
+
+static void end(void)
+{
+	cr_expect_eq(w->leaks, 0, "inside address: %s", w->leak);
+	world_run(w, 230000);
+	cr_expect_eq(edge_pending(w->edge), 0);
+	cr_expect_eq(world_stat(w, "sip_server_transactions", NULL), 0);
+	world_free(w);
+}
+
+TestSuite(straight, .init = begin, .fini = end);
+
+static uint64_t straight(void)
+{
+	return world_stat(w, "sbc_straight_total", NULL);
+}
+
+static uint16_t last(const struct vreq *r)
+{
+	return r->provc ? r->prov[r->provc - 1] : 0;
+}
+
+/* The one who calls, after ms: his phone has the INVITE */
+static struct vreq *call(uint32_t ms)
+{
+	struct vreq *r = phone_invite(a, "bob");
+
+	world_run(w, ms);
+	cr_assert_eq(b->invc, 1);
+	return r;
+}
+
+Test(straight, a_phone_that_rings_is_heard_while_its_node_stands_still)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = call(100);
+
+	sim_freeze(w->net, &n->host);
+	phone_answer(b, &b->inv[0], 183, NULL);
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 20);
+	cr_expect_eq(last(r), 180);
+	cr_expect_eq(straight(), 2);
+	sim_thaw(w->net, &n->host);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 200);
+	cr_expect(vreq_whole(r));
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 0);
+}
+
+Test(straight, its_node_is_told_that_it_was_asked_and_no_more)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = call(100);
+
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 10000);
+	cr_expect_eq(straight(), 1);
+	cr_expect_eq(n->got100, 1);
+	cr_expect_eq(n->got18x, 0);
+	/* that it has nothing to tell is no failure of it */
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 0);
+	phone_answer(b, &b->inv[0], 486, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 486);
+}
+
+Test(straight, an_early_dialog_is_one)
+{
+	struct vreq *r = call(100), *upd;
+
+	phone_answer(b, &b->inv[0], 183, NULL);
+	world_run(w, 50);
+	cr_assert_eq(r->earlyc, 1);
+	upd = phone_early(a, r, 0, SIP_UPDATE);
+	world_run(w, 100);
+	cr_expect_eq(upd->final, 200);
+	cr_expect_eq(b->got[SIP_UPDATE], 1);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(r->tagc, 1);
+}
+
+/* It restarts the longest ringing at the node and at the edge alike */
+Test(straight, one_that_comes_late_goes_by_the_node)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = call(5000);
+
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 50);
+	cr_expect_eq(last(r), 180);
+	cr_expect_eq(straight(), 0);
+	cr_expect_eq(n->got18x, 1);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 200);
+}
+
+Test(straight, who_rings_too_long_is_no_fault_of_his_node)
+{
+	struct vreq *r = call(3900);
+
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 50);
+	cr_assert_eq(straight(), 1);
+	world_run(w, 179000);
+	cr_expect_eq(r->final, 0);
+	world_run(w, 3000);
+	cr_expect_eq(r->final, 408);
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 0);
+	cr_expect(b->inv[0].cancelled);
+}
+
+Test(straight, a_node_of_another_make_is_told)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r;
+
+	world_foreign(w);
+	r = call(100);
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 50);
+	cr_expect_eq(last(r), 180);
+	cr_expect_eq(straight(), 0);
+	cr_expect_eq(n->got18x, 1);
+}
+
+Test(straight, not_with_the_setting_off, .init = begin_off)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = call(100);
+
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 50);
+	cr_expect_eq(last(r), 180);
+	cr_expect_eq(straight(), 0);
+	cr_expect_eq(n->got18x, 1);
+}
+
+Test(straight, who_has_cancelled_hears_of_no_ringing)
+{
+	struct vreq *r = call(100);
+
+	phone_cancel(a, r);
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 300);
+	cr_expect_eq(straight(), 0);
+	cr_expect_eq(r->final, 487);
+}
+
+Test(straight, both_phones_of_a_fork_are_heard_and_the_answer_ends_the_other)
+{
+	struct vphone *c = world_phone_of(w, "bob2", "bob", 0, SIM_STREAM);
+	struct vreq *r;
+
+	(void)phone_register(c);
+	world_run(w, 50);
+	c->ring = UINT32_MAX;
+	r = call(100);
+	phone_answer(b, &b->inv[0], 183, NULL);
+	phone_answer(c, &c->inv[0], 183, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->earlyc, 2);
+	cr_expect_eq(straight(), 2);
+	phone_answer(c, &c->inv[0], 200, NULL);
+	world_run(w, 500);
+	cr_expect_eq(r->final, 200);
+	cr_expect(b->inv[0].cancelled);
+}
