@@ -69,7 +69,7 @@ void health_text(char txt[HEALTH_MAX], const struct health *h)
 
 	buf_fixed(&b, txt, HEALTH_MAX - 1);
 	buf_printf(&b, "state=%s;progress=%u;name=%s;contacts=%llu;count=%u;"
-		   "alive=%u;lag=%llu", h->state, h->progress, h->name,
+		   "alive=%u;lag=%llu;told=yes", h->state, h->progress, h->name,
 		   (unsigned long long)h->contacts, h->view->members,
 		   h->view->alive, (unsigned long long)max_lag(h->view));
 	if (h->http.port) {

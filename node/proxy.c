@@ -9,6 +9,7 @@
  */
 #include "node/ping.h"
 #include "node/proxy_i.h"
+#include "sip/inner.h"
 #include "base/log.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -385,7 +386,12 @@ static void success(struct branch *b, const struct sip_msg *m, uint64_t now)
 	if (!f->won)
 		f->p->answered++;
 	f->won = true;
-	pass_on(f, m, now);         /* INVITE: every 2xx, RFC 3261 16.7 step 5 */
+	/* INVITE: every 2xx, RFC 3261 16.7 step 5; or the edge has done it */
+	if (m->meth == SIP_INVITE && !m->count[SIP_CONTACT] &&
+	    sip_hdr_name(m, SL(INNER_TOLD)))
+		stxn_accepted(f->s, m->status, now);
+	else
+		pass_on(f, m, now);
 	proxy_over(f);
 	cancel_rest(f, SL("Reason: SIP;cause=200;"
 			  "text=\"Call completed elsewhere\"\r\n"), now);

@@ -144,6 +144,8 @@ void call_cancel(struct call *c, struct sl reason, uint64_t now);
 void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 		   uint64_t now);
 void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now);
+/** m is the answer: to the caller, and the end */
+void call_final(struct attempt *a, const struct sip_msg *m, uint64_t now);
 /** Status to pass up instead of this one, 0 = as it is */
 uint16_t call_code(uint16_t code);
 /* call_adopt.c */
@@ -156,6 +158,9 @@ void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 /** 101-199 to the INVITE of a branch that is young: straight to the caller, past
  *  its node. @return true when it is done, false: it goes to the node */
 bool call_rings(struct relay *r, const struct sip_msg *m, uint64_t now);
+/** The first 2xx to an INVITE, likewise: its node is told that the call is over.
+ *  @return true when it is done */
+bool call_answers(struct relay *r, const struct sip_msg *m, uint64_t now);
 void call_cancel_relays(struct attempt *a, struct sl reason, uint64_t now);
 /* call.c for the others */
 /** Its node has said something, or never will. @return false: it had before */

@@ -10,6 +10,9 @@
  * serial fork): it gets the call, and for the phones that have been asked the
  * edge answers (call_asked.c). Without one the caller gets the best answer
  * (RFC 3261 16.7 step 6).
+ *
+ * Of a node that works, 1xx of young branches and the first 2xx go straight to
+ * the caller, too: docs/decisions/0054-ringing-goes-straight.md.
  */
 #include "sbc/edge_priv.h"
 
@@ -198,15 +201,23 @@ void call_rang(struct relay *r, const struct sip_msg *m, struct blob *msg,
 		call_alerted(a->call, now);
 }
 
+/** May what the phone of r says go past the node? */
+static bool straight(const struct relay *r, const struct sip_msg *m)
+{
+	const struct attempt *a = r->attempt;
+	const struct call *c = a ? a->call : NULL;
+
+	return m->meth == SIP_INVITE && c && a->live && !c->cancelled &&
+		c->stxn && !stxn_final(c->stxn) && r->stxn &&
+		c->e->node[a->node].ours && c->e->tune.straight;
+}
+
 bool call_rings(struct relay *r, const struct sip_msg *m, uint64_t now)
 {
 	struct attempt *a = r->attempt;
 	struct call *c = a ? a->call : NULL;
 
-	if (m->meth != SIP_INVITE || !c || !a->live || c->cancelled ||
-	    !c->stxn || stxn_final(c->stxn) || !r->stxn ||
-	    !c->e->node[a->node].ours || !c->e->tune.straight ||
-	    now - ctxn_sent_at(r->ctxn) >= STRAIGHT ||
+	if (!straight(r, m) || now - ctxn_sent_at(r->ctxn) >= STRAIGHT ||
 	    edge_pass_up(c->e, c->stxn, m, 0, NULL, now))
 		return false;
 	a->rang++;
@@ -214,6 +225,22 @@ bool call_rings(struct relay *r, const struct sip_msg *m, uint64_t now)
 	c->e->led.straight++;
 	if (m->status >= 180)
 		call_alerted(c, now);
+	return true;
+}
+
+/* Over UDP the node would miss it, and ring on */
+bool call_answers(struct relay *r, const struct sip_msg *m, uint64_t now)
+{
+	struct attempt *a = r->attempt;
+
+	if (!straight(r, m) || stxn_final(r->stxn) ||
+	    !tp_stream(stxn_flow(r->stxn)->tp) ||
+	    !a->call->e->node[a->node].told)
+		return false;
+	ctxn_accepted(a->ctxn, m->status, now);
+	call_final(a, m, now);
+	stxn_reply(r->stxn, 200, SL_NONE, SL(INNER_TOLD ": yes\r\n"), now);
+	a->call->e->led.straight++;
 	return true;
 }
 

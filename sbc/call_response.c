@@ -47,7 +47,7 @@ uint16_t call_code(uint16_t code)
 	return code == 503 ? 500 : code == 430 ? 480 : 0;
 }
 
-static void final(struct attempt *a, const struct sip_msg *m, uint64_t now)
+void call_final(struct attempt *a, const struct sip_msg *m, uint64_t now)
 {
 	struct call *c = a->call;
 	struct edge *e = c->e;
@@ -136,7 +136,7 @@ void call_response(struct attempt *a, const struct sip_msg *m, bool late,
 		broken(a, m, now);
 		return;
 	}
-	final(a, m, now);
+	call_final(a, m, now);
 }
 
 void call_timeout(struct attempt *a, enum txn_timer timer, uint64_t now)

@@ -170,7 +170,7 @@ const struct cfg_key sbc_keys[] = {
 	{ .name = "ring_straight", .type = CFG_BOOL, .def = "true",
 	  .off = O(ring_straight), .reload = true,
 	  .help = "The caller hears at once, past the node, that a phone "
-		  "rings." },
+		  "rings or answers." },
 	{ .name = "faults", .type = CFG_BOOL, .def = "true",
 	  .off = O(faults), .reload = true,
 	  .help = "Drills may bring faults towards one node." },

@@ -36,7 +36,7 @@ struct edge_tune {
 	uint32_t max_attempts;   /**< nodes tried for one request             */
 	bool oc;                 /**< nodes may ask for less: RFC 7339        */
 	uint32_t max_message;    /**< [bytes]                                 */
-	bool straight;           /**< ringing past the node: call_rings()     */
+	bool straight;           /**< past the node: call_rings(), call_answers() */
 	bool hide;               /**< hide = core                             */
 	bool dialog_token;       /**< in-dialog requests need our token       */
 	bool private_targets;    /**< clients may name private addresses      */

@@ -120,6 +120,8 @@ void edge_lost(struct edge *e, const struct flow *f, int err, uint64_t now)
 		call_caller_lost(e, f, now);
 	}
 	else if (!disp_by_addr(e->disp, &f->peer, &node)) {
+		/* what comes back may be an older one, until a probe tells */
+		e->node[node].told = false;
 		node_unreachable(e, node, err);
 		node_lost(e, &e->node[node].flow, FAIL_RESET);
 	}

@@ -19,6 +19,7 @@
 #include "sbc/phones.h"
 #include "sbc/route.h"
 #include "sip/hop.h"
+#include "sip/inner.h"
 #include "sip/oc.h"
 #include "sip/overload.h"
 #include "sip/splice.h"
@@ -40,6 +41,7 @@ struct edge_node {
 	uint64_t named;            /**< [ms] a node that is UP named it last */
 	bool listed;               /**< one ever did                         */
 	bool ours;                 /**< answers probes with Edgewise-Health  */
+	bool told;                 /**< ... and knows INNER_TOLD             */
 	struct addr http;          /**< as told by the node; af 0 = not       */
 };
 

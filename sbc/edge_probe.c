@@ -73,6 +73,18 @@ int edge_node_http(const struct edge *e, uint16_t node, struct addr *a)
 	return 0;
 }
 
+static bool knows_told(struct sl h)
+{
+	while (h.n) {
+		size_t end = sl_chr(h, ';');
+
+		if (sl_eq(sl_trim(sl_sub(h, 0, end)), SL("told=yes")))
+			return true;
+		h = sl_sub(h, end + 1, h.n);
+	}
+	return false;
+}
+
 void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
 {
 	struct edge *e = p->e;
@@ -91,6 +103,8 @@ void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
 		    !flow_eq(ctxn_flow(p->ctxn), &e->node[p->node].flow))
 			return;
 		e->node[p->node].ours = m->count[SIP_EDGEWISE_HEALTH] > 0;
+		e->node[p->node].told =
+			knows_told(sip_first(m, SIP_EDGEWISE_HEALTH));
 		if (healthy(m->status))
 			edge_learn(e, p->node,
 				   sip_first(m, SIP_EDGEWISE_HEALTH), now);

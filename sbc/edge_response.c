@@ -62,6 +62,10 @@ void edge_relay_response(struct relay *r, const struct sip_msg *m,
 				edge_relay_fail(r, 487, now);
 			return;
 		}
+		if (call_answers(r, m, now)) {
+			settle(r, m->status, NULL, now);
+			return;
+		}
 	}
 	if (!r->stxn) {
 		/* its node is done with it, an adopted call is not */

@@ -47,7 +47,8 @@ static const struct row rows[] = {
 	ROW(continued, "sbc_continued_total", NULL,
 	    "Adopted requests whose phones failed, given to a further node"),
 	ROW(straight, "sbc_straight_total", NULL,
-	    "Ringing of phones told to the caller past their node"),
+	    "Ringing and answers of phones told to the caller past their "
+	    "node"),
 	ROW(replayed, "sbc_replayed_total", NULL,
 	    "Branches answered with what the phone had said before"),
 	ROW(caller_gone, "sbc_caller_gone_total", NULL,

@@ -38,7 +38,7 @@ struct ledger {
 	uint64_t adopted;              /**< taken over from a failed node     */
 	uint64_t continued;            /**< of these, given to a further node
 					    when all phones had failed        */
-	uint64_t straight;             /**< 1xx of phones, past their node  */
+	uint64_t straight;             /**< answers of phones, past a node  */
 	uint64_t replayed;             /**< its branches to phones that had been
 					    asked: answered here              */
 	uint64_t caller_gone;          /**< connection of the caller lost     */

@@ -22,6 +22,10 @@
 #define INNER_ASK "application/edgewise-ask"
 enum { INNER_URI = 512 };    /**< the longest URI of one [bytes]            */
 
+/** Edge to node: a header of a 200 to an INVITE, which says that the caller has
+ *  the phone's 2xx already: it is not passed on. It has no Contact and no body */
+#define INNER_TOLD "Edgewise-Told"
+
 /** Largest body [bytes]: with its headers below the largest message, or below
  *  what a datagram may have */
 enum { INNER_STREAM = 60000, INNER_DATAGRAM = 900 };

@@ -115,6 +115,8 @@ void stxn_reply(struct stxn *s, uint16_t code, struct sl phrase, struct sl extra
  *  (408, 1xx but 100, finals after 64*T1) is not sent, the transaction ends.
  *  @return 0, EPROTO (final already sent; not sent) */
 int  stxn_forward(struct stxn *s, uint16_t code, struct blob *msg, uint64_t now);
+/** An INVITE that was answered 2xx another way: as if that had been sent here */
+void stxn_accepted(struct stxn *s, uint16_t code, uint64_t now);
 struct sl stxn_vias(const struct stxn *s);       /**< header lines, for hop_reply_vias() */
 struct blob *stxn_request(const struct stxn *s); /**< bytes as received; no ref taken */
 const struct flow *stxn_flow(const struct stxn *s);
@@ -149,6 +151,9 @@ void ctxn_cancel(struct ctxn *c, struct sl reason, uint64_t now);
 /** Report TT_NO18X when nothing but 100 comes within so many ms from now; 0: no
  *  effect */
 void ctxn_expect(struct ctxn *c, uint32_t ms, uint64_t now);
+/** An INVITE's 2xx came another way: as if this branch had got it. Copies and
+ *  others that do come are reported as ever */
+void ctxn_accepted(struct ctxn *c, uint16_t code, uint64_t now);
 /**
  * Give the branch up: it stays as a zombie until its timers end. An INVITE that
  * has a provisional is CANCELled now, else when a late one comes; late non-2xx

@@ -295,16 +295,23 @@ static void forget_request(struct ctxn *c)
  * A 2xx is news in every state: also a copy, another fork's, and one that
  * comes behind a failure (a fork below a stateless hop).
  */
-static void invite_2xx(struct ctxn *c, const struct sip_msg *m, uint64_t now)
+static void invite_2xx(struct ctxn *c, uint16_t code, uint64_t now)
 {
 	if (c->state == CS_ACCEPTED)
 		return;
 	stop_all(c);
 	forget_request(c);
 	c->state = CS_ACCEPTED;
-	c->code = m->status;
+	c->code = code;
 	wheel_set(c->l->w, &c->life, txn_end_at(now + c->l->t64)); /* M */
 	txn_over(c->l, &c->over, false, now);
+}
+
+void ctxn_accepted(struct ctxn *c, uint16_t code, uint64_t now)
+{
+	if (c && c->meth == SIP_INVITE && !c->zombie && code / 100 == 2 &&
+	    (c->state == CS_CALLING || c->state == CS_PROCEEDING))
+		invite_2xx(c, code, now);
 }
 
 static enum txn_kind recv_invite(struct ctxn *c, const struct sip_msg *m,
@@ -319,7 +326,7 @@ static enum txn_kind recv_invite(struct ctxn *c, const struct sip_msg *m,
 		invite_1xx(c, m->status, now);
 	}
 	else if (m->status < 300) {
-		invite_2xx(c, m, now);
+		invite_2xx(c, m->status, now);
 		return c->zombie ? TXN_LATE : TXN_RESPONSE;
 	}
 	else {

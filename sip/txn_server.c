@@ -302,6 +302,16 @@ void stxn_reply(struct stxn *s, uint16_t code, struct sl phrase,
 	(void)answer(s, code, txn_reply(s, code, phrase, extra), now);
 }
 
+void stxn_accepted(struct stxn *s, uint16_t code, uint64_t now)
+{
+	if (!s || s->meth != SIP_INVITE || s->state > SS_PROCEEDING ||
+	    code / 100 != 2)
+		return;
+	wheel_del(s->l->w, &s->retr);
+	s->code = code;
+	invite_final(s, code, now);
+}
+
 int stxn_forward(struct stxn *s, uint16_t code, struct blob *msg, uint64_t now)
 {
 	if (!s || code < 100 || code > 699)

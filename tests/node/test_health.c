@@ -54,7 +54,7 @@ Test(health, names_who_is_alive_and_ready_with_its_sip_address)
 	add("", "127.0.0.19");
 	add("n/1@x,y;z=\"", "127.0.0.20")->lag_ms = 9;
 	cr_expect_str_eq(text(0), "state=ready;progress=100;name=n1;"
-		"contacts=17;count=7;alive=5;lag=9;members="
+		"contacts=17;count=7;alive=5;lag=9;told=yes;members="
 		"n1@127.0.0.11:5060/TCP,n2@[2001:db8::2]:5062/TCP,"
 		"n_1_x_y_z__@127.0.0.20:5060/TCP");
 	v.m[0].state = CLUSTER_DRAINING;

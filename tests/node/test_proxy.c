@@ -1,4 +1,5 @@
 /* The forking proxy, with phones played by the test. RFC 3261 16. */
+#include "sip/inner.h"
 #include "tests/node/rig.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -194,6 +195,46 @@ Test(proxy, forked_2xx_all_go_upstream)
 	cr_expect(rig_take(r) == 200);
 	cr_expect(strstr(rig_hdr(r, "To"), "tag=b"));
 	cr_expect(rig_stat(r, "node_forks_answered_total", NULL) == 1);
+	rig_leg_free(&a);
+	rig_leg_free(&b);
+	rig_free(r);
+}
+
+/* The edge has given it to the caller: the node is told that it is over */
+Test(proxy, an_answer_that_the_edge_has_passed_on_is_not_passed_on)
+{
+	struct rig *r = with("", 2, two);
+	struct rig_leg a, b, c;
+
+	call(r, "");
+	rig_leg(r, &a, "INVITE");
+	rig_leg(r, &b, "INVITE");
+	rig_answer(r, &b, 100, "", "");
+	rig_answer(r, &a, 200, "a", INNER_TOLD ": yes\r\n");
+	rig_leg(r, &c, "CANCEL");
+	cr_expect(rig_take(r) == -1, "nothing for the caller");
+	cr_expect(rig_stat(r, "node_forks_answered_total", NULL) == 1);
+	/* the other phone was faster than its CANCEL */
+	rig_answer(r, &b, 200, "b", "Contact: <sip:b@10.0.0.2>\r\n");
+	cr_expect(rig_take(r) == 200);
+	rig_leg_free(&a);
+	rig_leg_free(&b);
+	rig_leg_free(&c);
+	rig_free(r);
+}
+
+/* Edges take it out of what phones say; one that does not must not harm them */
+Test(proxy, an_answer_with_a_contact_is_passed_on_whatever_it_says)
+{
+	struct rig *r = with("", 2, two);
+	struct rig_leg a, b;
+
+	call(r, "");
+	rig_leg(r, &a, "INVITE");
+	rig_leg(r, &b, "INVITE");
+	rig_answer(r, &a, 200, "a", INNER_TOLD ": yes\r\n"
+		   "Contact: <sip:a@10.0.0.1>\r\n");
+	cr_expect(rig_take(r) == 200);
 	rig_leg_free(&a);
 	rig_leg_free(&b);
 	rig_free(r);

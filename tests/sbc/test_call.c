@@ -254,6 +254,7 @@ Test(call, answer_that_a_node_swallows_passes_it_with_its_first_copy)
 	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r;
 
+	world_foreign(w);
 	n->deaf = true;
 	b->ring = UINT32_MAX;
 	b->answer = 30;

@@ -425,8 +425,10 @@ Test(edge, node_that_wakes_up_cannot_take_an_adopted_call_away)
 Test(edge, answer_that_met_a_frozen_node_counts_more_than_a_later_cancel)
 {
 	struct vnode *n = world_node_of(w, "bob");
-	struct vreq *r = phone_invite(a, "bob");
+	struct vreq *r;
 
+	world_foreign(w);
+	r = phone_invite(a, "bob");
 	world_run(w, 200);
 	sim_freeze(w->net, &n->host);
 	phone_answer(b, &b->inv[0], 200, NULL);
@@ -487,8 +489,10 @@ Test(edge, callee_who_makes_up_tags_does_not_fill_the_tables)
 Test(edge, answer_a_node_dies_with_reaches_the_caller)
 {
 	struct vnode *n = world_node_of(w, "bob");
-	struct vreq *r = phone_invite(a, "bob");
+	struct vreq *r;
 
+	world_foreign(w);
+	r = phone_invite(a, "bob");
 	world_run(w, 200);
 	sim_freeze(w->net, &n->host);
 	phone_answer(b, &b->inv[0], 200, NULL);

@@ -1,5 +1,5 @@
-/* A phone that rings is told to the caller at once, past the node that asked it;
- * the answer goes by the node. */
+/* What a phone that rings or answers says goes to the caller past the node that
+ * asked it; refusals go by the node. */
 #include <criterion/criterion.h>
 
 #include "world.h"
@@ -75,12 +75,74 @@ Test(straight, a_phone_that_rings_is_heard_while_its_node_stands_still)
 	world_run(w, 20);
 	cr_expect_eq(last(r), 180);
 	cr_expect_eq(straight(), 2);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 20);
+	cr_expect_eq(r->final, 200);
+	cr_expect(vreq_whole(r));
+	cr_expect_eq(straight(), 3);
 	sim_thaw(w->net, &n->host);
+	world_run(w, 50);
+	cr_expect_eq(n->passed_by, 1);
+	/* nor does the branch to the node ring until Timer C */
+	world_run(w, 190000);
+	cr_expect_eq(n->got[SIP_CANCEL], 0);
+	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 0);
+}
+
+/* The node that is told is done with the call: it cancels nothing */
+Test(straight, an_answered_call_goes_on_without_its_node)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r = call(100), *bye;
+
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 400);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(n->passed_by, 1);
+	cr_expect_eq(n->got[SIP_CANCEL], 0);
+	cr_expect_eq(b->acks, 1);
+	node_kill(n);
+	world_run(w, 40000);
+	cr_expect_eq(world_stat(w, "sbc_lost_total", "why=\"ringing\""), 0);
+	bye = phone_in_dialog(a, r, SIP_BYE);
+	world_run(w, 100);
+	cr_expect_eq(bye->final, 200);
+}
+
+/* It would pass a 200 without a Contact on */
+Test(straight, a_node_that_does_not_know_it_gets_the_whole_answer)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r;
+
+	for (int i = 0; i < W_NODES; i++)
+		w->node[i].old = true;
+	world_run(w, 2500);
+	r = call(100);
+	phone_answer(b, &b->inv[0], 180, NULL);
 	phone_answer(b, &b->inv[0], 200, NULL);
 	world_run(w, 50);
 	cr_expect_eq(r->final, 200);
 	cr_expect(vreq_whole(r));
-	cr_expect_eq(world_stat(w, "sbc_adopted_total", NULL), 0);
+	cr_expect_eq(straight(), 1, "the ringing");
+	cr_expect_eq(n->passed_by, 0);
+}
+
+/* Two phones answer at once: each is in a call, and the caller hears of both */
+Test(straight, the_second_of_two_answers_reaches_the_caller)
+{
+	struct vphone *c = world_phone_of(w, "bob2", "bob", 0, SIM_STREAM);
+	struct vreq *r;
+
+	(void)phone_register(c);
+	world_run(w, 50);
+	c->ring = UINT32_MAX;
+	r = call(100);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	phone_answer(c, &c->inv[0], 200, NULL);
+	world_run(w, 300);
+	cr_expect_eq(r->final, 200);
+	cr_expect_eq(r->tagc, 2);
 }
 
 Test(straight, its_node_is_told_that_it_was_asked_and_no_more)

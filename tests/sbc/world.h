@@ -62,6 +62,8 @@ struct vnode {
 	const char *oc;         /**< of another make, NULL = ours: stands in its
 				     answers instead of the oc it is offered  */
 	bool foreign;           /**< of another make: no Edgewise-Health      */
+	bool old;               /**< ours, but does not know INNER_TOLD       */
+	unsigned passed_by;     /**< 200 that went past it: it was told       */
 	unsigned offered;       /**< oc in requests                           */
 	unsigned kept;          /**< answers to its keep-alives               */
 	char kept_last[4096];   /**< body of the last one                     */

@@ -328,7 +328,11 @@ static void do_response(struct vnode *n, const struct sip_msg *m)
 		return;
 	up = pop_via(m);
 	if (m->status < 300) {
-		send(n, c->conn, up);
+		if (m->meth == SIP_INVITE && !n->old &&
+		    sip_hdr_name(m, SL(INNER_TOLD)))
+			n->passed_by++;
+		else
+			send(n, c->conn, up);
 		free(up);
 		if (m->status < 200)
 			return;
@@ -401,7 +405,8 @@ static void recv(struct sim_host *h, const struct sim_pkt *p)
 	    !memchr(m.ruri.p, '@', m.ruri.n))
 		vnode_answer(n, p->conn, &m, n->sick ? 503 : 200,
 		       n->oc || n->foreign ? "" :
-		       "Edgewise-Health: state=ready\r\n");
+		       n->old ? "Edgewise-Health: state=ready\r\n" :
+		       "Edgewise-Health: state=ready;told=yes\r\n");
 	else if (m.meth == SIP_CANCEL)
 		do_cancel(n, p->conn, &m);
 	else if (m.meth != SIP_ACK)

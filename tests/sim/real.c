@@ -37,7 +37,7 @@ static void start(struct vnode *n)
 	cc.secret[0] = (uint8_t)(n->idx + 10 * n->host.ends);
 	if (core_alloc(&r->core, &cc, r->st, n->w->net->now))
 		abort();
-	core_set_health(r->core, true, "", "state=ready");
+	core_set_health(r->core, true, "", "state=ready;told=yes");
 	core_set_slots(r->core, NULL, true);
 }
 

@@ -128,6 +128,28 @@ Test(txn_client, a_2xx_lets_go_of_the_request)
 		  "5056-c 32000-c");
 }
 
+/* Its 2xx came another way: what follows is that of any accepted branch */
+Test(txn_client, accepted_without_an_answer_is_over_but_for_2xx)
+{
+	struct ctxn *c = fx_client(&x, SIP_INVITE, &x.udp, NULL),
+		    *d = fx_client(&x, SIP_BYE, &x.udp, NULL);
+
+	fx_recv(&x, &x.udp, fx_resp(c, 100, NULL));
+	ctxn_accepted(c, 486, x.now);
+	cr_assert_not_null(ctxn_request(c), "a 2xx only");
+	ctxn_accepted(c, 200, x.now);
+	ctxn_accepted(d, 200, x.now);
+	cr_assert_null(ctxn_request(c));
+	cr_assert_not_null(ctxn_request(d), "an INVITE only");
+	fx_recv(&x, &x.udp, fx_resp(d, 200, NULL));
+	fx_recv(&x, &x.udp, fx_resp(c, 486, NULL));
+	fx_recv(&x, &x.udp, fx_resp(c, 200, NULL));
+	ctxn_cancel(c, SL_NONE, x.now);
+	fx_run(&x, 40000);
+	fx_expect(&x, "0>INVITE 0>BYE 0?RESPONSE 0?RESPONSE 0?RESPONSE "
+		  "5056-c 32000-c");
+}
+
 /* Who was asked, and refused, is read in it */
 Test(txn_client, a_failure_keeps_the_request)
 {

@@ -196,6 +196,25 @@ Test(txn_server, accepted_absorbs_invites_and_passes_2xx_and_ack)
 	fx_expect(&x, "10000?ACK 32000-s");
 }
 
+/* ... another way: nothing is sent, what follows is as ever */
+Test(txn_server, accepted_without_an_answer_sends_none)
+{
+	const char *inv = fx_req("INVITE", BR, NULL);
+	struct stxn *s = fx_server(&x, &x.udp, inv);
+
+	stxn_trying_soon(s, x.now);
+	stxn_accepted(s, 486, x.now);
+	cr_assert(!stxn_final(s));
+	stxn_accepted(s, 200, x.now);
+	cr_assert(stxn_final(s));
+	cr_assert_eq(stxn_code(s), 200);
+	cr_assert_eq(fx_recv(&x, &x.udp, inv), TXN_NONE);
+	cr_assert_eq(fx_forward(&x, s, 200), 0);
+	cr_assert_eq(fx_forward(&x, s, 486), EPROTO);
+	fx_run(&x, 40000);
+	fx_expect(&x, "0>200 32000-s");
+}
+
 Test(txn_server, a_2xx_to_an_invite_is_not_kept_what_may_be_repeated_is)
 {
 	struct stxn *v[3] = {
