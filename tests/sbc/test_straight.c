@@ -43,6 +43,7 @@ static void end(void)
 }
 
 TestSuite(straight, .init = begin, .fini = end);
+TestSuite(straight_off, .init = begin_off, .fini = end);
 
 static uint64_t straight(void)
 {
@@ -224,7 +225,7 @@ Test(straight, a_node_of_another_make_is_told)
 	cr_expect_eq(n->got18x, 1);
 }
 
-Test(straight, not_with_the_setting_off, .init = begin_off)
+Test(straight_off, ringing_goes_by_the_node)
 {
 	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r = call(100);
