@@ -52,7 +52,8 @@ static void put(const struct asked *a, const json_t *contacts, bool head)
 	if (!a->raw) {
 		buf_init(&b, GET_MAX);
 		view_contacts(&b, contacts, head);
-		fwrite(b.p, 1, b.n, stdout);
+		if (b.n)                /* a page may be empty */
+			fwrite(b.p, 1, b.n, stdout);
 		buf_free(&b);
 		return;
 	}

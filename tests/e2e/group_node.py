@@ -98,8 +98,9 @@ def t_location(ctx):
     check('path' not in one[0]['contacts'][0], 'the Path is shown')
     for n in lab.nodes:
         for limit in (1, 5, 1000):
-            got, place = [], ''
+            got, place, pages = [], '', 0
             for _ in range(100000):
+                pages += 1
                 page = http_json(n, '/api/v1/contacts?limit=%d%s' % (
                     limit, place))
                 check(len(page['contacts']) <= limit, 'a page is too long')
@@ -109,6 +110,7 @@ def t_location(ctx):
                 place = '&from=' + page['next']
             equal(sorted(got), sorted('u%d@example.com' % i
                                       for i in range(23)), 'all pages')
+            check(pages <= 1 + 23 // limit, '%d pages of %d', pages, limit)
     for q in ('limit=0', 'limit=1001', 'limit=x', 'from=1', 'from=a.b',
               'from=99999999999.0', 'from=-1.0'):
         equal(lab.nodes[0].http('/api/v1/contacts?' + q)[0], 400, q)
