@@ -301,13 +301,11 @@ def t_both_answer(ctx):
     c1.ring()
     c2.ring()
     call.wait_status(180)
-    # frozen, no node can CANCEL one phone between the two answers
-    for n in ctx.shared.nodes:
-        n.stop()
+    # frozen, the edge cannot CANCEL one phone between the two answers
+    ctx.shared.edge.stop()
     c1.answer()
     c2.answer()
-    for n in ctx.shared.nodes:
-        n.cont()
+    ctx.shared.edge.cont()
     a.wait_for(lambda: len(call.dialogs) == 2, 5, 'two dialogs')
     c1.wait_ack()
     c2.wait_ack()
