@@ -44,24 +44,34 @@ static struct sl reason_of(const struct sip_msg *m)
 	return sl_isset(h) ? h : m->reason;
 }
 
-/** "http=IP:PORT" of a health header. What a node says must not send us to
- *  somebody else: the address must be the node's own, or loopback beside it */
-static void told_http(struct edge_node *n, struct sl h)
+/** "IP:PORT" of a health header. What a node says must not send us to somebody
+ *  else: the address must be the node's own, or loopback beside it */
+static void told_http(struct edge_node *n, struct sl val)
 {
 	struct addr a;
 
+	if (!addr_parse(&a, val, 0) && a.port &&
+	    (addr_ip_eq(&a, &n->flow.peer) ||
+	     (addr_is_loopback(&a) && addr_is_loopback(&n->flow.peer))))
+		n->http = a;
+}
+
+/** What the node says of itself; h unset: it is of another make */
+static void told(struct edge_node *n, struct sl h)
+{
+	const struct sl http = SL("http=");
+
+	n->ours = sl_isset(h);
+	n->told = false;
 	while (h.n) {
 		size_t end = sl_chr(h, ';');
 		struct sl one = sl_trim(sl_sub(h, 0, end));
 
 		h = sl_sub(h, end + 1, h.n);
-		if (!sl_starts(one, SL("http=")) ||
-		    addr_parse(&a, sl_sub(one, 5, one.n), 0) || !a.port)
-			continue;
-		if (addr_ip_eq(&a, &n->flow.peer) ||
-		    (addr_is_loopback(&a) && addr_is_loopback(&n->flow.peer)))
-			n->http = a;
-		return;
+		if (sl_starts(one, http))
+			told_http(n, sl_sub(one, http.n, one.n));
+		else if (sl_eq(one, SL("told=yes")))
+			n->told = true;
 	}
 }
 
@@ -73,28 +83,16 @@ int edge_node_http(const struct edge *e, uint16_t node, struct addr *a)
 	return 0;
 }
 
-static bool knows_told(struct sl h)
-{
-	while (h.n) {
-		size_t end = sl_chr(h, ';');
-
-		if (sl_eq(sl_trim(sl_sub(h, 0, end)), SL("told=yes")))
-			return true;
-		h = sl_sub(h, end + 1, h.n);
-	}
-	return false;
-}
-
 void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
 {
 	struct edge *e = p->e;
+	struct sl health;
 
 	if (p->done || (m && m->status < 200))
 		return;
 	p->done = true;
 	if (m) {
-		told_http(&e->node[p->node],
-			  sip_first(m, SIP_EDGEWISE_HEALTH));
+		health = sip_first(m, SIP_EDGEWISE_HEALTH);
 		disp_probed(e->disp, p->node, p->id, healthy(m->status),
 			    m->status, reason_of(m),
 			    (uint32_t)(now - p->sent) * 1000, now);
@@ -102,12 +100,9 @@ void edge_probe_result(struct probe *p, const struct sip_msg *m, uint64_t now)
 		if (!e->node[p->node].used ||
 		    !flow_eq(ctxn_flow(p->ctxn), &e->node[p->node].flow))
 			return;
-		e->node[p->node].ours = m->count[SIP_EDGEWISE_HEALTH] > 0;
-		e->node[p->node].told =
-			knows_told(sip_first(m, SIP_EDGEWISE_HEALTH));
+		told(&e->node[p->node], health);
 		if (healthy(m->status))
-			edge_learn(e, p->node,
-				   sip_first(m, SIP_EDGEWISE_HEALTH), now);
+			edge_learn(e, p->node, health, now);
 	}
 	else
 		disp_probed(e->disp, p->node, p->id, false, 0,

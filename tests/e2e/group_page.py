@@ -306,22 +306,28 @@ def t_nodes_pace(ctx):
     lab = ctx.new_lab(users=USERS)
     lab.start()
 
-    def asked(secs):
+    def next_round():
+        """When the nodes, all three, have been asked once more."""
         name = 'edgewise_dash_scrapes_total'
-        was = lab.edge.metrics()[name]
-        time.sleep(secs)
-        return (lab.edge.metrics()[name] - was) / 3
+        want = lab.edge.metrics()[name] + 3
+        eventually(lambda: lab.edge.metrics()[name] >= want, 12, 'a round',
+                   0.05)
+        return time.monotonic()
+
+    def gap():
+        first = next_round()
+        return next_round() - first
     eventually(lambda: lab.edge.metrics()['edgewise_sbc_verdict'] == 0, 20,
                'the word is said though nobody looks', 0.3)
-    rest = asked(10.5)
+    rest = gap()
     s = Stream(lab)
     ctx.after(s.close)
     eventually(lambda: any(n['said'].get('age_ms', 9999) < 1000
                            for d in s.of('status') for n in d['pool']), 5,
                'who begins to look waits for no round', 0.1)
-    looks = asked(8.5)
-    check(1 <= rest <= 3, 'at rest: %s rounds in 10.5 s', rest)
-    check(looks >= 3.5, 'looked at: %s rounds in 8.5 s', looks)
+    looks = gap()
+    check(rest >= 4.5, 'at rest: %.1f s between two rounds', rest)
+    check(looks <= 3.5, 'looked at: %.1f s between two rounds', looks)
 
 
 class Fake(http.server.BaseHTTPRequestHandler):

@@ -12,9 +12,9 @@ static void off(struct edge_conf *ec)
 	ec->tune.straight = false;
 }
 
-static void make(void (*tune)(struct edge_conf *ec))
+static void make(void (*tune)(struct edge_conf *ec), bool udp)
 {
-	w = world_new(1, tune);
+	w = world_new_as(1, tune, udp, false);
 	a = world_phone(w, "alice", SIM_DATAGRAM);
 	b = world_phone(w, "bob", SIM_DATAGRAM);
 	(void)phone_register(a);
@@ -25,12 +25,17 @@ static void make(void (*tune)(struct edge_conf *ec))
 
 static void begin(void)
 {
-	make(NULL);
+	make(NULL, false);
 }
 
 static void begin_off(void)
 {
-	make(off);
+	make(off, false);
+}
+
+static void begin_udp(void)
+{
+	make(NULL, true);
 }
 
 static void end(void)
@@ -44,6 +49,7 @@ static void end(void)
 
 TestSuite(straight, .init = begin, .fini = end);
 TestSuite(straight_off, .init = begin_off, .fini = end);
+TestSuite(straight_udp, .init = begin_udp, .fini = end);
 
 static uint64_t straight(void)
 {
@@ -55,6 +61,17 @@ static uint16_t last(const struct vreq *r)
 	return r->provc ? r->prov[r->provc - 1] : 0;
 }
 
+/* Bob has a second phone, which rings no more by itself than the first */
+static struct vphone *another(void)
+{
+	struct vphone *c = world_phone_of(w, "bob2", "bob", 0, SIM_STREAM);
+
+	(void)phone_register(c);
+	world_run(w, 50);
+	c->ring = UINT32_MAX;
+	return c;
+}
+
 /* The one who calls, after ms: his phone has the INVITE */
 static struct vreq *call(uint32_t ms)
 {
@@ -63,6 +80,16 @@ static struct vreq *call(uint32_t ms)
 	world_run(w, ms);
 	cr_assert_eq(b->invc, 1);
 	return r;
+}
+
+/* His phone rings: the caller hears it, from the node */
+static void rings_by_the_node(struct vreq *r)
+{
+	phone_answer(b, &b->inv[0], 180, NULL);
+	world_run(w, 50);
+	cr_expect_eq(last(r), 180);
+	cr_expect_eq(straight(), 0);
+	cr_expect_eq(world_node_of(w, "bob")->got18x, 1);
 }
 
 Test(straight, a_phone_that_rings_is_heard_while_its_node_stands_still)
@@ -110,6 +137,49 @@ Test(straight, an_answered_call_goes_on_without_its_node)
 	cr_expect_eq(bye->final, 200);
 }
 
+/* All nodes were killed and are back as older ones: the phone answers before the
+ * node has answered its first probe */
+Test(straight, a_node_that_is_back_is_told_nothing_before_it_says_so)
+{
+	struct vnode *n = world_node_of(w, "bob");
+	struct vreq *r;
+
+	for (int i = 0; i < W_NODES; i++)
+		node_kill(&w->node[i]);
+	world_run(w, 20);
+	for (int i = 0; i < W_NODES; i++) {
+		w->node[i].old = true;
+		sim_start(w->net, &w->node[i].host);
+	}
+	r = phone_invite(a, "bob");
+	for (int i = 0; i < 100 && !n->got[SIP_INVITE]; i++)
+		world_run(w, 1);
+	sim_freeze(w->net, &n->host);
+	world_run(w, 10);
+	cr_assert_eq(b->invc, 1);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 20);
+	cr_expect_eq(straight(), 0);
+	sim_thaw(w->net, &n->host);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 200);
+	cr_expect(vreq_whole(r));
+}
+
+/* A node that misses it would ring on */
+Test(straight_udp, the_answer_goes_by_the_node)
+{
+	struct vreq *r = call(100);
+
+	phone_answer(b, &b->inv[0], 180, NULL);
+	phone_answer(b, &b->inv[0], 200, NULL);
+	world_run(w, 50);
+	cr_expect_eq(r->final, 200);
+	cr_expect(vreq_whole(r));
+	cr_expect_eq(straight(), 1, "the ringing");
+	cr_expect_eq(world_node_of(w, "bob")->passed_by, 0);
+}
+
 /* It would pass a 200 without a Contact on */
 Test(straight, a_node_that_does_not_know_it_gets_the_whole_answer)
 {
@@ -132,13 +202,9 @@ Test(straight, a_node_that_does_not_know_it_gets_the_whole_answer)
 /* Two phones answer at once: each is in a call, and the caller hears of both */
 Test(straight, the_second_of_two_answers_reaches_the_caller)
 {
-	struct vphone *c = world_phone_of(w, "bob2", "bob", 0, SIM_STREAM);
-	struct vreq *r;
+	struct vphone *c = another();
+	struct vreq *r = call(100);
 
-	(void)phone_register(c);
-	world_run(w, 50);
-	c->ring = UINT32_MAX;
-	r = call(100);
 	phone_answer(b, &b->inv[0], 200, NULL);
 	phone_answer(c, &c->inv[0], 200, NULL);
 	world_run(w, 300);
@@ -183,14 +249,9 @@ Test(straight, an_early_dialog_is_one)
 /* It restarts the longest ringing at the node and at the edge alike */
 Test(straight, one_that_comes_late_goes_by_the_node)
 {
-	struct vnode *n = world_node_of(w, "bob");
 	struct vreq *r = call(5000);
 
-	phone_answer(b, &b->inv[0], 180, NULL);
-	world_run(w, 50);
-	cr_expect_eq(last(r), 180);
-	cr_expect_eq(straight(), 0);
-	cr_expect_eq(n->got18x, 1);
+	rings_by_the_node(r);
 	phone_answer(b, &b->inv[0], 200, NULL);
 	world_run(w, 50);
 	cr_expect_eq(r->final, 200);
@@ -213,28 +274,13 @@ Test(straight, who_rings_too_long_is_no_fault_of_his_node)
 
 Test(straight, a_node_of_another_make_is_told)
 {
-	struct vnode *n = world_node_of(w, "bob");
-	struct vreq *r;
-
 	world_foreign(w);
-	r = call(100);
-	phone_answer(b, &b->inv[0], 180, NULL);
-	world_run(w, 50);
-	cr_expect_eq(last(r), 180);
-	cr_expect_eq(straight(), 0);
-	cr_expect_eq(n->got18x, 1);
+	rings_by_the_node(call(100));
 }
 
 Test(straight_off, ringing_goes_by_the_node)
 {
-	struct vnode *n = world_node_of(w, "bob");
-	struct vreq *r = call(100);
-
-	phone_answer(b, &b->inv[0], 180, NULL);
-	world_run(w, 50);
-	cr_expect_eq(last(r), 180);
-	cr_expect_eq(straight(), 0);
-	cr_expect_eq(n->got18x, 1);
+	rings_by_the_node(call(100));
 }
 
 Test(straight, who_has_cancelled_hears_of_no_ringing)
@@ -250,13 +296,9 @@ Test(straight, who_has_cancelled_hears_of_no_ringing)
 
 Test(straight, both_phones_of_a_fork_are_heard_and_the_answer_ends_the_other)
 {
-	struct vphone *c = world_phone_of(w, "bob2", "bob", 0, SIM_STREAM);
-	struct vreq *r;
+	struct vphone *c = another();
+	struct vreq *r = call(100);
 
-	(void)phone_register(c);
-	world_run(w, 50);
-	c->ring = UINT32_MAX;
-	r = call(100);
 	phone_answer(b, &b->inv[0], 183, NULL);
 	phone_answer(c, &c->inv[0], 183, NULL);
 	world_run(w, 50);
