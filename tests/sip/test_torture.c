@@ -236,7 +236,8 @@ Test(torture, short_cuts_are_no_wider_than_the_grammar)
 		"Contact: \"A B\" <sip:a@192.0.2.1:5062;transport=udp>;q=1\r\n"
 		"Via: SIP/2.0/TCP h;branch=z9hG4bKx;received=1.2.3.4;rport=5;"
 		"alias\r\nRoute: <sip:tok@192.0.2.1;lr>\r\n"
-		"Record-Route: <sip:192.0.2.1:5060;lr>\r\n");
+		"Record-Route: <sip:192.0.2.1:5060;lr>\r\n"
+		"Content-Type: application/sdp\r\n");
 	struct scanned *s = scan_txt(good);
 	struct rng r;
 
@@ -267,6 +268,37 @@ Test(torture, short_cuts_are_no_wider_than_the_grammar)
 			}
 		}
 		same_both_ways(m, n, i & 1);
+		free(m);
+	}
+}
+
+Test(torture, short_cuts_of_length_and_type_end_where_they_end)
+{
+	static const char *const line[] = {
+		"Content-Length:   4", "Content-Length:4", "Content-Length:  ",
+		"Content-Length:", "Content-Length:   4 ", "Content-Length: \t4",
+		"Content-Length:   4x", "Content-Length:   0000000004",
+		"Content-Length:   4\r\n ", "Content-Length: 4\r\nContent-Length: 4",
+		"Content-Type: a/b", "Content-Type:  a/b", "Content-Type: a/b ",
+		"Content-Type: ", "Content-Type:", "Content-Type: a/b\r\n ;c=d",
+		"Content-Type: a/b\r\nContent-Type: a/b", "Content-Type: a\tb",
+		"Content-type: a/b", "Contents: a", "Con", "Call-Info: <sip:a@b>",
+		"CSeq", "Max-Forwards", "Min-Expires: 4", "M", "\r\n", "\r",
+	};
+
+	for (size_t i = 0; i < sizeof(line) / sizeof(*line); i++) {
+		char room[512], *m;
+		int n = snprintf(room, sizeof(room),
+				 "OPTIONS sip:b@h SIP/2.0\r\n%s\r\n"
+				 "Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\n"
+				 "From: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\n"
+				 "Call-ID: c\r\nCSeq: 1 OPTIONS\r\n"
+				 "Max-Forwards: 9\r\n\r\nbody", line[i]);
+
+		cr_assert(n > 0 && n < (int)sizeof(room));
+		m = msg_copy(room, (size_t)n);   /* its end is its end */
+		same_both_ways(m, (size_t)n, true);
+		same_both_ways(m, (size_t)n, false);
 		free(m);
 	}
 }
