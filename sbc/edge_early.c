@@ -86,7 +86,7 @@ bool edge_early(struct edge *e, const struct flow *f, struct sl msg,
 		return absorb(e, m);
 	/* a size that has another answer; a copy of what runs */
 	if (!may_begin(m) || msg.n > e->tune.max_message || !admit_fits(m) ||
-	    txnl_knows(e->txnl, m->top.branch, m->top.sentby))
+	    txnl_knows(e->txnl, m->top.branch))
 		return false;
 	e->early.quiet = true;
 	done = no_room(e, m, f, now) ||

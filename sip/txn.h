@@ -87,9 +87,10 @@ const struct txn_stats *txnl_stats(const struct txnl *t);
 /** A scanned message came over flow f. TXN_TIMEOUT, TXN_GONE never come here. */
 void txnl_recv(struct txnl *t, const struct sip_msg *m, const struct flow *f,
 	       uint64_t now, struct txn_event *ev);
-/** May a server transaction with this top Via be there? For who wants to know before
- *  the message is scanned: true as well when only a closer look can tell */
-bool txnl_knows(const struct txnl *t, struct sl branch, struct sl sentby);
+/** May a server transaction with this branch in its top Via be there? For who wants
+ *  to know before the message is scanned: true as well when only a closer look can
+ *  tell */
+bool txnl_knows(const struct txnl *t, struct sl branch);
 void txnl_tick(struct txnl *t, uint64_t now);
 uint64_t txnl_next(const struct txnl *t);
 /** Timer events, one at a time. @return false = no more, *ev holds nothing */

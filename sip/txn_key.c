@@ -87,7 +87,8 @@ const struct skey *txn_key(struct txnl *t, const struct sip_msg *m)
 	if (k->old)
 		k->hash = hash2(t, m->callid, m->from_tag);
 	else
-		k->hash = hash2(t, k->branch, k->sentby);
+		/* the branch tells them apart, match() looks at the rest */
+		k->hash = secret_hash(t->cf.key, k->branch.p, k->branch.n);
 
 	t->key_of = m->raw.p;
 	return k;
@@ -177,7 +178,7 @@ void txn_link(struct stxn *s)
 	*head = s;
 }
 
-bool txnl_knows(const struct txnl *t, struct sl branch, struct sl sentby)
+bool txnl_knows(const struct txnl *t, struct sl branch)
 {
 	const struct stxn *s;
 	uint64_t h;
@@ -185,7 +186,7 @@ bool txnl_knows(const struct txnl *t, struct sl branch, struct sl sentby)
 	if (branch.n <= sizeof(SIP_COOKIE) - 1 ||
 	    !sl_istarts(branch, SL(SIP_COOKIE)))
 		return true;
-	h = hash2(t, branch, sentby);
+	h = secret_hash(t->cf.key, branch.p, branch.n);
 	s = t->tab[h & (t->tabn - 1)];
 	while (s && s->hash != h)
 		s = s->next;

@@ -87,7 +87,7 @@ static bool swallowed(struct vnode *n, const struct sip_msg *m,
 
 	/* a copy of what it works on is absorbed in any mood */
 	if (n->mode == V_NORMAL ||
-	    txnl_knows(r->core->txnl, m->top.branch, m->top.sentby) || m->meth == SIP_OPTIONS ||
+	    txnl_knows(r->core->txnl, m->top.branch) || m->meth == SIP_OPTIONS ||
 	    m->meth == SIP_ACK || m->meth == SIP_CANCEL)
 		return false;
 	if (n->mode == V_BUSY)
