@@ -10,6 +10,7 @@ enum {
 	CREDIT_MAX = 262144,         /**< [bytes]                             */
 	PHONE_BURST = 4,             /**< seconds of phone_rate at once       */
 	PHONES_MAX = 65536,          /**< sources whose phones are counted    */
+	ASKED = 64,                  /**< answers of sources_trusts() kept    */
 };
 
 struct aor_bucket {
@@ -28,6 +29,11 @@ struct sources {
 	uint32_t slots;              /**< power of two                        */
 	struct list fresh, good;
 	struct source *last;         /**< looked up last, NULL = gone         */
+	struct {
+		struct addr a;
+		bool trusted;
+	} asked[ASKED];              /**< lately, by the last byte of an IPv4
+				      address; af 0 = free                    */
 	struct aor_bucket (*aor)[AOR_WAYS];
 	uint64_t tokens, filled;     /**< of all strangers                    */
 	uint32_t counting;           /**< sources with phones                 */
@@ -106,6 +112,7 @@ void sources_conf(struct sources *s, const struct source_conf *cf)
 
 	s->cf = *cf;
 	s->cf.max = max;
+	memset(s->asked, 0, sizeof(s->asked));
 }
 
 struct source_stats *sources_figures(struct sources *s)
@@ -270,12 +277,24 @@ struct source *sources_get(struct sources *s, const struct addr *a,
 	return x;
 }
 
-bool sources_trusts(const struct sources *s, const struct addr *a)
+static bool trusts(const struct sources *s, const struct addr *a)
 {
 	for (uint32_t i = 0; i < s->cf.trustedc; i++)
 		if (addr_in_net(a, &s->cf.trusted[i]))
 			return true;
 	return false;
+}
+
+/* one message asks several times */
+bool sources_trusts(struct sources *s, const struct addr *a)
+{
+	unsigned i = a->ip[3] % ASKED;
+
+	if (!a->af || !addr_ip_eq(a, &s->asked[i].a)) {
+		s->asked[i].a = *a;
+		s->asked[i].trusted = trusts(s, a);
+	}
+	return s->asked[i].trusted;
 }
 
 /* --- what it may --- */

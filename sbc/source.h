@@ -89,7 +89,7 @@ int  sources_stats(struct sources *s, struct stats *st);
 struct source_stats *sources_figures(struct sources *s);
 
 /** No limits hold for it */
-bool sources_trusts(const struct sources *s, const struct addr *a);
+bool sources_trusts(struct sources *s, const struct addr *a);
 /** The entry, made when there is none; NULL: no memory */
 struct source *sources_get(struct sources *s, const struct addr *a,
 			   uint64_t now);

@@ -69,6 +69,32 @@ Test(source, is_an_ipv4_address_or_an_ipv6_64)
 	cr_expect(!sources_trusts(s, &b));
 }
 
+Test(source, whom_it_trusts_is_asked_again_for_other_addresses_and_settings)
+{
+	/* same last byte: one answer is kept for all of these */
+	static const char *const yes[] = { "10.9.1.1", "10.9.2.1" };
+	static const char *const no[] = {
+		"10.8.1.1", "192.0.2.1", "[2001:db8:1::1]", "[a09:101::1]",
+	};
+	struct addr a, none = { 0 };
+
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < 2; i++) {
+			a = at(yes[i]);
+			cr_expect(sources_trusts(s, &a), "%s", yes[i]);
+			for (int k = 0; k < 4; k++) {
+				a = at(no[k]);
+				cr_expect(!sources_trusts(s, &a), "%s", no[k]);
+			}
+			cr_expect(!sources_trusts(s, &none));
+		}
+	a = at(yes[0]);
+	cr_expect(sources_trusts(s, &a));
+	cf.trustedc = 0;
+	sources_conf(s, &cf);
+	cr_expect(!sources_trusts(s, &a));
+}
+
 Test(source, unproved_it_is_sent_no_more_than_it_sent)
 {
 	struct source *x = get("192.0.2.1", 1000);
