@@ -123,29 +123,40 @@ static bool is_ping(struct sbc *s, struct sl msg)
 }
 
 /** Answers are looked at as soon as there was a ping, and only on the way that
- *  those to pings take. Or one of ours to a node that wants keep-alives */
+ *  those to pings take. What came was scanned just now: what it answers is known
+ *  without a search. Or one of ours to a node that wants keep-alives */
 static bool is_answer(struct sbc *s, bool inside, bool sent, struct sl msg)
 {
 	if (sent && sl_starts(msg, SL("SIP/2.0 200 " EDGE_KEPT "\r\n")))
 		return true;
-	return s->pinged && sent == inside &&
-		sl_find(msg, SL("OPTIONS")) < msg.n && is_ping(s, msg);
+	if (!s->pinged || sent != inside)
+		return false;
+	return (sent ? sl_find(msg, SL("OPTIONS")) < msg.n :
+		       edge_took(s->edge) == SIP_OPTIONS) && is_ping(s, msg);
 }
 
-/** Not kept. All but a few messages are let through by their first byte */
-static bool is_own(struct sbc *s, const struct flow *f, bool sent,
-		   struct sl msg)
+/** Beginning with an S or an O: most of these are */
+static bool may_be_own(struct sbc *s, const struct flow *f, bool sent,
+		       struct sl msg)
 {
 	bool inside = f->lst == s->lstc - 1;
 
-	if (!msg.n || (uint8_t)msg.p[0] < 'A')   /* a keep-alive */
-		return sent;
-	if (msg.p[0] == 'S' && sl_starts(msg, SL("SIP/2.0 ")))
+	if (sl_starts(msg, SL("SIP/2.0 ")))
 		return is_answer(s, inside, sent, msg);
-	if (msg.p[0] == 'O' && sl_starts(msg, SL("OPTIONS ")))
+	if (sl_starts(msg, SL("OPTIONS ")))
 		return sent == inside ? sent && is_probe(s, msg) :
 			(sent && is_asked(msg)) || is_ping(s, msg);
 	return false;
+}
+
+/** Not kept. All but a few messages are let through by their first byte */
+static inline bool is_own(struct sbc *s, const struct flow *f, bool sent,
+			  struct sl msg)
+{
+	if (!msg.n || (uint8_t)msg.p[0] < 'A')   /* a keep-alive */
+		return sent;
+	return (msg.p[0] == 'S' || msg.p[0] == 'O') &&
+		may_be_own(s, f, sent, msg);
 }
 
 /** What goes to a node that a fault keeps from it counts as sent, what it keeps

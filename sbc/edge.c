@@ -462,6 +462,11 @@ struct ledger *edge_ledger(struct edge *e)
 	return &e->led;
 }
 
+enum sip_method edge_took(const struct edge *e)
+{
+	return e->msg.meth;
+}
+
 uint64_t edge_probe_answers(const struct edge *e)
 {
 	return e->probe_answers;

@@ -151,6 +151,8 @@ bool edge_ready(const struct edge *e);
 /** Messages of edge and nodes alone so far, answers to probes and the like: was
  *  the last message one? */
 uint64_t edge_probe_answers(const struct edge *e);
+/** Method of the message that edge_recv() took last, of an answer that of CSeq */
+enum sip_method edge_took(const struct edge *e);
 /** Messages refused or absorbed at first sight under overload so far: was the last
  *  message one? What it was is not worth a trace */
 uint64_t edge_early_done(const struct edge *e);
