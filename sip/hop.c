@@ -49,11 +49,29 @@ void hop_put_flat(struct buf *b, struct sl s)
 		buf_put(b, p, (size_t)(e - p));
 }
 
-static void put_hdr(struct buf *b, const char *name, struct sl val)
+static void put_hdr(struct buf *b, struct sl name, struct sl val)
 {
-	buf_str(b, name);
+	const char *e = val.n ? val.p + val.n : val.p;
+
+	if (chr_ctl(val.p, e) == e) {
+		hop_line_put(b, name, val);
+		return;
+	}
+	buf_sl(b, name);
 	hop_put_flat(b, val);
 	buf_lit(b, "\r\n");
+}
+
+/* a header that is one line already: in one piece */
+static void put_as_is(struct buf *b, const struct sip_msg *m,
+		      const struct sip_hdr *h)
+{
+	const char *p = m->raw.p + h->off, *e = m->raw.p + h->ve;
+
+	if (h->end == h->ve + 2 && chr_ctl(p, e) == e)
+		buf_put(b, p, h->end - h->off);
+	else
+		put_hdr(b, SL("Via: "), sip_val(m, h));
 }
 
 /* the address without the brackets: RFC 3261 25.1 via-received */
@@ -144,7 +162,7 @@ void hop_vias_put(struct buf *b, const struct sip_msg *m,
 		put_part(b, p, e, flat);
 	buf_lit(b, "\r\n");
 	while ((h = sip_hdr_next(m, h)))
-		put_hdr(b, "Via: ", sip_val(m, h));
+		put_as_is(b, m, h);
 }
 
 static void reply_head(struct buf *b, const struct sip_msg *req,
@@ -161,7 +179,7 @@ static void reply_head(struct buf *b, const struct sip_msg *req,
 	hop_vias_put(b, req, src);
 	s = sip_first(req, SIP_FROM);
 	if (sl_isset(s))
-		put_hdr(b, "From: ", s);
+		put_hdr(b, SL("From: "), s);
 	s = sip_first(req, SIP_TO);
 	if (sl_isset(s)) {
 		buf_lit(b, "To: ");
@@ -174,10 +192,10 @@ static void reply_head(struct buf *b, const struct sip_msg *req,
 	}
 	s = sip_first(req, SIP_CALL_ID);
 	if (sl_isset(s))
-		put_hdr(b, "Call-ID: ", s);
+		put_hdr(b, SL("Call-ID: "), s);
 	s = sip_first(req, SIP_CSEQ);
 	if (sl_isset(s))
-		put_hdr(b, "CSeq: ", s);
+		put_hdr(b, SL("CSeq: "), s);
 }
 
 void reply_write(struct buf *b, const struct sip_msg *req,
@@ -194,7 +212,7 @@ void reply_write_body(struct buf *b, const struct sip_msg *req,
 		      struct sl to_tag, struct sl type, struct sl body)
 {
 	reply_head(b, req, src, code, phrase, to_tag);
-	put_hdr(b, "Content-Type: ", type);
+	put_hdr(b, SL("Content-Type: "), type);
 	buf_lit(b, "Content-Length: ");
 	buf_u64(b, body.n);
 	buf_lit(b, "\r\n\r\n");

@@ -73,6 +73,21 @@ int hop_maxfwd(struct splice *s, const struct sip_msg *m, char room[32]);
  */
 bool hop_better(uint16_t code, uint16_t than);
 
+/** A header line: name with its ": ", value, CRLF. As it is, see hop_put_flat() */
+static inline void hop_line_put(struct buf *b, struct sl name, struct sl val)
+{
+	uint8_t *p = buf_room(b, name.n + val.n + 2);
+
+	if (!p)
+		return;
+	memcpy(p, name.p, name.n);
+	p += name.n;
+	if (val.n)
+		memcpy(p, val.p, val.n);
+	memcpy(p + val.n, "\r\n", 2);
+	b->n += name.n + val.n + 2;
+}
+
 /** A header value as one line: each fold, and any CR or LF, becomes a blank */
 void hop_put_flat(struct buf *b, struct sl val);
 

@@ -2,15 +2,8 @@
  * @file txn_msg.c  Pure. Messages the transaction layer makes itself: ACK to a
  * non-2xx answer, CANCEL, answers to a kept request.
  */
+#include "sip/hop.h"
 #include "sip/txn_i.h"
-
-static void header(struct buf *b, const char *name, struct sl val)
-{
-	buf_str(b, name);
-	buf_lit(b, ": ");
-	buf_sl(b, val);
-	buf_lit(b, "\r\n");
-}
 
 /**
  * RFC 3261 17.1.1.3 and 9.1: Request-URI, top Via alone, Route, From, Call-ID
@@ -35,12 +28,12 @@ static struct blob *hop_request(struct txnl *t, const struct blob *req,
 	buf_chr(b, ' ');
 	buf_sl(b, m->ruri);
 	buf_lit(b, " SIP/2.0\r\n");
-	header(b, "Via", it.val);
+	hop_line_put(b, SL("Via: "), it.val);
 	for (h = sip_hdr(m, SIP_ROUTE); h; h = sip_hdr_next(m, h))
-		header(b, "Route", sip_val(m, h));
-	header(b, "From", m->from);
-	header(b, "To", sl_isset(to) ? to : m->to);
-	header(b, "Call-ID", m->callid);
+		hop_line_put(b, SL("Route: "), sip_val(m, h));
+	hop_line_put(b, SL("From: "), m->from);
+	hop_line_put(b, SL("To: "), sl_isset(to) ? to : m->to);
+	hop_line_put(b, SL("Call-ID: "), m->callid);
 	buf_lit(b, "CSeq: ");
 	buf_u64(b, m->cseq);
 	buf_chr(b, ' ');
@@ -90,7 +83,7 @@ struct blob *txn_reply(struct stxn *s, uint16_t code, struct sl phrase,
 		buf_str(b, sip_phrase(code));
 	buf_lit(b, "\r\n");
 	buf_sl(b, stxn_vias(s));
-	header(b, "From", span_sl(s->req, s->from));
+	hop_line_put(b, SL("From: "), span_sl(s->req, s->from));
 	buf_lit(b, "To: ");
 	buf_sl(b, span_sl(s->req, s->to));
 	if (code > 100 && !s->to_tag) {
@@ -98,8 +91,8 @@ struct blob *txn_reply(struct stxn *s, uint16_t code, struct sl phrase,
 		txn_tag(b, s->l, (const uint64_t[2]){ s->hash, s->made_at });
 	}
 	buf_lit(b, "\r\n");
-	header(b, "Call-ID", span_sl(s->req, s->callid));
-	header(b, "CSeq", span_sl(s->req, s->cseqv));
+	hop_line_put(b, SL("Call-ID: "), span_sl(s->req, s->callid));
+	hop_line_put(b, SL("CSeq: "), span_sl(s->req, s->cseqv));
 	if (code == 100 && s->stamp.n)
 		buf_sl(b, span_sl(s->req, s->stamp));
 	buf_sl(b, extra);

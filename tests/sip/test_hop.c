@@ -130,6 +130,22 @@ Test(hop, lower_vias_are_kept)
 	     "Via: SIP/2.0/UDP c, SIP/2.0/UDP d\r\n");
 }
 
+Test(hop, lower_vias_are_one_line_each_however_they_came)
+{
+	vias("Via: SIP/2.0/UDP a\r\nv : SIP/2.0/UDP b \r\n"
+	     "v: SIP/2.0/UDP c\r\nVIA:\r\n SIP/2.0/UDP d\r\n"
+	     "Via: SIP/2.0/UDP e;x=\"\ty\"\r\n", &src,
+	     "Via: SIP/2.0/UDP a;received=198.51.100.7;rport=40000\r\n"
+	     "Via: SIP/2.0/UDP b\r\nv: SIP/2.0/UDP c\r\n"
+	     "Via: SIP/2.0/UDP d\r\nVia: SIP/2.0/UDP e;x=\"\ty\"\r\n");
+	/* of a refused message: a bare CR, or LF, ends no line of the answer */
+	vias("Via: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b;x=\r y\r\n"
+	     "Via:\r SIP/2.0/UDP c\r\nVia: d\nVia: e\r\n", &src,
+	     "Via: SIP/2.0/UDP a;received=198.51.100.7;rport=40000\r\n"
+	     "Via: SIP/2.0/UDP b;x= y\r\nVia: SIP/2.0/UDP c\r\n"
+	     "Via: d\r\nVia: e\r\n");
+}
+
 Test(hop, vias_we_write_can_be_read)
 {
 	struct scanned *s = scan_txt(INVITE(""));
