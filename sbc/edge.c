@@ -94,7 +94,7 @@ int edge_alloc(struct edge **ep, const struct edge_conf *cf, struct stats *st,
 	token_keys_init(&e->keys, cf->key, cf->has_prev ? cf->prev : NULL,
 			cf->boot);
 	/* without memory for it every token is unsealed */
-	e->keys.memo = calloc(TOKEN_MEMOS, sizeof(*e->keys.memo));
+	e->keys.memo = calloc(1, sizeof(*e->keys.memo));
 	names_init(e);
 	edge_via_init(e);
 	edge_tune_set(e, &cf->tune);

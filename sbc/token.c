@@ -61,6 +61,22 @@ static uint64_t callid_hash(const struct token_key *k, struct sl callid)
 	return secret_hash(k->nonce, callid.p, callid.n);
 }
 
+/** callid_hash() with the current key */
+static uint64_t callid_hash_cur(const struct token_keys *k, struct sl callid)
+{
+	struct token_memos *m = callid.n && callid.n <= TOKEN_CALL ? k->memo :
+								     NULL;
+
+	if (!m)
+		return callid_hash(&k->cur, callid);
+	if (m->calln != callid.n || memcmp(m->call, callid.p, callid.n)) {
+		m->hash = callid_hash(&k->cur, callid);
+		m->calln = (uint8_t)callid.n;
+		memcpy(m->call, callid.p, callid.n);
+	}
+	return m->hash;
+}
+
 /** The text begins with a keyed hash, which is as good as random */
 static struct token_memo *memo_of(const struct token_keys *k, struct sl txt)
 {
@@ -69,7 +85,7 @@ static struct token_memo *memo_of(const struct token_keys *k, struct sl txt)
 	if (!k->memo || txt.n < sizeof(h) || txt.n > TOKEN_MEMO)
 		return NULL;
 	memcpy(&h, txt.p, sizeof(h));
-	return &k->memo[(h * 0x9e3779b97f4a7c15ull) >> 54];
+	return &k->memo->v[(h * 0x9e3779b97f4a7c15ull) >> 54];
 }
 
 static struct token_memo *memo_put(const struct token_keys *k, struct sl txt,
@@ -176,7 +192,7 @@ void token_put(struct buf *b, const struct token_keys *k,
 	put_u16(&p, f->peer.port);
 	buf_put(&p, f->peer.ip, v6 ? 16 : 4);
 	if (t->kind == TOKEN_RR)
-		put_u64(&p, callid_hash(&k->cur, callid));
+		put_u64(&p, callid_hash_cur(k, callid));
 	if (id)
 		put_u64(&p, t->id);
 	if (hops)

@@ -64,14 +64,22 @@ struct token_memo {
 };
 enum { TOKEN_MEMOS = 1024 };
 
+/** What the current key has been used for lately; zeroed at first */
+struct token_memos {
+	struct token_memo v[TOKEN_MEMOS];
+	uint64_t hash;           /**< of the Call-ID that was hashed last     */
+	uint8_t calln;           /**< its length, 0 = none                    */
+	char call[TOKEN_CALL];   /**< a call needs it twice: for both legs    */
+};
+
 struct token_keys {
 	struct token_key cur;    /**< makes and opens                         */
 	struct token_key prev;   /**< opens only                              */
 	bool has_prev;
 	uint32_t boot;           /**< this process: a stream connection of
 				      another one is gone for ever            */
-	struct token_memo *memo; /**< TOKEN_MEMOS zeroed ones, borrowed, of these
-				      keys only; NULL: every token is unsealed */
+	struct token_memos *memo; /**< borrowed, of these keys only; NULL: every
+				      token is unsealed                       */
 };
 
 /** prev may be NULL; without a memo */

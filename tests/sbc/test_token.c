@@ -181,13 +181,13 @@ Test(token, junk_is_forged)
 
 Test(token, memo_changes_nothing_but_the_price)
 {
-	static struct token_memo memo[TOKEN_MEMOS];
+	static struct token_memos memo;
 	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
 	struct token_keys with = k, old, both;
 	char room[TOKEN_MAX], bad[TOKEN_MAX], r2[TOKEN_MAX];
 	struct sl s;
 
-	with.memo = memo;
+	with.memo = &memo;
 	s = text(room, &with, &t, "c1");
 	cr_expect_eq(token_open(&u, &with, s, TOKEN_RR, SL("c1")), TOKEN_OK);
 	cr_expect(flow_eq(&u.flow, &t.flow));
@@ -205,8 +205,8 @@ Test(token, memo_changes_nothing_but_the_price)
 	/* sealed by the previous key: the Call-ID's hash is of that key, too */
 	token_keys_init(&old, key2, NULL, 7);
 	token_keys_init(&both, key1, key2, 7);
-	memset(memo, 0, sizeof(memo));
-	both.memo = memo;
+	memset(&memo, 0, sizeof(memo));
+	both.memo = &memo;
 	s = text(r2, &old, &t, "c1");
 	for (int i = 0; i < 2; i++)
 		cr_expect_eq(token_open(&u, &both, s, TOKEN_RR, SL("c1")),
@@ -215,17 +215,17 @@ Test(token, memo_changes_nothing_but_the_price)
 
 Test(token, memo_of_one_call_opens_no_other)
 {
-	static struct token_memo memo[TOKEN_MEMOS];
+	static struct token_memos memo;
 	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
 	struct token_keys with = k;
 	char room[TOKEN_MAX], longer[TOKEN_CALL + 1];
 	struct sl s, l;
 
-	with.memo = memo;
+	with.memo = &memo;
 	for (int i = 0; i < 2; i++) {
 		/* made here, then by another process: opened first, then known */
 		s = text(room, i ? &k : &with, &t, "call");
-		memset(memo, 0, i ? sizeof(memo) : 0);
+		memset(&memo, 0, i ? sizeof(memo) : 0);
 		for (int n = 0; n < 3; n++) {
 			cr_expect_eq(token_open(&u, &with, s, TOKEN_RR,
 						SL("call")), TOKEN_OK);
@@ -257,35 +257,60 @@ Test(token, memo_of_one_call_opens_no_other)
 }
 
 /** The place in memo that is in use; a token put there leaves it the only one */
-static size_t used(const struct token_memo *memo)
+static size_t used(const struct token_memos *memo)
 {
 	size_t i = 0;
 
-	while (i < TOKEN_MEMOS && !memo[i].n)
+	while (i < TOKEN_MEMOS && !memo->v[i].n)
 		i++;
 	return i;
 }
 
+Test(token, memo_makes_the_same_tokens)
+{
+	/* the second is as long as the first, the last two are too long to keep */
+	static const char *const call[] = {
+		"c1", "c2", "c1", "c10", "c2", "",
+		"0123456789012345678901234567890123456789012345678901234567890123"
+		"1",
+		"0123456789012345678901234567890123456789012345678901234567890123"
+		"2",
+	};
+	static struct token_memos memo;
+	struct token t = make(TP_UDP, "192.0.2.7:5060", TOKEN_RR);
+	struct token_keys with = k;
+	char r1[TOKEN_MAX], r2[TOKEN_MAX];
+
+	with.memo = &memo;
+	for (size_t i = 0; i < sizeof(call) / sizeof(*call); i++)
+		for (int leg = 0; leg < 2; leg++) {
+			t.leg = leg ? TOKEN_CALLEE : TOKEN_CALLER;
+			cr_expect(sl_eq(text(r1, &with, &t, call[i]),
+					text(r2, &k, &t, call[i])), "%s",
+				  call[i]);
+		}
+}
+
 Test(token, memo_of_a_place_taken_over_knows_no_call)
 {
-	static struct token_memo memo[TOKEN_MEMOS];
+	static struct token_memos memo;
 	struct token t = make(TP_TCP, "192.0.2.7:5060", TOKEN_RR), u;
 	struct token_keys with = k;
 	char room[TOKEN_MAX], other[TOKEN_MAX], id[16];
 	struct sl s, o;
 	size_t at, found = TOKEN_MEMOS;
 
-	with.memo = memo;
+	with.memo = &memo;
 	s = text(room, &with, &t, "first");
-	at = used(memo);
+	at = used(&memo);
 	for (unsigned i = 0; i < 100000 && found != at; i++) {
-		memset(memo, 0, sizeof(memo));
+		memset(&memo, 0, sizeof(memo));
 		snprintf(id, sizeof(id), "c%u", i);
 		o = text(other, &with, &t, id);
-		found = used(memo);
+		found = used(&memo);
 	}
 	cr_assert_eq(found, at);
-	memset(memo, 0, sizeof(memo));
+	memset(&memo, 0, sizeof(memo));
 	cr_assert_eq(token_open(&u, &with, s, TOKEN_RR, SL("first")), TOKEN_OK);
 	cr_expect_eq(token_open(&u, &with, o, TOKEN_RR, SL("first")),
 		     TOKEN_MISUSED);
@@ -376,13 +401,13 @@ Test(token, tokens_of_the_version_before_still_open)
 
 Test(token, hops_come_back_in_record_route_tokens_only)
 {
-	static struct token_memo memo[TOKEN_MEMOS];
+	static struct token_memos memo;
 	struct token t = make(TP_TCP, "[2001:db8::1]:5060", TOKEN_RR), u;
 	struct token_keys with = k;
 	char room[TOKEN_MAX];
 	struct sl s;
 
-	with.memo = memo;
+	with.memo = &memo;
 	t.id = 7;
 	for (unsigned n = 1; n <= TOKEN_HOPS; n++) {
 		t.hopn = (uint8_t)n;
